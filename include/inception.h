@@ -1,0 +1,294 @@
+/* inception: object recognition with Google's pre-trained Inception networks.
+ *
+ * A whole program: name what is on a photo.
+ *
+ *     #include <inception.h>
+ *     #include <stdio.h>
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         if (argc != 3) return fprintf(stderr, "usage: %s MODEL PHOTO\n", argv[0]), 64;
+ *         inception_error error = {0};
+ *         inception_prediction top[5] = {{0}};
+ *         inception_model *model = inception_model_open(argv[1], NULL, &error);
+ *         inception_session *session = inception_session_open(model, 1, &error);
+ *         inception_image *photo = inception_image_read(argv[2], NULL, &error);
+ *         inception_classify(session, (const inception_image *[]){photo}, 1, 5, top, &error);
+ *         if (error.status) fprintf(stderr, "%s\n", error.message);
+ *         else for (int i = 0; i < 5; i++)
+ *             printf("%s: %.2f%%\n", top[i].label, 100.0 * top[i].probability);
+ *         inception_image_free(&photo);
+ *         inception_session_close(&session);
+ *         inception_model_close(&model);
+ *         return error.status != INCEPTION_OK;
+ *     }
+ *
+ * Calls chain: handed NULL in place of an object, a function fails, and leaves an error that is already set as it is,
+ * so a program may check once, at the end, as above.
+ *
+ * Ownership: what a function named _open, _read, _decode or _from_ returns belongs to the caller, who hands it to the
+ * matching _close or _free. Those take the address of the pointer, set it to NULL and accept NULL. Everything else that
+ * is returned as a const pointer belongs to its object and lives as long.
+ *
+ * Threads: no function keeps state outside the objects it is given. A model, an image and weights are never changed
+ * once made: any number of threads may use one at once. A session belongs to one thread at a time.
+ *
+ * The library never prints, never ends the process and never changes its arguments on failure.
+ */
+#ifndef INCEPTION_H
+#define INCEPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define INCEPTION_API __attribute__((visibility("default")))
+#else
+#define INCEPTION_API
+#endif
+
+#define INCEPTION_VERSION "0.1.0"
+
+/* ---- Errors ------------------------------------------------------------------------------------------------------ */
+
+typedef enum inception_status {
+    INCEPTION_OK = 0,
+    INCEPTION_INVALID,     /* an argument is out of its range */
+    INCEPTION_NOT_FOUND,   /* no such file, network or class */
+    INCEPTION_IO,          /* reading or writing failed; the system said why */
+    INCEPTION_DATA,        /* bytes that are damaged or not what they claim to be */
+    INCEPTION_UNSUPPORTED, /* well-formed, but of a kind this build does not handle */
+    INCEPTION_MISMATCH,    /* the weights do not fit the network */
+    INCEPTION_LIMIT,       /* larger than the limits in the options */
+    INCEPTION_MEMORY,      /* out of memory */
+    INCEPTION_INTERNAL,    /* the arithmetic library refused what it should not */
+} inception_status;
+
+#define INCEPTION_MESSAGE_SIZE 512
+#define INCEPTION_NO_POSITION UINT64_MAX
+
+/* What went wrong. Owned by the caller, zeroed before first use; every function takes NULL for "do not tell me".
+ * Written only on failure, and only while status is INCEPTION_OK: the first error stays. */
+typedef struct inception_error {
+    inception_status status;
+    uint64_t position;                    /* byte of the file concerned, or INCEPTION_NO_POSITION */
+    char message[INCEPTION_MESSAGE_SIZE]; /* one sentence for people: what, where, why; UTF-8, no newline */
+} inception_error;
+
+/* Version of the library in use, "major.minor.patch". */
+INCEPTION_API const char *inception_version(void);
+
+/* CPUs this process may use: affinity mask and cgroup quota (v1 and v2, rounded up), at least 1. */
+INCEPTION_API int inception_cpu_count(void);
+
+/* ---- Networks ---------------------------------------------------------------------------------------------------- */
+
+/* How a photo becomes the network's input. */
+typedef enum inception_preprocessing {
+    INCEPTION_PREPROCESS_SLIM,  /* TF-Slim's evaluation path: RGB in [-1,1], central 7/8 crop, legacy bilinear */
+    INCEPTION_PREPROCESS_CAFFE, /* BGR minus (104,117,123), 8/7 of the size by antialiased bilinear, centre crop */
+} inception_preprocessing;
+
+typedef enum inception_crop {
+    INCEPTION_CROP_CENTRE,    /* as the network was evaluated; everything else is a deviation */
+    INCEPTION_CROP_FULL,      /* the whole photo, aspect ratio not kept */
+    INCEPTION_CROP_LETTERBOX, /* the whole photo, aspect ratio kept, mid-grey borders */
+} inception_crop;
+
+typedef struct inception_input {
+    int width, height; /* pixels, 1...4096 */
+    inception_preprocessing preprocessing;
+    inception_crop crop;
+} inception_input;
+
+/* One architecture. The text is static. */
+typedef struct inception_network {
+    const char *name;      /* "inception_v3" */
+    const char *alias;     /* "v3" */
+    const char *title;     /* "Inception_V3" */
+    const char *source;    /* where the published weights come from */
+    inception_input input; /* default input */
+    int classes;           /* of the published weights */
+    bool background;       /* class 0 is "background" */
+    double top1, top5;     /* published accuracy in percent, single centre crop, ILSVRC-2012 validation */
+} inception_network;
+
+/* All networks, in the order of their age; *count gets how many. */
+INCEPTION_API const inception_network *inception_networks(size_t *count);
+
+/* The network called so, by name or alias, in any case; NULL if there is none. */
+INCEPTION_API const inception_network *inception_network_find(const char *name);
+
+/* ---- Weights files ----------------------------------------------------------------------------------------------- */
+
+typedef struct inception_weights inception_weights;
+
+typedef enum inception_type {
+    INCEPTION_F32, INCEPTION_F64, INCEPTION_F16, INCEPTION_BF16,
+    INCEPTION_I8, INCEPTION_U8, INCEPTION_I16, INCEPTION_U16, INCEPTION_I32, INCEPTION_U32,
+    INCEPTION_I64, INCEPTION_U64, INCEPTION_BOOL, INCEPTION_OTHER, /* OTHER: listed, values not readable */
+} inception_type;
+
+typedef enum inception_format {
+    INCEPTION_FORMAT_TF_V1,      /* one file, the checkpoints of 2016 */
+    INCEPTION_FORMAT_TF_V2,      /* PREFIX.index and PREFIX.data-?????-of-????? */
+    INCEPTION_FORMAT_CAFFE,      /* .caffemodel */
+    INCEPTION_FORMAT_MODEL_FILE, /* safetensors with the project's metadata */
+} inception_format;
+
+#define INCEPTION_MAX_RANK 8
+
+/* A named tensor, row-major. */
+typedef struct inception_tensor {
+    const char *name;
+    inception_type type;
+    int rank;
+    int64_t dims[INCEPTION_MAX_RANK];
+    uint64_t count;   /* elements */
+    const void *data; /* little-endian, perhaps unaligned: a view into the mapped file wherever it can be */
+} inception_tensor;
+
+typedef struct inception_statistics {
+    double min, max, mean; /* over the finite values; 0 if there are none */
+    uint64_t not_finite;   /* NaN and infinities */
+} inception_statistics;
+
+/* Opens the weights at `path`: a file of any of the formats, the prefix of a TensorFlow V2 checkpoint or its .index, or
+ * a directory with a `checkpoint` file. Checks every checksum the format has. The file must not be cut while open. */
+INCEPTION_API inception_weights *inception_weights_open(const char *path, inception_error *error);
+INCEPTION_API void inception_weights_close(inception_weights **weights);
+
+INCEPTION_API inception_format inception_weights_format(const inception_weights *weights);
+INCEPTION_API const char *inception_format_name(inception_format format);
+INCEPTION_API const char *inception_type_name(inception_type type);
+
+/* Tensors in byte order of their names. `i` must be less than the count. */
+INCEPTION_API size_t inception_weights_count(const inception_weights *weights);
+INCEPTION_API const inception_tensor *inception_weights_tensor(const inception_weights *weights, size_t i);
+INCEPTION_API const inception_tensor *inception_weights_find(const inception_weights *weights, const char *name);
+
+/* Elements first ... first+count-1 as double. False if the type is INCEPTION_OTHER or the range is outside. */
+INCEPTION_API bool inception_tensor_read(const inception_tensor *tensor, uint64_t first, uint64_t count, double *out);
+INCEPTION_API bool inception_tensor_statistics(const inception_tensor *tensor, inception_statistics *out);
+
+/* ---- Models ------------------------------------------------------------------------------------------------------ */
+
+typedef struct inception_model inception_model;
+
+typedef enum inception_precision { INCEPTION_PRECISION_F32 } inception_precision;
+
+typedef struct inception_model_options {
+    const char *network;           /* name of the network; NULL (default): found from the variable names */
+    double depth_multiplier;       /* V2 and V3, > 0; 0 (default): found from the shapes */
+    int min_depth;                 /* V2 and V3, fewest channels a layer is scaled down to; 0 (default): 16 */
+    int threads;                   /* 1...1024; 0 (default): inception_cpu_count() */
+    inception_precision precision; /* of the arithmetic; default F32 */
+    bool moving_averages;          /* prefer <variable>/ExponentialMovingAverage where present; default false */
+} inception_model_options;
+
+INCEPTION_API void inception_model_options_default(inception_model_options *options);
+
+typedef struct inception_model_info {
+    const inception_network *network;
+    inception_format format; /* of the file it came from */
+    inception_input input;
+    int classes;
+    double depth_multiplier;
+    int min_depth;
+    int threads;
+    uint64_t parameters;      /* weights used for inference, batch norm statistics counted */
+    uint64_t multiply_adds;   /* for one photo */
+} inception_model_info;
+
+/* Opens the weights at `path` (see inception_weights_open) and makes them ready to run. `options` NULL: defaults. */
+INCEPTION_API inception_model *inception_model_open(const char *path, const inception_model_options *options,
+                                                    inception_error *error);
+INCEPTION_API void inception_model_close(inception_model **model);
+INCEPTION_API const inception_model_info *inception_model_get_info(const inception_model *model);
+
+/* Name and WordNet id of class `index`; the id is "" where a class has none. NULL if there is no such class. */
+INCEPTION_API const char *inception_model_label(const inception_model *model, int index);
+INCEPTION_API const char *inception_model_wnid(const inception_model *model, int index);
+
+/* Writes the variables of the network that the weights at `path` hold (heads included; optimiser slots are not) to
+ * `out`, as MODEL_FILE (one file) or TF_V2 (prefix of .index and .data). The files appear whole or not at all. */
+INCEPTION_API inception_status inception_convert(const char *path, const char *out, inception_format format,
+                                                 const inception_model_options *options, inception_error *error);
+
+/* ---- Photos ------------------------------------------------------------------------------------------------------ */
+
+typedef struct inception_image inception_image;
+
+typedef struct inception_image_options {
+    uint64_t max_pixels;     /* largest width x height, checked before memory is taken; default 2^28 */
+    uint64_t max_bytes;      /* largest file; default 2^28 */
+    bool ignore_orientation; /* do not turn as EXIF says (TensorFlow does not); default false */
+    bool strip_alpha;        /* drop alpha as TensorFlow does, in place of white behind it; default false */
+    bool recover;            /* decode what is there of a truncated file; default false */
+} inception_image_options;
+
+INCEPTION_API void inception_image_options_default(inception_image_options *options);
+
+/* Decodes JPEG, PNG, GIF (first frame), BMP or WebP; the content decides. `name` is used in messages only. */
+INCEPTION_API inception_image *inception_image_decode(const void *data, size_t size, const char *name,
+                                                      const inception_image_options *options, inception_error *error);
+INCEPTION_API inception_image *inception_image_read(const char *path, const inception_image_options *options,
+                                                    inception_error *error);
+
+/* Copies height rows of width x 3 bytes, RGB, `stride` bytes apart. */
+INCEPTION_API inception_image *inception_image_from_pixels(const uint8_t *rgb, int width, int height, size_t stride,
+                                                           inception_error *error);
+INCEPTION_API void inception_image_free(inception_image **image);
+
+INCEPTION_API int inception_image_width(const inception_image *image);
+INCEPTION_API int inception_image_height(const inception_image *image);
+INCEPTION_API const uint8_t *inception_image_pixels(const inception_image *image); /* [height][width][3], RGB */
+INCEPTION_API inception_status inception_image_write_png(const inception_image *image, const char *path,
+                                                         inception_error *error);
+
+/* True if the first bytes of a file are those of a photo format that can be decoded; 16 bytes are enough. */
+INCEPTION_API bool inception_image_recognised(const void *data, size_t size);
+
+/* What the network sees: `out` gets float32 [input.height][input.width][3]. */
+INCEPTION_API inception_status inception_prepare(const inception_input *input, const inception_image *image, float *out,
+                                                 inception_error *error);
+
+/* The picture of a prepared input, for people to look at. */
+INCEPTION_API inception_image *inception_image_from_prepared(const inception_input *input, const float *prepared,
+                                                             inception_error *error);
+
+/* ---- Running ----------------------------------------------------------------------------------------------------- */
+
+typedef struct inception_session inception_session;
+
+typedef struct inception_prediction {
+    int index; /* of the class */
+    float probability, logit;
+    const char *label, *wnid; /* owned by the model */
+} inception_prediction;
+
+/* The working memory to run up to `max_batch` (1...1024) photos at once. The model must outlive it. */
+INCEPTION_API inception_session *inception_session_open(const inception_model *model, int max_batch,
+                                                        inception_error *error);
+INCEPTION_API void inception_session_close(inception_session **session);
+
+/* Runs `count` (1...max_batch) prepared inputs, float32 [count][height][width][3]. `logits` and `probabilities` get
+ * float32 [count][classes]; either may be NULL. A photo's answer does not depend on its neighbours in the batch. */
+INCEPTION_API inception_status inception_session_run(inception_session *session, const float *inputs, int count,
+                                                     float *logits, float *probabilities, inception_error *error);
+
+/* Prepares and runs `count` photos; top[i * k] ... get the k (1...classes) most probable classes of photo i, most
+ * probable first; equal probabilities in order of index. */
+INCEPTION_API inception_status inception_classify(inception_session *session, const inception_image *const *images,
+                                                  int count, int k, inception_prediction *top, inception_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

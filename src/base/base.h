@@ -1,0 +1,114 @@
+/* What every folder needs: errors, checked memory, mapped files, bounded readers. Knows nothing of networks.
+ *
+ * Conventions of all internal code: names that cross files start with inc_; a function that can fail returns
+ * inception_status (or an object, or NULL) and takes the caller's error last; who detects a failure writes the message,
+ * who passes it on only returns. */
+#ifndef INC_BASE_H
+#define INC_BASE_H
+
+#include <inception.h>
+
+#include <stdarg.h>
+
+#define INC_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- error.c ---- */
+
+/* Sets the error if none is set yet and returns `status`. */
+inception_status inc_fail(inception_error *error, inception_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same for a place in a file: "name: byte 4711: ...". */
+inception_status inc_fail_at(inception_error *error, inception_status status, const char *name, uint64_t position,
+                             const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* "out of memory (N bytes)"; N 0: size unknown. */
+inception_status inc_fail_memory(inception_error *error, uint64_t bytes);
+
+/* "path: cannot open/read/...: what errno says". */
+inception_status inc_fail_errno(inception_error *error, const char *path, const char *doing);
+
+/* ---- memory.c ---- */
+
+#define INC_ALIGNMENT 64 /* bytes: a cache line, and the widest vector */
+
+bool inc_mul(size_t a, size_t b, size_t *out); /* false: would overflow */
+bool inc_add(size_t a, size_t b, size_t *out);
+
+/* Zeroed memory for count elements of `size` bytes, released with free(); NULL and an error if that fails. */
+void *inc_calloc(size_t count, size_t size, inception_error *error);
+
+/* Grows *array (elements of `size` bytes, *capacity of them) until it holds `needed`. */
+inception_status inc_grow(void *array, size_t *capacity, size_t needed, size_t size, inception_error *error);
+
+/* Memory aligned to INC_ALIGNMENT, not zeroed, released with free(). */
+void *inc_alloc_aligned(size_t bytes, inception_error *error);
+
+/* A pool that lives and dies as one: many small things, one release. Zeroed struct = empty pool. */
+typedef struct inc_arena {
+    struct inc_arena_block *blocks;
+} inc_arena;
+
+void *inc_arena_alloc(inc_arena *arena, size_t count, size_t size, inception_error *error); /* zeroed, 64-aligned */
+char *inc_arena_string(inc_arena *arena, const char *text, size_t length, inception_error *error);
+void inc_arena_free(inc_arena *arena);
+
+/* ---- file.c ---- */
+
+/* A file mapped read-only. Empty files map to size 0. */
+typedef struct inc_map {
+    const uint8_t *data;
+    size_t size;
+} inc_map;
+
+inception_status inc_map_open(const char *path, inc_map *map, inception_error *error);
+void inc_map_close(inc_map *map); /* accepts a zeroed struct */
+
+/* Reads a file of at most `limit` bytes (a pipe too); *data is released with free(). */
+inception_status inc_file_read(const char *path, uint64_t limit, uint8_t **data, size_t *size, inception_error *error);
+
+/* A file that appears whole under its name at commit, or not at all. */
+typedef struct inc_output {
+    int fd;
+    char *path, *temporary;
+} inc_output;
+
+inception_status inc_output_open(inc_output *output, const char *path, inception_error *error);
+inception_status inc_output_write(inc_output *output, const void *data, size_t size, inception_error *error);
+inception_status inc_output_commit(inc_output *output, inception_error *error);
+void inc_output_discard(inc_output *output); /* removes what was written; after commit, or zeroed: nothing */
+
+/* ---- wire.c ---- */
+
+/* A bounded view of bytes that came from outside. Reads move `at`; none moves past `end`. */
+typedef struct inc_reader {
+    const char *name;     /* of the file, for messages */
+    const uint8_t *start; /* of the file: positions count from here */
+    const uint8_t *at, *end;
+} inc_reader;
+
+inc_reader inc_reader_of(const char *name, const void *data, size_t size);
+size_t inc_left(const inc_reader *reader);
+uint64_t inc_position(const inc_reader *reader);
+bool inc_read_skip(inc_reader *reader, uint64_t size, const uint8_t **data); /* *data: the bytes passed over */
+bool inc_read_sub(inc_reader *reader, uint64_t size, inc_reader *sub);
+bool inc_read_u32(inc_reader *reader, uint32_t *value); /* little-endian */
+bool inc_read_u64(inc_reader *reader, uint64_t *value);
+bool inc_read_varint(inc_reader *reader, uint64_t *value);
+
+/* One field of a protocol buffer message. */
+typedef struct inc_field {
+    uint32_t number;
+    uint32_t wire;    /* 0 varint, 1 64-bit, 2 bytes, 5 32-bit */
+    uint64_t value;   /* of wire types 0, 1, 5 */
+    inc_reader bytes; /* of wire type 2 */
+} inc_field;
+
+/* 1: a field was read; 0: end of message; -1: malformed (groups are). */
+int inc_read_field(inc_reader *reader, inc_field *field);
+
+/* CRC-32C (Castagnoli) of the bytes, continuing from `crc` (0 to begin), and the mask TensorFlow stores it under. */
+uint32_t inc_crc32c(uint32_t crc, const void *data, size_t size);
+uint32_t inc_crc32c_mask(uint32_t crc);
+
+#endif

@@ -1,0 +1,77 @@
+/* The life of a compiled network. */
+#include "private.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+
+int inc_engine_granularity(void)
+{
+    dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+    return (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core ? 16 : 8;
+}
+
+inception_status inc_fail_onednn(inception_error *error, const char *name, const char *what)
+{
+    return inc_fail(error, INCEPTION_INTERNAL, "%s: oneDNN %d.%d refused the %s", name, DNNL_VERSION_MAJOR,
+                    DNNL_VERSION_MINOR, what);
+}
+
+int inc_threads_enter(int threads)
+{
+    int before = omp_get_max_threads();
+    omp_set_num_threads(threads);
+    return before;
+}
+
+void inc_threads_leave(int before)
+{
+    omp_set_num_threads(before);
+}
+
+inc_engine *inc_engine_compile(const inc_graph *graph, int threads, inception_error *error)
+{
+    inc_engine *engine = inc_calloc(1, sizeof *engine, error);
+    if (!engine) return NULL;
+    int before = inc_threads_enter(threads); /* kernels are chosen for the number of threads */
+    engine->threads = threads;
+    engine->block = inc_engine_granularity();
+    inception_status status = dnnl_engine_create(&engine->engine, dnnl_cpu, 0) == dnnl_success
+                                ? INCEPTION_OK : inc_fail_onednn(error, "CPU", "engine");
+    if (!status) status = inc_lower(engine, graph, error);
+    if (!status) status = inc_pack(engine, error);
+    inc_threads_leave(before);
+    if (!status) return engine;
+    inc_engine_free(engine);
+    return NULL;
+}
+
+void inc_engine_free(inc_engine *engine)
+{
+    if (!engine) return;
+    for (size_t i = 0; i < engine->step_count; i++) {
+        if (engine->steps[i].primitive) dnnl_primitive_destroy(engine->steps[i].primitive);
+        inc_layout_free(&engine->steps[i].scratchpad);
+    }
+    for (size_t i = 0; i < engine->constant_count; i++) {
+        if (engine->constants[i].memory) dnnl_memory_destroy(engine->constants[i].memory);
+        inc_layout_free(&engine->constants[i].layout);
+        inc_layout_free(&engine->constants[i].plain);
+    }
+    for (size_t i = 0; i < engine->place_count; i++) inc_layout_free(&engine->places[i].layout);
+    if (engine->engine) dnnl_engine_destroy(engine->engine);
+    free(engine->steps);
+    free(engine->constants);
+    free(engine->places);
+    free(engine->packed);
+    free(engine);
+}
+
+void inc_softmax(const float *logits, int count, float *probabilities)
+{
+    float largest = logits[0];
+    double sum = 0;
+    for (int i = 1; i < count; i++) largest = fmaxf(largest, logits[i]);
+    for (int i = 0; i < count; i++) sum += exp((double)logits[i] - largest);
+    for (int i = 0; i < count; i++) probabilities[i] = (float)(exp((double)logits[i] - largest) / sum);
+}

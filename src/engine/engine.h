@@ -1,0 +1,35 @@
+/* A graph -> oneDNN primitives with packed weights; runs photos through them. The only folder that knows oneDNN.
+ *
+ * Activations lie in blocks of channels (nChw16c with AVX-512, else nChw8c) and every primitive works on one photo.
+ * Both together make concatenation free: a run of whole blocks of one photo is contiguous, so part of a joined value is
+ * an ordinary dense tensor, and oneDNN's fast kernels take it. A batch is a loop inside each step, over photos: weights
+ * are read from memory once, and an answer cannot depend on its neighbours. */
+#ifndef INC_ENGINE_H
+#define INC_ENGINE_H
+
+#include "../graph/graph.h"
+
+typedef struct inc_engine inc_engine;
+typedef struct inc_run inc_run;
+
+/* Channels in a block on this machine: the granularity for inc_graph_rewrite(). */
+int inc_engine_granularity(void);
+
+/* Takes what it needs of the graph: it may be freed afterwards. Immutable: any number of threads may run it. */
+inc_engine *inc_engine_compile(const inc_graph *graph, int threads, inception_error *error);
+void inc_engine_free(inc_engine *engine);
+
+/* Memory for up to `max_batch` photos. For one thread at a time. */
+inc_run *inc_run_new(const inc_engine *engine, int max_batch, inception_error *error);
+void inc_run_free(inc_run *run);
+
+/* `inputs`: float32 [count][height][width][channels]. */
+inception_status inc_run_execute(inc_run *run, const float *inputs, int count, inception_error *error);
+
+/* A kept value of photo `photo` after a run, as float32 [height][width][channels]. `value`: its id in the graph. */
+void inc_run_read(const inc_run *run, int photo, uint32_t value, float *out);
+
+/* probabilities = exp(logits - max) / sum. */
+void inc_softmax(const float *logits, int count, float *probabilities);
+
+#endif

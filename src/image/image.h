@@ -1,0 +1,27 @@
+/* Bytes of a photo -> RGB pixels -> the network's input. The only folder that knows picture formats. */
+#ifndef INC_IMAGE_H
+#define INC_IMAGE_H
+
+#include "../base/base.h"
+
+struct inception_image {
+    int width, height;
+    uint8_t *pixels; /* [height][width][3], RGB */
+};
+
+/* Zeroed pixels. Refuses sides below 1 and sizes that overflow. */
+inception_image *inc_image_new(int width, int height, inception_error *error);
+void inc_image_free(inception_image *image);
+
+/* See inception_image_decode(); all arguments set. */
+inception_image *inc_image_decode(const char *name, const uint8_t *data, size_t size,
+                                  const inception_image_options *options, inception_error *error);
+bool inc_image_recognised(const uint8_t *data, size_t size);
+inception_status inc_image_write_png(const inception_image *image, const char *path, inception_error *error);
+
+/* See inception_prepare() and inception_image_from_prepared(). */
+inception_status inc_prepare(const inception_input *input, const inception_image *image, float *out,
+                             inception_error *error);
+inception_image *inc_prepared_picture(const inception_input *input, const float *prepared, inception_error *error);
+
+#endif

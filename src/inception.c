@@ -1,0 +1,362 @@
+/* The public functions: check the arguments, call one folder, translate. No algorithm lives here. */
+#include "checkpoint/checkpoint.h"
+#include "engine/engine.h"
+#include "image/image.h"
+#include "model/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct inception_model {
+    inc_model model;
+    inc_engine *engine;
+    uint32_t logits; /* id of the value */
+    inception_model_info info;
+};
+
+struct inception_session {
+    const inception_model *model;
+    inc_run *run;
+    int max_batch;
+    float *inputs;                 /* [max_batch][height][width][3] */
+    float *logits, *probabilities; /* [max_batch][classes] */
+};
+
+const char *inception_version(void)
+{
+    return INCEPTION_VERSION;
+}
+
+/* ---- weights ---- */
+
+inception_weights *inception_weights_open(const char *path, inception_error *error)
+{
+    if (path) return inc_weights_open(path, error);
+    inc_fail(error, INCEPTION_INVALID, "inception_weights_open: no path given");
+    return NULL;
+}
+
+void inception_weights_close(inception_weights **weights)
+{
+    if (weights) inc_weights_close(*weights), *weights = NULL;
+}
+
+inception_format inception_weights_format(const inception_weights *weights)
+{
+    return weights->format;
+}
+
+const char *inception_format_name(inception_format format)
+{
+    static const char *const names[] = {"TensorFlow checkpoint V1", "TensorFlow checkpoint V2", "Caffe model",
+                                        "model file (safetensors)"};
+    return (unsigned)format < INC_COUNT(names) ? names[format] : "unknown";
+}
+
+const char *inception_type_name(inception_type type)
+{
+    return inc_type_name(type);
+}
+
+size_t inception_weights_count(const inception_weights *weights)
+{
+    return weights->count;
+}
+
+const inception_tensor *inception_weights_tensor(const inception_weights *weights, size_t i)
+{
+    return i < weights->count ? &weights->tensors[i] : NULL;
+}
+
+const inception_tensor *inception_weights_find(const inception_weights *weights, const char *name)
+{
+    return inc_weights_find(weights, name);
+}
+
+bool inception_tensor_read(const inception_tensor *tensor, uint64_t first, uint64_t count, double *out)
+{
+    return inc_tensor_read(tensor, first, count, out);
+}
+
+bool inception_tensor_statistics(const inception_tensor *tensor, inception_statistics *out)
+{
+    return inc_tensor_statistics(tensor, out);
+}
+
+/* ---- models ---- */
+
+void inception_model_options_default(inception_model_options *options)
+{
+    *options = (inception_model_options){0};
+}
+
+static inception_status check_options(const inception_model_options *options, inception_error *error)
+{
+    if (options->threads < 0 || options->threads > 1024)
+        return inc_fail(error, INCEPTION_INVALID, "threads: %d is not 0 to 1024", options->threads);
+    if (options->precision != INCEPTION_PRECISION_F32)
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "precision: only f32 is supported");
+    return INCEPTION_OK;
+}
+
+static void fill_info(inception_model *model, int threads)
+{
+    const inc_shape *shape = &model->model.shape;
+    model->info = (inception_model_info){
+        .network = shape->network, .format = model->model.format, .input = shape->input, .classes = shape->classes,
+        .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads,
+        .parameters = model->model.parameters, .multiply_adds = model->model.multiply_adds,
+    };
+}
+
+inception_model *inception_model_open(const char *path, const inception_model_options *options, inception_error *error)
+{
+    inception_model_options defaults;
+    inception_model_options_default(&defaults);
+    if (!options) options = &defaults;
+    if (!path) return inc_fail(error, INCEPTION_INVALID, "inception_model_open: no path given"), NULL;
+    if (check_options(options, error)) return NULL;
+    inception_model *model = inc_calloc(1, sizeof *model, error);
+    if (!model) return NULL;
+    int threads = options->threads ? options->threads : inception_cpu_count();
+    if (inc_model_open(&model->model, path, options, false, error)) goto failed;
+    fill_info(model, threads);
+    inc_graph *graph = &model->model.graph;
+    if (inc_graph_rewrite(graph, INC_ALL_REWRITES, inc_engine_granularity(), error)) goto failed;
+    model->logits = inc_graph_find(graph, "Logits");
+    model->engine = inc_engine_compile(graph, threads, error);
+    if (!model->engine) goto failed;
+    inc_model_release_weights(&model->model);
+    return model;
+
+failed:
+    inception_model_close(&model);
+    return NULL;
+}
+
+void inception_model_close(inception_model **model)
+{
+    if (!model || !*model) return;
+    inc_engine_free((*model)->engine);
+    inc_model_close(&(*model)->model);
+    free(*model);
+    *model = NULL;
+}
+
+const inception_model_info *inception_model_get_info(const inception_model *model)
+{
+    return &model->info;
+}
+
+const char *inception_model_label(const inception_model *model, int index)
+{
+    return index >= 0 && index < model->info.classes ? model->model.labels[index] : NULL;
+}
+
+const char *inception_model_wnid(const inception_model *model, int index)
+{
+    return index >= 0 && index < model->info.classes ? model->model.wnids[index] : NULL;
+}
+
+inception_status inception_convert(const char *path, const char *out, inception_format format,
+                                   const inception_model_options *options, inception_error *error)
+{
+    inception_model_options defaults;
+    inception_model_options_default(&defaults);
+    inc_model model;
+    if (!path || !out) return inc_fail(error, INCEPTION_INVALID, "inception_convert: no path given");
+    inception_status status = inc_model_open(&model, path, options ? options : &defaults, true, error);
+    if (!status) status = inc_model_write(&model, out, format, error);
+    inc_model_close(&model);
+    return status;
+}
+
+/* ---- photos ---- */
+
+void inception_image_options_default(inception_image_options *options)
+{
+    *options = (inception_image_options){.max_pixels = (uint64_t)1 << 28, .max_bytes = (uint64_t)1 << 28};
+}
+
+static inception_image_options image_options(const inception_image_options *given)
+{
+    inception_image_options options;
+    inception_image_options_default(&options);
+    return given ? *given : options;
+}
+
+inception_image *inception_image_decode(const void *data, size_t size, const char *name,
+                                        const inception_image_options *options, inception_error *error)
+{
+    const inception_image_options checked = image_options(options);
+    if (!data && size) return inc_fail(error, INCEPTION_INVALID, "inception_image_decode: no data given"), NULL;
+    return inc_image_decode(name ? name : "photo", data, size, &checked, error);
+}
+
+inception_image *inception_image_read(const char *path, const inception_image_options *options, inception_error *error)
+{
+    const inception_image_options checked = image_options(options);
+    uint8_t *data;
+    size_t size;
+    if (!path) return inc_fail(error, INCEPTION_INVALID, "inception_image_read: no path given"), NULL;
+    if (inc_file_read(path, checked.max_bytes, &data, &size, error)) return NULL;
+    inception_image *image = inc_image_decode(path, data, size, &checked, error);
+    free(data);
+    return image;
+}
+
+inception_image *inception_image_from_pixels(const uint8_t *rgb, int width, int height, size_t stride,
+                                             inception_error *error)
+{
+    if (!rgb || width < 1 || height < 1 || stride < (size_t)width * 3)
+        return inc_fail(error, INCEPTION_INVALID, "inception_image_from_pixels: %d x %d pixels %zu bytes apart", width,
+                        height, stride), NULL;
+    inception_image *image = inc_image_new(width, height, error);
+    for (int y = 0; image && y < height; y++)
+        memcpy(image->pixels + (size_t)y * (size_t)width * 3, rgb + (size_t)y * stride, (size_t)width * 3);
+    return image;
+}
+
+void inception_image_free(inception_image **image)
+{
+    if (image) inc_image_free(*image), *image = NULL;
+}
+
+int inception_image_width(const inception_image *image)
+{
+    return image->width;
+}
+
+int inception_image_height(const inception_image *image)
+{
+    return image->height;
+}
+
+const uint8_t *inception_image_pixels(const inception_image *image)
+{
+    return image->pixels;
+}
+
+inception_status inception_image_write_png(const inception_image *image, const char *path, inception_error *error)
+{
+    if (image && path) return inc_image_write_png(image, path, error);
+    return inc_fail(error, INCEPTION_INVALID, "inception_image_write_png: no image or path given");
+}
+
+bool inception_image_recognised(const void *data, size_t size)
+{
+    return inc_image_recognised(data, size);
+}
+
+static inception_status check_input(const inception_input *input, inception_error *error)
+{
+    if (input && input->width > 0 && input->width <= 4096 && input->height > 0 && input->height <= 4096)
+        return INCEPTION_OK;
+    return inc_fail(error, INCEPTION_INVALID, "input: sides are 1 to 4096 pixels");
+}
+
+inception_status inception_prepare(const inception_input *input, const inception_image *image, float *out,
+                                   inception_error *error)
+{
+    inception_status status = check_input(input, error);
+    if (!status && (!image || !out)) status = inc_fail(error, INCEPTION_INVALID, "inception_prepare: no image given");
+    return status ? status : inc_prepare(input, image, out, error);
+}
+
+inception_image *inception_image_from_prepared(const inception_input *input, const float *prepared,
+                                               inception_error *error)
+{
+    if (check_input(input, error)) return NULL;
+    if (!prepared) return inc_fail(error, INCEPTION_INVALID, "inception_image_from_prepared: no input given"), NULL;
+    return inc_prepared_picture(input, prepared, error);
+}
+
+/* ---- running ---- */
+
+inception_session *inception_session_open(const inception_model *model, int max_batch, inception_error *error)
+{
+    if (!model) return inc_fail(error, INCEPTION_INVALID, "inception_session_open: no model given"), NULL;
+    if (max_batch < 1 || max_batch > 1024)
+        return inc_fail(error, INCEPTION_INVALID, "max_batch: %d is not 1 to 1024", max_batch), NULL;
+    inception_session *session = inc_calloc(1, sizeof *session, error);
+    if (!session) return NULL;
+    size_t batch = (size_t)max_batch, classes = (size_t)model->info.classes;
+    size_t pixels = (size_t)model->info.input.width * (size_t)model->info.input.height;
+    session->model = model;
+    session->max_batch = max_batch;
+    session->inputs = inc_alloc_aligned(batch * pixels * 3 * sizeof(float), error);
+    session->logits = inc_calloc(batch * classes, sizeof(float), error);
+    session->probabilities = inc_calloc(batch * classes, sizeof(float), error);
+    if (session->inputs && session->logits && session->probabilities)
+        session->run = inc_run_new(model->engine, max_batch, error);
+    if (!session->run) inception_session_close(&session);
+    return session;
+}
+
+void inception_session_close(inception_session **session)
+{
+    if (!session || !*session) return;
+    inc_run_free((*session)->run);
+    free((*session)->inputs);
+    free((*session)->logits);
+    free((*session)->probabilities);
+    free(*session);
+    *session = NULL;
+}
+
+static inception_status check_count(const inception_session *session, int count, inception_error *error)
+{
+    if (!session) return inc_fail(error, INCEPTION_INVALID, "no session given");
+    if (count >= 1 && count <= session->max_batch) return INCEPTION_OK;
+    return inc_fail(error, INCEPTION_INVALID, "count: %d is not 1 to %d", count, session->max_batch);
+}
+
+inception_status inception_session_run(inception_session *session, const float *inputs, int count, float *logits,
+                                       float *probabilities, inception_error *error)
+{
+    inception_status status = check_count(session, count, error);
+    if (!status && !inputs) status = inc_fail(error, INCEPTION_INVALID, "inception_session_run: no inputs given");
+    if (!status) status = inc_run_execute(session->run, inputs, count, error);
+    if (status) return status;
+    size_t classes = (size_t)session->model->info.classes;
+    for (int i = 0; i < count; i++) {
+        float *scores = (logits ? logits : session->logits) + (size_t)i * classes;
+        inc_run_read(session->run, i, session->model->logits, scores);
+        if (probabilities) inc_softmax(scores, (int)classes, probabilities + (size_t)i * classes);
+    }
+    return INCEPTION_OK;
+}
+
+/* The k most probable classes, by insertion: k is small, and equal ones stay in order of index. Ranked by logit, which
+ * tells apart what the probabilities round to the same. */
+static void best(const inception_model *model, const float *logits, const float *probabilities, int k,
+                 inception_prediction *top)
+{
+    int held = 0;
+    for (int i = 0; i < model->info.classes; i++) {
+        if (held == k && !(logits[i] > top[k - 1].logit)) continue;
+        int at = held < k ? held++ : k - 1;
+        for (; at > 0 && logits[i] > top[at - 1].logit; at--) top[at] = top[at - 1];
+        top[at] = (inception_prediction){i, probabilities[i], logits[i], model->model.labels[i], model->model.wnids[i]};
+    }
+}
+
+inception_status inception_classify(inception_session *session, const inception_image *const *images, int count, int k,
+                                    inception_prediction *top, inception_error *error)
+{
+    inception_status status = check_count(session, count, error);
+    if (status) return status;
+    const inception_model_info *info = &session->model->info;
+    if (!images || !top) return inc_fail(error, INCEPTION_INVALID, "inception_classify: no photos or no place for results");
+    if (k < 1 || k > info->classes)
+        return inc_fail(error, INCEPTION_INVALID, "k: %d is not 1 to %d", k, info->classes);
+    size_t pixels = (size_t)info->input.width * (size_t)info->input.height, classes = (size_t)info->classes;
+    for (int i = 0; i < count && !status; i++)
+        status = inception_prepare(&info->input, images[i], session->inputs + (size_t)i * pixels * 3, error);
+    if (!status)
+        status = inception_session_run(session, session->inputs, count, session->logits, session->probabilities, error);
+    for (int i = 0; i < count && !status; i++)
+        best(session->model, session->logits + (size_t)i * classes, session->probabilities + (size_t)i * classes, k,
+             top + (size_t)i * (size_t)k);
+    return status;
+}

@@ -1,0 +1,190 @@
+/* A file's weights bound to the graph of the network it holds; and written again as a model file or a checkpoint. */
+#include "private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Caffe's order -> TensorFlow's: [out][in][h][w] -> [h][w][in][out]. Fully connected is the same with h = w = 1. */
+static void transpose(const float *from, const inc_value *value, float *to)
+{
+    bool full = value->rank == 2;
+    int64_t taps = full ? 1 : value->dims[0] * value->dims[1], in = value->dims[full ? 0 : 2];
+    int64_t out = value->dims[full ? 1 : 3];
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t t = 0; t < taps; t++) to[(t * in + i) * out + o] = from[(o * in + i) * taps + t];
+}
+
+/* Tensor of any numeric type -> float32, row by row so that no second copy of it is made. */
+static void convert(const inception_tensor *tensor, float *to)
+{
+    double piece[256];
+    for (uint64_t at = 0; at < tensor->count; at += INC_COUNT(piece)) {
+        uint64_t count = tensor->count - at < INC_COUNT(piece) ? tensor->count - at : INC_COUNT(piece);
+        inc_tensor_read(tensor, at, count, piece);
+        for (uint64_t i = 0; i < count; i++) to[at + i] = (float)piece[i];
+    }
+}
+
+/* Points the variable at the tensor, or at a copy where the bytes cannot be used as they lie. */
+static inception_status bind(inc_model *model, inc_value *value, const inception_tensor *tensor, inception_error *error)
+{
+    bool turn = model->weights->format == INCEPTION_FORMAT_CAFFE && value->rank > 1;
+    bool usable = tensor->type == INCEPTION_F32 && (uintptr_t)tensor->data % sizeof(float) == 0;
+    if (usable && !turn) {
+        value->data = tensor->data;
+        return INCEPTION_OK;
+    }
+    float *copy = inc_arena_alloc(&model->graph.arena, tensor->count, sizeof *copy, error);
+    float *straight = copy && turn ? inc_calloc(tensor->count, sizeof *copy, error) : copy;
+    if (!straight) return INCEPTION_MEMORY;
+    convert(tensor, straight);
+    if (turn) {
+        transpose(straight, value, copy);
+        free(straight);
+    }
+    value->data = copy;
+    return INCEPTION_OK;
+}
+
+static inception_status bind_all(inc_model *model, bool averages, inception_error *error)
+{
+    inception_status status = INCEPTION_OK;
+    for (size_t i = 0; i < model->graph.value_count && !status; i++) {
+        inc_value *value = &model->graph.values[i];
+        if (!value->variable) continue;
+        const inception_tensor *tensor = inc_variable_tensor(model->weights, value->name, averages);
+        if (tensor && tensor->type != INCEPTION_OTHER && inc_same_shape(model->weights, tensor, value))
+            status = bind(model, value, tensor, error);
+    }
+    return status;
+}
+
+/* TF-Slim can be told to train batch norm with a scale; then the file has a gamma for each beta. */
+static inception_status find_gammas(inc_model *model, inception_error *error)
+{
+    for (size_t n = 0; n < model->graph.node_count; n++) {
+        if (model->graph.nodes[n].op != INC_OP_NORM) continue;
+        const inc_value *beta = &model->graph.values[model->graph.nodes[n].norm.beta];
+        char name[512];
+        snprintf(name, sizeof name, "%.*sgamma", (int)(strlen(beta->name) - strlen("beta")), beta->name);
+        if (!inc_weights_find(model->weights, name)) continue;
+        uint32_t gamma = inc_graph_variable(&model->graph, name, 1, beta->dims, error);
+        if (gamma == INC_NONE) return INCEPTION_MEMORY;
+        model->graph.nodes[n].norm.gamma = gamma;
+    }
+    return INCEPTION_OK;
+}
+
+static void count_work(inc_model *model)
+{
+    for (size_t i = 0; i < model->graph.value_count; i++) {
+        const inc_value *v = &model->graph.values[i];
+        uint64_t elements = 1;
+        for (int d = 0; v->variable && d < v->rank; d++) elements *= (uint64_t)v->dims[d];
+        if (v->variable) model->parameters += elements;
+    }
+    for (size_t n = 0; n < model->graph.node_count; n++) {
+        const inc_node *node = &model->graph.nodes[n];
+        const int64_t *out = model->graph.values[node->output].dims;
+        uint64_t each = (uint64_t)node->window.kernel_h * (uint64_t)node->window.kernel_w;
+        if (node->op == INC_OP_CONV) each *= (uint64_t)model->graph.values[node->inputs[0]].dims[3];
+        if (node->op == INC_OP_CONV || node->op == INC_OP_DEPTHWISE)
+            model->multiply_adds += each * (uint64_t)(out[1] * out[2] * out[3]);
+    }
+}
+
+inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
+                                inception_error *error)
+{
+    *model = (inc_model){.shape = {.heads = heads}};
+    inception_status status = INCEPTION_MEMORY;
+    model->weights = inc_weights_open(path, error);
+    if (!model->weights) {
+        status = error && error->status ? error->status : INCEPTION_DATA;
+        goto failed;
+    }
+    model->format = model->weights->format;
+    if ((status = inc_recognise(model, path, options, error))) goto failed;
+    if ((status = inc_build(&model->shape, &model->graph, error))) goto failed;
+    if ((status = find_gammas(model, error))) goto failed;
+    if ((status = bind_all(model, options->moving_averages, error))) goto failed;
+    if ((status = inc_label_classes(model, path, error))) goto failed;
+    count_work(model);
+    return INCEPTION_OK;
+
+failed:
+    inc_model_close(model);
+    return status;
+}
+
+void inc_model_release_weights(inc_model *model)
+{
+    inc_graph_free(&model->graph);
+    inc_weights_close(model->weights);
+    model->weights = NULL;
+}
+
+void inc_model_close(inc_model *model)
+{
+    inc_model_release_weights(model);
+    inc_arena_free(&model->arena);
+    *model = (inc_model){0};
+}
+
+/* The strings, one a line. */
+static char *join_lines(inc_model *model, const char *const *lines, inception_error *error)
+{
+    size_t size = 1;
+    for (int i = 0; i < model->shape.classes; i++) size += strlen(lines[i]) + 1;
+    char *text = inc_arena_alloc(&model->arena, size, 1, error), *at = text;
+    for (int i = 0; text && i < model->shape.classes; i++) at += sprintf(at, "%s%s", i ? "\n" : "", lines[i]);
+    return text;
+}
+
+static inception_status write_model_file(inc_model *model, const char *out, const inception_tensor *tensors,
+                                         size_t count, inception_error *error)
+{
+    static const char *const ways[] = {"slim", "caffe"};
+    char classes[16], depth[32], smallest[16], width[16], height[16];
+    snprintf(classes, sizeof classes, "%d", model->shape.classes);
+    snprintf(depth, sizeof depth, "%.9g", model->shape.depth_multiplier);
+    snprintf(smallest, sizeof smallest, "%d", model->shape.min_depth);
+    snprintf(width, sizeof width, "%d", model->shape.input.width);
+    snprintf(height, sizeof height, "%d", model->shape.input.height);
+    const char *labels = join_lines(model, model->labels, error), *wnids = join_lines(model, model->wnids, error);
+    if (!labels || !wnids) return INCEPTION_MEMORY;
+    const inc_metadata metadata[] = {
+        {"network", model->shape.network->name}, {"classes", classes},     {"depth_multiplier", depth},
+        {"min_depth", smallest},                 {"input_width", width},   {"input_height", height},
+        {"preprocessing", ways[model->shape.input.preprocessing]},         {"labels", labels},
+        {"wnids", wnids},
+    };
+    return inc_safetensors_write(out, tensors, count, metadata, INC_COUNT(metadata), error);
+}
+
+inception_status inc_model_write(inc_model *model, const char *out, inception_format format, inception_error *error)
+{
+    if (format != INCEPTION_FORMAT_MODEL_FILE && format != INCEPTION_FORMAT_TF_V2)
+        return inc_fail(error, INCEPTION_INVALID, "%s: only model files and TensorFlow V2 checkpoints are written", out);
+    inception_tensor *tensors = inc_calloc(model->graph.value_count, sizeof *tensors, error);
+    if (!tensors) return INCEPTION_MEMORY;
+    size_t count = 0;
+    for (size_t i = 0; i < model->graph.value_count; i++) {
+        const inc_value *value = &model->graph.values[i];
+        if (!value->variable || !value->data) continue;
+        inception_tensor *tensor = &tensors[count++];
+        *tensor = (inception_tensor){.name = value->name, .type = INCEPTION_F32, .rank = value->rank, .count = 1,
+                                     .data = value->data};
+        for (int d = 0; d < value->rank; d++) {
+            tensor->dims[d] = value->dims[d];
+            tensor->count *= (uint64_t)value->dims[d];
+        }
+    }
+    inception_status status = format == INCEPTION_FORMAT_MODEL_FILE
+                                ? write_model_file(model, out, tensors, count, error)
+                                : inc_bundle_write(out, tensors, count, error);
+    free(tensors);
+    return status;
+}

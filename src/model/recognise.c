@@ -1,0 +1,193 @@
+/* Which network a file holds, told from the names and shapes of its variables. */
+#include "private.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *inc_shape_text(char *text, int rank, const int64_t *dims)
+{
+    size_t used = 0;
+    text[0] = 0;
+    if (rank == 0) return strcpy(text, "scalar");
+    for (int i = 0; i < rank && used < 90; i++)
+        used += (size_t)snprintf(text + used, 96 - used, "%s%lld", i ? "x" : "", (long long)dims[i]);
+    return text;
+}
+
+const inception_tensor *inc_variable_tensor(const inception_weights *weights, const char *name, bool averages)
+{
+    char shadow[512];
+    snprintf(shadow, sizeof shadow, "%s/ExponentialMovingAverage", name);
+    const inception_tensor *tensor = averages ? inc_weights_find(weights, shadow) : NULL;
+    return tensor ? tensor : inc_weights_find(weights, name);
+}
+
+bool inc_same_shape(const inception_weights *weights, const inception_tensor *tensor, const inc_value *variable)
+{
+    const int64_t *t = tensor->dims, *v = variable->dims;
+    if (weights->format != INCEPTION_FORMAT_CAFFE || variable->rank == 1)
+        return tensor->rank == variable->rank && memcmp(t, v, (size_t)tensor->rank * sizeof *t) == 0;
+    if (variable->rank == 2) return tensor->rank == 2 && t[0] == v[1] && t[1] == v[0];
+    if (tensor->rank == 2) return t[0] == v[3] && t[1] == v[0] * v[1] * v[2]; /* fully connected over a map */
+    return tensor->rank == 4 && t[0] == v[3] && t[1] == v[2] && t[2] == v[0] && t[3] == v[1];
+}
+
+/* How well the file fits a network: variables with the right names and, if they are known, shapes. */
+typedef struct fit {
+    size_t wanted, fitting;
+    int mentioned;
+    char complaints[256]; /* the first variables that disagree */
+} fit;
+
+static void complain(fit *f, const char *name, const char *what)
+{
+    size_t used = strlen(f->complaints);
+    if (f->mentioned++ < 3)
+        snprintf(f->complaints + used, sizeof f->complaints - used, "%s%s %s", used ? ", " : "", name, what);
+}
+
+static fit fit_of(const inception_weights *weights, const inc_graph *graph, bool averages, bool shapes)
+{
+    fit f = {0};
+    for (size_t i = 0; i < graph->value_count; i++) {
+        const inc_value *value = &graph->values[i];
+        char text[160], has[96], wants[96];
+        if (!value->variable) continue;
+        f.wanted++;
+        const inception_tensor *tensor = inc_variable_tensor(weights, value->name, averages);
+        if (!tensor) {
+            complain(&f, value->name, "is missing");
+        } else if (shapes && !inc_same_shape(weights, tensor, value)) {
+            snprintf(text, sizeof text, "is %.60s and not %.60s", inc_shape_text(has, tensor->rank, tensor->dims),
+                     inc_shape_text(wants, value->rank, value->dims));
+            complain(&f, value->name, text);
+        } else if (tensor->type == INCEPTION_OTHER) {
+            complain(&f, value->name, "is not numeric");
+        } else {
+            f.fitting++;
+        }
+    }
+    return f;
+}
+
+/* The network most of whose variables the file has by name; NULL: it has none of any. */
+static inception_status nearest(const inception_weights *weights, bool averages, const inception_network **best,
+                                inception_error *error)
+{
+    size_t count;
+    const inception_network *networks = inception_networks(&count);
+    double best_share = 0;
+    *best = NULL;
+    for (size_t i = 0; i < count; i++) {
+        inc_graph graph = {0};
+        inc_shape shape = inc_shape_default(&networks[i]);
+        inception_status status = inc_build(&shape, &graph, error);
+        fit f = status ? (fit){0} : fit_of(weights, &graph, averages, false);
+        inc_graph_free(&graph);
+        if (status) return status;
+        double share = (double)f.fitting / (double)f.wanted;
+        if (share > best_share) *best = &networks[i], best_share = share;
+    }
+    return INCEPTION_OK;
+}
+
+/* The variable of the classifier's biases: their number is the number of classes. */
+static const char *classifier_biases(const inc_graph *graph)
+{
+    const inc_node *last = &graph->nodes[graph->node_count - 1];
+    return graph->values[last->conv.bias].name;
+}
+
+/* A layer of D channels has d = floor(D * m) at depth multiplier m, so every layer that is not at min_depth narrows m
+ * to [d/D, (d+1)/D). Of what is left, the number with the fewest decimals is the one a person chose. */
+static double find_multiplier(const inception_weights *weights, const inc_graph *graph, int classes, int min_depth)
+{
+    double low = 0, high = INFINITY;
+    for (size_t i = 0; i < graph->value_count; i++) {
+        const inc_value *value = &graph->values[i];
+        const inception_tensor *tensor = value->variable ? inc_weights_find(weights, value->name) : NULL;
+        if (!tensor || value->rank != 4 || tensor->rank != 4 || value->dims[3] == classes) continue;
+        if (strstr(value->name, "depthwise") || tensor->dims[3] <= min_depth) continue;
+        double d = (double)tensor->dims[3], full = (double)value->dims[3];
+        if (d / full > low) low = d / full;
+        if ((d + 1) / full < high) high = (d + 1) / full;
+    }
+    if (low == 0 || low >= high) return 1.0;
+    for (double step = 1; step < 1e9; step *= 10) {
+        double candidate = ceil(low * step - 1e-9) / step;
+        if (candidate < high) return candidate;
+    }
+    return low;
+}
+
+/* The classes and the multiplier, from the shapes and what the caller and the file say of them. */
+static inception_status find_sizes(inc_model *model, const char *path, const inception_model_options *options,
+                                   inception_error *error)
+{
+    inc_shape *shape = &model->shape;
+    const char *depth = inc_weights_metadata(model->weights, "depth_multiplier");
+    const char *smallest = inc_weights_metadata(model->weights, "min_depth");
+    inc_graph graph = {0};
+    inception_status status = inc_build(shape, &graph, error);
+    const inception_tensor *biases =
+        status ? NULL : inc_variable_tensor(model->weights, classifier_biases(&graph), options->moving_averages);
+    if (biases && biases->rank == 1) {
+        if (biases->dims[0] < 1 || biases->dims[0] > 1000000)
+            status = inc_fail(error, INCEPTION_LIMIT, "%s: %s has %lld classes, which is not 1 to 1000000", path,
+                              biases->name, (long long)biases->dims[0]);
+        else shape->classes = (int)biases->dims[0];
+    }
+    shape->min_depth = options->min_depth ? options->min_depth : smallest ? atoi(smallest) : 16;
+    if (options->depth_multiplier > 0) shape->depth_multiplier = options->depth_multiplier;
+    else if (depth) shape->depth_multiplier = atof(depth);
+    else if (!status && inc_architecture_of(shape->network)->scales)
+        shape->depth_multiplier = find_multiplier(model->weights, &graph, shape->network->classes, shape->min_depth);
+    inc_graph_free(&graph);
+    if (!status && !(shape->depth_multiplier > 0 && shape->depth_multiplier <= 16))
+        status = inc_fail(error, INCEPTION_INVALID, "%s: a depth multiplier of %g is not above 0 and at most 16", path,
+                          shape->depth_multiplier);
+    if (!status && (shape->min_depth < 1 || shape->min_depth > 4096))
+        status = inc_fail(error, INCEPTION_INVALID, "%s: a min_depth of %d is not 1 to 4096", path, shape->min_depth);
+    return status;
+}
+
+static inception_status refuse(const char *path, const inception_network *network, const fit *f, bool asked,
+                               const inception_network *really, inception_error *error)
+{
+    char other[160] = "";
+    if (asked && really && really != network)
+        snprintf(other, sizeof other, "the file holds %s, not %s: ", really->name, network->name);
+    else if (!asked) snprintf(other, sizeof other, "nearest to %s, but ", network->name);
+    return inc_fail(error, INCEPTION_MISMATCH, "%s: %s%zu of %zu variables do not fit %s: %s%s", path, other,
+                    f->wanted - f->fitting, f->wanted, asked ? network->name : "it", f->complaints,
+                    f->mentioned > 3 ? ", ..." : "");
+}
+
+inception_status inc_recognise(inc_model *model, const char *path, const inception_model_options *options,
+                               inception_error *error)
+{
+    const inception_network *really, *asked = inception_network_find(options->network);
+    if (options->network && !asked)
+        return inc_fail(error, INCEPTION_NOT_FOUND, "no network is called '%s'", options->network);
+    inception_status status = nearest(model->weights, options->moving_averages, &really, error);
+    if (status) return status;
+    if (!really && !asked) {
+        const char *first = model->weights->count ? model->weights->tensors[0].name : "nothing";
+        return inc_fail(error, INCEPTION_MISMATCH, "%s: holds none of the known networks; its first variable is %s",
+                        path, first);
+    }
+    bool heads = model->shape.heads;
+    model->shape = inc_shape_default(asked ? asked : really);
+    status = find_sizes(model, path, options, error);
+    inc_graph graph = {0};
+    if (!status) status = inc_build(&model->shape, &graph, error);
+    if (!status) {
+        fit f = fit_of(model->weights, &graph, options->moving_averages, true);
+        if (f.fitting != f.wanted) status = refuse(path, model->shape.network, &f, asked != NULL, really, error);
+    }
+    inc_graph_free(&graph);
+    model->shape.heads = heads;
+    return status;
+}

@@ -1,0 +1,49 @@
+/* Weights from a formula of the variable's name, as ../shared/golden/README.md defines it: whole networks can be compared
+ * with TensorFlow without a file of weights. */
+#ifndef TEST_FORMULA_H
+#define TEST_FORMULA_H
+
+#include "../src/model/model.h"
+
+#include <math.h>
+#include <string.h>
+
+static inline void formula_fill(const char *name, int rank, const int64_t *dims, float *out)
+{
+    uint64_t hash = 0xCBF29CE484222325u, count = 1;
+    for (const char *c = name; *c; c++) hash = (hash ^ (uint8_t)*c) * 0x100000001B3u;
+    int64_t fan_in = 1;
+    for (int i = 0; i < rank; i++) count *= (uint64_t)dims[i];
+    for (int i = 0; i + 1 < rank; i++) fan_in *= dims[i];
+    size_t length = strlen(name);
+    bool weights = length >= 7 && strcmp(name + length - 7, "weights") == 0;
+    if (strstr(name, "depthwise_weights")) fan_in = dims[0] * dims[1];
+    double scale = weights ? sqrt((strstr(name, "ogits") ? 24.0 : 6.0) / (double)fan_in) : 0.1;
+    bool variance = strstr(name, "moving_variance") != NULL;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t z = hash + i;
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+        z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+        z ^= z >> 31;
+        double u = (double)(z >> 40) / 8388608.0 - 1;
+        out[i] = (float)(variance ? 1 + 0.5 * u : scale * u);
+    }
+}
+
+/* Fills every variable of the graph. */
+static inline bool formula_bind(inc_graph *graph)
+{
+    for (size_t i = 0; i < graph->value_count; i++) {
+        inc_value *value = &graph->values[i];
+        size_t count = 1;
+        for (int d = 0; d < value->rank; d++) count *= (size_t)value->dims[d];
+        float *data = value->variable ? inc_arena_alloc(&graph->arena, count, sizeof *data, NULL) : NULL;
+        if (!value->variable) continue;
+        if (!data) return false;
+        formula_fill(value->name, value->rank, value->dims, data);
+        value->data = data;
+    }
+    return true;
+}
+
+#endif
