@@ -188,6 +188,7 @@ typedef struct inception_model_options {
     int min_depth;                 /* V2 and V3, fewest channels a layer is scaled down to; 0 (default): 16 */
     int threads;                   /* 1...1024; 0 (default): inception_cpu_count() */
     inception_precision precision; /* of the arithmetic; default F32 */
+    inception_crop crop;           /* of photos; default CENTRE, anything else is a deviation */
     bool moving_averages;          /* prefer <variable>/ExponentialMovingAverage where present; default false */
 } inception_model_options;
 
@@ -278,7 +279,8 @@ INCEPTION_API inception_session *inception_session_open(const inception_model *m
 INCEPTION_API void inception_session_close(inception_session **session);
 
 /* Runs `count` (1...max_batch) prepared inputs, float32 [count][height][width][3]. `logits` and `probabilities` get
- * float32 [count][classes]; either may be NULL. A photo's answer does not depend on its neighbours in the batch. */
+ * float32 [count][classes]; either may be NULL. A photo's answer does not depend on its neighbours in the batch. Logits
+ * that are not finite (damaged weights) are INCEPTION_DATA. */
 INCEPTION_API inception_status inception_session_run(inception_session *session, const float *inputs, int count,
                                                      float *logits, float *probabilities, inception_error *error);
 

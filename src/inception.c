@@ -4,6 +4,7 @@
 #include "image/image.h"
 #include "model/model.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +95,8 @@ static inception_status check_options(const inception_model_options *options, in
 {
     if (options->threads < 0 || options->threads > 1024)
         return inc_fail(error, INCEPTION_INVALID, "threads: %d is not 0 to 1024", options->threads);
+    if (options->crop < INCEPTION_CROP_CENTRE || options->crop > INCEPTION_CROP_LETTERBOX)
+        return inc_fail(error, INCEPTION_INVALID, "there is no crop %d", (int)options->crop);
     if (options->precision != INCEPTION_PRECISION_F32)
         return inc_fail(error, INCEPTION_UNSUPPORTED, "precision: only f32 is supported");
     return INCEPTION_OK;
@@ -120,6 +123,7 @@ inception_model *inception_model_open(const char *path, const inception_model_op
     if (!model) return NULL;
     int threads = options->threads ? options->threads : inception_cpu_count();
     if (inc_model_open(&model->model, path, options, false, error)) goto failed;
+    if (options->crop != INCEPTION_CROP_CENTRE) model->model.shape.input.crop = options->crop;
     fill_info(model, threads);
     inc_graph *graph = &model->model.graph;
     if (inc_graph_rewrite(graph, INC_ALL_REWRITES, inc_engine_granularity(), error)) goto failed;
@@ -311,6 +315,13 @@ static inception_status check_count(const inception_session *session, int count,
     return inc_fail(error, INCEPTION_INVALID, "count: %d is not 1 to %d", count, session->max_batch);
 }
 
+static bool all_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i])) return false;
+    return true;
+}
+
 inception_status inception_session_run(inception_session *session, const float *inputs, int count, float *logits,
                                        float *probabilities, inception_error *error)
 {
@@ -322,6 +333,8 @@ inception_status inception_session_run(inception_session *session, const float *
     for (int i = 0; i < count; i++) {
         float *scores = (logits ? logits : session->logits) + (size_t)i * classes;
         inc_run_read(session->run, i, session->model->logits, scores);
+        if (!all_finite(scores, classes))
+            return inc_fail(error, INCEPTION_DATA, "the network's answer is not finite: its weights are damaged");
         if (probabilities) inc_softmax(scores, (int)classes, probabilities + (size_t)i * classes);
     }
     return INCEPTION_OK;

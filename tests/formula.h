@@ -6,6 +6,7 @@
 #include "../src/model/model.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static inline void formula_fill(const char *name, int rank, const int64_t *dims, float *out)
@@ -44,6 +45,35 @@ static inline bool formula_bind(inc_graph *graph)
         value->data = data;
     }
     return true;
+}
+
+/* The variables as tensors for a writer; released with free(). */
+static inline inception_tensor *formula_tensors(const inc_graph *graph, size_t *count)
+{
+    inception_tensor *tensors = calloc(graph->value_count, sizeof *tensors);
+    *count = 0;
+    for (size_t i = 0; tensors && i < graph->value_count; i++) {
+        const inc_value *v = &graph->values[i];
+        if (!v->variable) continue;
+        inception_tensor *t = &tensors[(*count)++];
+        *t = (inception_tensor){.name = v->name, .type = INCEPTION_F32, .rank = v->rank, .count = 1, .data = v->data};
+        for (int d = 0; d < v->rank; d++) t->count *= (uint64_t)(t->dims[d] = v->dims[d]);
+    }
+    return tensors;
+}
+
+/* Writes a network filled by the formula as safetensors, and as a TensorFlow V2 checkpoint; either path may be NULL. */
+static inline bool formula_write(inc_shape shape, const char *model_file, const char *bundle)
+{
+    inc_graph graph = {0};
+    size_t count = 0;
+    bool good = inc_build(&shape, &graph, NULL) == INCEPTION_OK && formula_bind(&graph);
+    inception_tensor *tensors = good ? formula_tensors(&graph, &count) : NULL;
+    if (good && model_file) good = inc_safetensors_write(model_file, tensors, count, NULL, 0, NULL) == INCEPTION_OK;
+    if (good && bundle) good = inc_bundle_write(bundle, tensors, count, NULL) == INCEPTION_OK;
+    free(tensors);
+    inc_graph_free(&graph);
+    return good;
 }
 
 #endif

@@ -93,7 +93,9 @@ inception_status inc_output_open(inc_output *output, const char *path, inception
         if (output->fd < 0 && errno != EEXIST) break;
     }
     if (output->fd >= 0) return INCEPTION_OK;
-    inception_status status = inc_fail_errno(error, path, "create");
+    inception_status status = errno == ENOENT || errno == ENOTDIR
+                                ? inc_fail(error, INCEPTION_IO, "%s: the folder to write it to does not exist", path)
+                                : inc_fail_errno(error, path, "create");
     inc_output_discard(output);
     return status;
 }

@@ -185,16 +185,17 @@ static inception_status lower_many(lowering *l, const inc_node *node, inc_step *
     return good ? INCEPTION_OK : inc_fail_onednn(l->error, node->name, node->op == INC_OP_CONCAT ? "concat" : "sum");
 }
 
-/* Nodes with one input and no weights. */
+/* Nodes with one input and no weights. Those that work in place of their input's layout cannot read the photo itself,
+ * which alone lies in planes; no network asks for it. */
 static inception_status lower_plain(lowering *l, const inc_node *node, inc_step *step, dnnl_primitive_desc_t *description)
 {
     dnnl_engine_t engine = l->e->engine;
     inc_layout src = l->e->places[node->inputs[0]].layout, dst = l->e->places[node->output].layout;
-    bool good = false;
+    bool pools = node->op == INC_OP_MAX_POOL || node->op == INC_OP_AVG_POOL, good = false;
+    if (!pools && node->inputs[0] == l->graph->input) return inc_fail_onednn(l->error, node->name, "layout of the input");
     add_value(step, DNNL_ARG_SRC, node->inputs[0]);
     switch (node->op) {
-    case INC_OP_MAX_POOL:
-    case INC_OP_AVG_POOL:
+    case INC_OP_MAX_POOL: case INC_OP_AVG_POOL:
         good = inc_describe_pool(engine, src, dst, &node->window, node->op == INC_OP_MAX_POOL, description);
         break;
     case INC_OP_LRN:

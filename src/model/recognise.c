@@ -122,13 +122,35 @@ static double find_multiplier(const inception_weights *weights, const inc_graph 
     return low;
 }
 
+/* A whole number the model file states, or `otherwise`. */
+static int stated(const inception_weights *weights, const char *key, int otherwise)
+{
+    const char *text = inc_weights_metadata(weights, key);
+    return text ? (int)strtol(text, NULL, 10) : otherwise;
+}
+
+/* How the model file wants photos prepared, where it differs from the published network. */
+static inception_status find_input(inc_model *model, const char *path, inception_error *error)
+{
+    inception_input *input = &model->shape.input;
+    const char *way = inc_weights_metadata(model->weights, "preprocessing");
+    input->width = stated(model->weights, "input_width", input->width);
+    input->height = stated(model->weights, "input_height", input->height);
+    if (input->width < 1 || input->width > 4096 || input->height < 1 || input->height > 4096)
+        return inc_fail(error, INCEPTION_DATA, "%s: an input of %d x %d pixels is not 1 to 4096", path, input->width,
+                        input->height);
+    if (way && strcmp(way, "slim") == 0) input->preprocessing = INCEPTION_PREPROCESS_SLIM;
+    else if (way && strcmp(way, "caffe") == 0) input->preprocessing = INCEPTION_PREPROCESS_CAFFE;
+    else if (way) return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: preprocessing '%.40s' is not known", path, way);
+    return INCEPTION_OK;
+}
+
 /* The classes and the multiplier, from the shapes and what the caller and the file say of them. */
 static inception_status find_sizes(inc_model *model, const char *path, const inception_model_options *options,
                                    inception_error *error)
 {
     inc_shape *shape = &model->shape;
     const char *depth = inc_weights_metadata(model->weights, "depth_multiplier");
-    const char *smallest = inc_weights_metadata(model->weights, "min_depth");
     inc_graph graph = {0};
     inception_status status = inc_build(shape, &graph, error);
     const inception_tensor *biases =
@@ -139,7 +161,7 @@ static inception_status find_sizes(inc_model *model, const char *path, const inc
                               biases->name, (long long)biases->dims[0]);
         else shape->classes = (int)biases->dims[0];
     }
-    shape->min_depth = options->min_depth ? options->min_depth : smallest ? atoi(smallest) : 16;
+    shape->min_depth = options->min_depth ? options->min_depth : stated(model->weights, "min_depth", 16);
     if (options->depth_multiplier > 0) shape->depth_multiplier = options->depth_multiplier;
     else if (depth) shape->depth_multiplier = atof(depth);
     else if (!status && inc_architecture_of(shape->network)->scales)
@@ -180,7 +202,8 @@ inception_status inc_recognise(inc_model *model, const char *path, const incepti
     }
     bool heads = model->shape.heads;
     model->shape = inc_shape_default(asked ? asked : really);
-    status = find_sizes(model, path, options, error);
+    status = find_input(model, path, error);
+    if (!status) status = find_sizes(model, path, options, error);
     inc_graph graph = {0};
     if (!status) status = inc_build(&model->shape, &graph, error);
     if (!status) {

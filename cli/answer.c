@@ -1,0 +1,121 @@
+/* What classify says of a photo: the lines of the article, columns where several networks looked, or JSON. */
+#include "cli.h"
+
+#include <string.h>
+
+#define GAP 2 /* blanks between columns */
+#define NARROWEST 24
+
+/* ---- Text ---- */
+
+static void write_title(const cli_contestant *contestant)
+{
+    fputs(contestant->info->network->title, stdout);
+    if (!contestant->ambiguous) return;
+    fputs(" (", stdout);
+    text_write(stdout, contestant->path);
+    fputs(")", stdout);
+}
+
+void answer_heading(const cli_contestant *contestants, size_t count)
+{
+    fputs("Using ", stdout);
+    for (size_t i = 0; i < count; i++) {
+        if (i) fputs(i + 1 < count ? ", " : " and ", stdout);
+        write_title(&contestants[i]);
+    }
+    fputs(count > 1 ? " CNNs\n" : " CNN\n", stdout);
+    inception_crop crop = contestants[0].input.crop;
+    if (crop != INCEPTION_CROP_CENTRE)
+        printf("Crop: %s (the network was evaluated with %s)\n", crop_choices[crop],
+               crop_choices[INCEPTION_CROP_CENTRE]);
+    fputs("Prediction: Probability\n", stdout);
+}
+
+static void format_score(const inception_prediction *prediction, char *text, size_t size)
+{
+    snprintf(text, size, ": %.2f%%", 100.0 * (double)prediction->probability);
+}
+
+/* One cell of a row, filled with blanks up to `width` unless it is the last. */
+static void write_cell(const cli_contestant *contestant, int row, int width, bool last)
+{
+    int used = 0;
+    if (row < 0) {
+        used = text_cut(stdout, contestant->info->network->title, width);
+    } else if (row < contestant->top) {
+        char score[32];
+        format_score(&contestant->answer[row], score, sizeof score);
+        int room = width - (int)strlen(score);
+        used = text_cut(stdout, contestant->answer[row].label, room) + (int)strlen(score);
+        fputs(score, stdout);
+    }
+    if (!last) printf("%*s", width - used + GAP, "");
+}
+
+static int widest_cell(const cli_contestant *contestant, int limit)
+{
+    int widest = text_width(contestant->info->network->title);
+    for (int row = 0; row < contestant->top; row++) {
+        char score[32];
+        format_score(&contestant->answer[row], score, sizeof score);
+        int width = text_width(contestant->answer[row].label) + (int)strlen(score);
+        if (width > widest) widest = width;
+    }
+    return widest < limit ? widest : limit;
+}
+
+static void write_columns(const cli_contestant *contestants, size_t count)
+{
+    int limit = (terminal_width() + GAP) / (int)count - GAP, rows = 0;
+    if (limit < NARROWEST) limit = NARROWEST;
+    for (size_t i = 0; i < count; i++)
+        if (contestants[i].top > rows) rows = contestants[i].top;
+    for (int row = -1; row < rows; row++) {
+        for (size_t i = 0; i < count; i++)
+            write_cell(&contestants[i], row, widest_cell(&contestants[i], limit), i + 1 == count);
+        fputc('\n', stdout);
+    }
+}
+
+void answer_text(const cli_contestant *contestants, size_t count)
+{
+    if (count > 1) {
+        write_columns(contestants, count);
+        return;
+    }
+    for (int row = 0; row < contestants->top; row++) {
+        char score[32];
+        format_score(&contestants->answer[row], score, sizeof score);
+        text_write(stdout, contestants->answer[row].label);
+        puts(score);
+    }
+}
+
+/* ---- JSON ---- */
+
+static json_t *prediction_json(const inception_prediction *prediction)
+{
+    return json_pack("{s:i, s:o, s:o, s:f, s:f}", "index", prediction->index, "wnid", text_json(prediction->wnid),
+                     "label", text_json(prediction->label), "probability", (double)prediction->probability, "logit",
+                     (double)prediction->logit);
+}
+
+json_t *answer_json(const cli_contestant *contestant, const char *file, const inception_image *image)
+{
+    json_t *predictions = json_array();
+    for (int i = 0; predictions && i < contestant->top; i++) {
+        if (json_array_append_new(predictions, prediction_json(&contestant->answer[i])) == 0) continue;
+        json_decref(predictions);
+        predictions = NULL;
+    }
+    json_t *object =
+        json_pack("{s:o, s:s, s:{s:i, s:i}}", "file", text_json(file), "network", contestant->info->network->name,
+                  "input", "width", inception_image_width(image), "height", inception_image_height(image));
+    if (object && contestant->ambiguous) json_object_set_new(object, "weights", text_json(contestant->path));
+    if (object && contestant->info->input.crop != INCEPTION_CROP_CENTRE)
+        json_object_set_new(object, "crop", json_string(crop_choices[contestant->info->input.crop]));
+    if (json_object_set_new(object, "predictions", predictions) == 0) return object;
+    json_decref(object);
+    return NULL;
+}

@@ -1,0 +1,288 @@
+/* The command: what its files share. It knows the library by <inception.h> only.
+ *
+ * A command is a row: a struct of type `cli_command`, defined in its own file and listed in main.c. Its options are
+ * rows too; options.c parses them and prints the help from the same rows, so that the two cannot disagree. */
+#ifndef INCEPTION_CLI_H
+#define INCEPTION_CLI_H
+
+#include <inception.h>
+
+#include <jansson.h>
+#include <stdio.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- exits.c: exit codes and messages ---- */
+
+/* Those of sysexits.h, and three more. exit_meanings explains them; the help prints it. */
+typedef enum exit_code {
+    EXIT_FINE = 0,
+    EXIT_SOME = 1, /* some inputs failed; `inspect --diff`: the files differ */
+    EXIT_USAGE = 64,
+    EXIT_DATA = 65,
+    EXIT_NO_INPUT = 66,
+    EXIT_UNAVAILABLE = 69,
+    EXIT_INTERNAL = 70,
+    EXIT_SYSTEM = 71,
+    EXIT_IO = 74,
+    EXIT_INTERRUPTED = 130,
+    EXIT_PIPE = 141, /* who read standard output has gone */
+} exit_code;
+
+typedef struct exit_meaning {
+    exit_code code;
+    const char *meaning;
+} exit_meaning;
+
+extern const exit_meaning exit_meanings[];
+extern const size_t exit_meaning_count;
+
+/* "inception: ..." on standard error, made safe for a terminal. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+exit_code exit_of(inception_status status);
+
+/* Complains with the error's message and returns its exit code. */
+exit_code complain_error(const inception_error *error);
+
+/* Complains with the error's message, and with the input's name where it is not in the message. */
+void complain_input(const char *path, const inception_error *error);
+
+/* Complains of bad usage and returns its exit code. */
+exit_code complain_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Sets an error as the library does: the first one stays. */
+void fail(inception_error *error, inception_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* How the inputs of a run fared. */
+typedef struct cli_tally {
+    size_t done, failed;
+    exit_code first; /* of the first failure */
+} cli_tally;
+
+void tally_failure(cli_tally *tally, inception_status status);
+
+/* Exit code of the run; more than one input and some failed: says how many, unless quiet. */
+exit_code tally_exit(const cli_tally *tally, bool quiet);
+
+/* From here on SIGINT only sets what interrupted() tells; a second one ends the process. */
+void catch_interrupts(void);
+bool interrupted(void);
+
+/* ---- options.c: one table parses and explains ---- */
+
+typedef enum option_kind {
+    OPTION_FLAG,   /* bool: true */
+    OPTION_SET,    /* int: `min`; the short spelling of a choice */
+    OPTION_INT,    /* int in min...max */
+    OPTION_SIZE,   /* uint64_t in min...max, with K, M or G for powers of 1024 */
+    OPTION_DOUBLE, /* double in min...max */
+    OPTION_STRING, /* const char * */
+    OPTION_CHOICE, /* int: index into `choices` */
+    OPTION_LIST,   /* string_list: may be repeated */
+} option_kind;
+
+typedef struct string_list {
+    const char **items;
+    size_t count;
+} string_list;
+
+typedef struct option_row {
+    const char *name; /* long name; NULL ends a table */
+    char letter;      /* 0: none */
+    const char *argument;
+    option_kind kind;
+    size_t offset; /* of the value in the struct of the group */
+    const char *help;
+    double min, max;
+    const char *const *choices; /* NULL ends it */
+} option_row;
+
+/* Rows with a heading ("": they belong to those before); `offset` is that of the group's struct in the command's. */
+typedef struct option_group {
+    const char *title;
+    const option_row *rows;
+    size_t offset;
+} option_group;
+
+typedef struct cli_command {
+    const char *name, *summary, *operands; /* operands as in "PHOTO..." */
+    const char *about;                     /* a paragraph for the help */
+    const char *const *examples;           /* NULL ends it */
+    const option_group *groups;            /* a NULL title ends it */
+    size_t options_size;
+    const void *defaults; /* a struct of options_size bytes */
+    int min_operands, max_operands;
+    exit_code (*run)(void *options, char **operands, int count);
+} cli_command;
+
+/* Parses argv (argv[0] is skipped) into *options, which the caller frees with options_free. False: the process is to
+ * end with *code, for the help was printed or a sentence said what is wrong. */
+bool options_parse(const cli_command *command, int argc, char **argv, void **options, exit_code *code);
+void options_free(const cli_command *command, void **options);
+
+void options_help(const cli_command *command);
+
+/* Prints text wrapped to 80 columns, each line indented. */
+void print_wrapped(const char *text, int indent);
+
+/* The most similar of `count` names that `name_of` gives, or NULL where none is similar. */
+const char *nearest_name(const char *word, const char *(*name_of)(const void *list, size_t i), const void *list,
+                         size_t count);
+
+typedef struct common_settings {
+    bool quiet, verbose;
+} common_settings;
+
+extern const option_row common_rows[];
+
+/* ---- text.c: UTF-8 ---- */
+
+/* Bytes of the first character of non-empty text; *code is U+FFFD where it is not valid UTF-8. */
+size_t utf8_next(const char *text, uint32_t *code);
+
+/* Writes text as valid UTF-8 without control characters. */
+void text_write(FILE *file, const char *text);
+
+/* Columns that text_write's output takes on a terminal. */
+int text_width(const char *text);
+
+/* Writes text in at most `width` columns, cut with an ellipsis where it is longer. Returns the columns taken. */
+int text_cut(FILE *file, const char *text, int width);
+
+/* JSON string with U+FFFD for invalid bytes; NULL when out of memory. */
+json_t *text_json(const char *text);
+
+/* Must be called once at the start, before the others. */
+void text_start(void);
+
+/* Columns of the terminal on standard output, 80 where it is none. */
+int terminal_width(void);
+
+/* ---- output.c: records on standard output ---- */
+
+enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_JSONL };
+extern const char *const format_choices[];
+
+/* EXIT_FINE, or what to end with because standard output takes no more (and said so, unless its reader just left). */
+exit_code output_flush(void);
+
+/* An array of objects that are written as they come, or one a line. */
+typedef struct cli_records {
+    int format; /* FORMAT_JSON or FORMAT_JSONL; nothing happens for FORMAT_TEXT */
+    bool begun;
+} cli_records;
+
+void records_begin(const cli_records *records);
+exit_code records_add(cli_records *records, json_t *object); /* takes the reference; NULL: out of memory */
+exit_code records_failure(cli_records *records, const char *file, const inception_error *error);
+exit_code records_end(const cli_records *records);
+
+/* Writes one JSON value, for commands that have all of it at once; takes the reference. */
+exit_code output_json(json_t *value);
+
+/* ---- photos.c: what was named, one photo at a time ---- */
+
+typedef struct photo_settings {
+    inception_image_options decode; /* limits of 0: not set */
+    const char *files_from;
+} photo_settings;
+
+extern const option_row photo_rows[];
+
+typedef struct cli_photo {
+    const char *path; /* "-" is standard input; valid until the next call */
+    const char *name; /* within the folder it was found in, or the last part of the path */
+    bool standard_input;
+} cli_photo;
+
+typedef struct photo_walk photo_walk;
+
+/* Sets the limits that no option set. NULL and an error if the list cannot be read or nothing was named. Closed with
+ * photos_close. */
+photo_walk *photos_open(photo_settings *settings, char **operands, int count, inception_error *error);
+void photos_close(photo_walk **walk);
+
+/* False at the end. An input that cannot be walked comes as a photo with an error. */
+bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error);
+
+/* True if there may be more than one photo. */
+bool photos_several(const photo_walk *walk);
+
+inception_image *photo_decode(const cli_photo *photo, const inception_image_options *options, inception_error *error);
+
+/* ---- model.c: which weights ---- */
+
+typedef struct model_settings {
+    string_list models;
+    const char *network;
+    double depth_multiplier;
+    int min_depth;
+    bool moving_averages;
+} model_settings;
+
+extern const option_row model_rows[];   /* -m */
+extern const option_row network_rows[]; /* the others */
+
+/* $XDG_CACHE_HOME/inception or ~/.cache/inception; false if there is neither. */
+bool cache_folder(char *path, size_t size);
+
+/* Where the cache holds the network's weights. */
+bool cache_find(const inception_network *network, char *path, size_t size);
+
+/* The weights that `name` means (a path, or a network in the cache; NULL: the best network in the cache). Sets *network
+ * where a name told it. Complains and returns another code than EXIT_FINE if there are none. */
+exit_code model_find(const char *name, char *path, size_t size, const inception_network **network);
+
+/* The library's options; `network`, where there is one, stands in for a --network that is not set. */
+inception_model_options model_options(const model_settings *settings, const inception_network *network);
+
+/* The network that the value of --network names; complains if there is none (NULL: not set, which is fine). */
+exit_code network_check(const char *command, const char *name, const inception_network **network);
+
+/* ---- commands ---- */
+
+extern const cli_command classify_command, prepare_command, models_command, inspect_command, convert_command;
+
+extern const char *const crop_choices[]; /* in the order of inception_crop */
+
+/* ---- inspect.c, compare.c ---- */
+
+void shape_text(const inception_tensor *tensor, char *text, size_t size); /* "[3,3,64]" */
+json_t *shape_json(const inception_tensor *tensor);
+
+exit_code compare_weights(const inception_weights *first, const char *first_path, const inception_weights *second,
+                          const char *second_path, bool json);
+
+/* ---- contest.c: the networks of a classify run ---- */
+
+typedef struct cli_contestant {
+    inception_model *model;
+    inception_session *session;
+    const inception_model_info *info;
+    char *path;                   /* of the weights */
+    bool ambiguous;               /* another contestant has the same network */
+    inception_prediction *answer; /* [top], most probable first */
+    int top;                      /* how many classes to show */
+} cli_contestant;
+
+exit_code contestant_open(cli_contestant *contestant, const char *name, const inception_model_options *options);
+void contestant_close(cli_contestant *contestant);
+
+/* Fills contestant->answer for the photo. */
+bool contestant_answer(cli_contestant *contestant, const inception_image *image, const char *file,
+                       inception_error *error);
+
+/* ---- answer.c: what classify prints ---- */
+
+void answer_heading(const cli_contestant *contestants, size_t count);
+void answer_text(const cli_contestant *contestants, size_t count);
+json_t *answer_json(const cli_contestant *contestant, const char *file, const inception_image *image);
+
+/* ---- npy.c ---- */
+
+/* Writes float32 [1][height][width][3] as a NumPy file that appears whole or not at all. */
+bool npy_write(const char *path, const float *data, int height, int width, inception_error *error);
+
+#endif

@@ -1,0 +1,91 @@
+/* The command `inception`: a table of commands, and the way to them. */
+#include "cli.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static const cli_command *const commands[] = {
+    &classify_command, &prepare_command, &models_command, &inspect_command, &convert_command,
+};
+
+static const cli_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COUNT(commands); i++)
+        if (strcmp(commands[i]->name, name) == 0) return commands[i];
+    return NULL;
+}
+
+static const char *command_name(const void *list, size_t i)
+{
+    return ((const cli_command *const *)list)[i]->name;
+}
+
+static exit_code general_help(void)
+{
+    printf("Usage: inception COMMAND [OPTION]... [WORD]...\n\n"
+           "Recognises objects in photos with Google's Inception networks.\n\n"
+           "Examples:\n"
+           "  inception classify photo.jpg          what is on the photo\n"
+           "  inception classify -m v3 photos/      a folder, with Inception V3\n"
+           "  inception help classify               all about one command\n\n"
+           "Commands:\n");
+    for (size_t i = 0; i < COUNT(commands); i++) printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    printf("\nOptions:\n"
+           "  -h, --help                this help; after a command, that command's\n"
+           "  -V, --version             print the version\n\n"
+           "Exit status:\n");
+    for (size_t i = 0; i < exit_meaning_count; i++)
+        printf("  %3d  %s\n", exit_meanings[i].code, exit_meanings[i].meaning);
+    printf("\nEnvironment:\n"
+           "  XDG_CACHE_HOME  weights are looked for in its folder 'inception'\n"
+           "                  (default: ~/.cache/inception)\n");
+    return output_flush();
+}
+
+static exit_code unknown_command(const char *word)
+{
+    if (word[0] == '-' && word[1]) return complain_usage(NULL, "'%s' is no option here; the command comes first", word);
+    if (access(word, F_OK) == 0)
+        return complain_usage(NULL, "'%s' is a file, not a command; did you mean 'inception classify %s'?", word, word);
+    const char *near = nearest_name(word, command_name, commands, COUNT(commands));
+    return complain_usage(NULL, "there is no command '%s'%s%s%s", word, near ? "; did you mean '" : "",
+                          near ? near : "", near ? "'?" : "");
+}
+
+static exit_code help_about(const char *word)
+{
+    const cli_command *command = word ? find_command(word) : NULL;
+    if (word && !command) return unknown_command(word);
+    if (!command) return general_help();
+    options_help(command);
+    return output_flush();
+}
+
+static exit_code run_command(const cli_command *command, int argc, char **argv)
+{
+    void *options = NULL;
+    exit_code code;
+    extern int optind;
+    if (options_parse(command, argc, argv, &options, &code)) code = command->run(options, argv + optind, argc - optind);
+    options_free(command, &options);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    text_start();
+    setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* a message is one write */
+    signal(SIGPIPE, SIG_IGN);              /* a write that fails tells it, and temporary files are removed */
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (!word) return complain_usage(NULL, "name a command, as in 'inception classify photo.jpg'");
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
+        return help_about(argc > 2 ? argv[2] : NULL);
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        printf("inception %s\n", inception_version());
+        return output_flush();
+    }
+    const cli_command *command = find_command(word);
+    return command ? run_command(command, argc - 1, argv + 1) : unknown_command(word);
+}

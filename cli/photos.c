@@ -1,0 +1,322 @@
+/* The photos of a run: files, folders, lists, standard input, handed out one at a time.
+ *
+ * A file that is named is a photo, or an error that says why not. In a folder only what looks like a photo counts, by
+ * its first bytes; dot files are passed over, links to folders too (they may lead in circles), pipes and devices as
+ * well. Only the names of the folders on the way down are kept, so that a run over any number of photos takes little
+ * memory. */
+#include "cli.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LIST_LIMIT ((size_t)1 << 30) /* bytes */
+#define SNIFF_BYTES 16
+
+const option_row photo_rows[] = {
+    {"files-from", 0, "FILE", OPTION_STRING, offsetof(photo_settings, files_from),
+     "more photos: names in FILE (-: standard input), one a line or separated by zero bytes", 0, 0, NULL},
+    {"no-orient", 0, NULL, OPTION_FLAG, offsetof(photo_settings, decode.ignore_orientation),
+     "do not turn photos as their EXIF data says (as TensorFlow does not)", 0, 0, NULL},
+    {"strip-alpha", 0, NULL, OPTION_FLAG, offsetof(photo_settings, decode.strip_alpha),
+     "drop transparency as TensorFlow does; default: white behind it", 0, 0, NULL},
+    {"recover", 0, NULL, OPTION_FLAG, offsetof(photo_settings, decode.recover),
+     "take what is there of a truncated photo", 0, 0, NULL},
+    {"max-pixels", 0, "N", OPTION_SIZE, offsetof(photo_settings, decode.max_pixels),
+     "refuse photos of more pixels; default 256M", 1, 0x1p40, NULL},
+    {"max-bytes", 0, "N", OPTION_SIZE, offsetof(photo_settings, decode.max_bytes),
+     "refuse files of more bytes; default 256M", 1, 0x1p40, NULL},
+    {.name = NULL},
+};
+
+typedef struct open_folder {
+    struct open_folder *parent;
+    char *path;
+    struct dirent **names;
+    int count, next;
+} open_folder;
+
+struct photo_walk {
+    char **operands;
+    int operand_count, operand_next;
+    char *list; /* bytes of --files-from, names ending in zero bytes */
+    size_t list_size, list_next;
+    open_folder *inside; /* innermost folder being walked */
+    size_t root_length;  /* of the path of the outermost one */
+    size_t looked_at, found;
+    char *path; /* of the photo handed out last */
+    bool several;
+};
+
+/* ---- The list of names ---- */
+
+static bool read_all(int fd, const char *name, size_t limit, char **data, size_t *size, inception_error *error)
+{
+    size_t capacity = 0;
+    *data = NULL;
+    *size = 0;
+    for (;;) {
+        if (*size == capacity) {
+            capacity = capacity ? capacity * 2 : 65536;
+            char *larger = realloc(*data, capacity);
+            if (!larger) return fail(error, INCEPTION_MEMORY, "out of memory (%zu bytes)", capacity), false;
+            *data = larger;
+        }
+        /* poll, unlike read, returns when a signal comes: Ctrl-C must end the wait. */
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        if (poll(&wait, 1, -1) < 0 && interrupted()) return fail(error, INCEPTION_IO, "%s: interrupted", name), false;
+        ssize_t got = read(fd, *data + *size, capacity - *size);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail(error, INCEPTION_IO, "%s: cannot read: %s", name, strerror(errno)), false;
+        if (got == 0) return true;
+        *size += (size_t)got;
+        if (*size > limit)
+            return fail(error, INCEPTION_LIMIT, "%s: larger than the limit of %zu bytes", name, limit), false;
+    }
+}
+
+/* Lines become names that end in zero bytes; the carriage returns of Windows go. */
+static void split_lines(photo_walk *walk)
+{
+    if (!walk->list_size || memchr(walk->list, '\0', walk->list_size)) return;
+    for (size_t i = 0; i < walk->list_size; i++) {
+        if (walk->list[i] != '\n') continue;
+        walk->list[i] = '\0';
+        if (i > 0 && walk->list[i - 1] == '\r') walk->list[i - 1] = '\0';
+    }
+}
+
+static bool read_list(photo_walk *walk, const char *path, inception_error *error)
+{
+    bool standard = strcmp(path, "-") == 0;
+    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        fail(error, errno == ENOENT ? INCEPTION_NOT_FOUND : INCEPTION_IO, "%s: cannot open: %s", path, strerror(errno));
+        return false;
+    }
+    bool read = read_all(fd, path, LIST_LIMIT, &walk->list, &walk->list_size, error);
+    if (!standard) close(fd);
+    if (!read) return false;
+    char *ended = realloc(walk->list, walk->list_size + 1);
+    if (!ended) return fail(error, INCEPTION_MEMORY, "out of memory"), false;
+    walk->list = ended;
+    walk->list[walk->list_size] = '\0';
+    split_lines(walk);
+    static const char mark[] = "\xEF\xBB\xBF";
+    if (strncmp(walk->list, mark, 3) == 0) walk->list_next = 3;
+    return true;
+}
+
+/* ---- Folders ---- */
+
+/* Runs of digits compare as numbers: img2 comes before img10. Equal ones fall back to bytes, so that order is total. */
+static int natural_order(const char *a, const char *b)
+{
+    const char *whole_a = a, *whole_b = b;
+    static const char digits[] = "0123456789";
+    while (*a && *b) {
+        size_t length_a = strspn(a, digits), length_b = strspn(b, digits);
+        if (!length_a || !length_b) {
+            if (*a != *b) return (unsigned char)*a - (unsigned char)*b;
+            a++, b++;
+            continue;
+        }
+        size_t zeros_a = strspn(a, "0"), zeros_b = strspn(b, "0");
+        size_t figures_a = length_a - zeros_a, figures_b = length_b - zeros_b;
+        if (figures_a != figures_b) return figures_a < figures_b ? -1 : 1;
+        int order = memcmp(a + zeros_a, b + zeros_b, figures_a);
+        if (order) return order;
+        a += length_a, b += length_b;
+    }
+    if (*a || *b) return *a ? 1 : -1;
+    return strcmp(whole_a, whole_b);
+}
+
+static int entry_order(const struct dirent **a, const struct dirent **b)
+{
+    return natural_order((*a)->d_name, (*b)->d_name);
+}
+
+static int not_hidden(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static void leave_folder(photo_walk *walk)
+{
+    open_folder *left = walk->inside;
+    walk->inside = left->parent;
+    for (int i = 0; i < left->count; i++) free(left->names[i]);
+    free(left->names);
+    free(left->path);
+    free(left);
+}
+
+static bool enter_folder(photo_walk *walk, const char *path, inception_error *error)
+{
+    open_folder *entered = calloc(1, sizeof *entered);
+    char *copy = strdup(path);
+    int count = entered && copy ? scandir(path, &entered->names, not_hidden, entry_order) : -1;
+    if (count < 0) {
+        if (!entered || !copy || errno == ENOMEM) fail(error, INCEPTION_MEMORY, "out of memory");
+        else fail(error, INCEPTION_IO, "%s: cannot read the folder: %s", path, strerror(errno));
+        free(copy);
+        free(entered);
+        return false;
+    }
+    entered->parent = walk->inside;
+    entered->path = copy;
+    entered->count = count;
+    walk->inside = entered;
+    return true;
+}
+
+/* A file that cannot be opened counts as a photo: decoding it will say why. */
+static bool looks_like_photo(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return true;
+    uint8_t first[SNIFF_BYTES];
+    ssize_t got = read(fd, first, sizeof first);
+    close(fd);
+    return got < 0 || inception_image_recognised(first, (size_t)got);
+}
+
+static bool set_path(photo_walk *walk, const char *folder, const char *name)
+{
+    free(walk->path);
+    size_t length = folder ? strlen(folder) : 0;
+    const char *slash = folder && length && folder[length - 1] != '/' ? "/" : "";
+    if (asprintf(&walk->path, "%s%s%s", folder ? folder : "", slash, name) < 0) walk->path = NULL;
+    return walk->path != NULL;
+}
+
+/* One step inside the innermost folder. True: walk->path is a photo, or an error is set. */
+static bool step_inside(photo_walk *walk, inception_error *error)
+{
+    open_folder *here = walk->inside;
+    if (here->next == here->count) {
+        bool empty = !here->parent && !walk->found;
+        if (empty) {
+            set_path(walk, NULL, here->path);
+            fail(error, INCEPTION_NOT_FOUND, "%s: no photo in this folder (%zu other files in it)", here->path,
+                 walk->looked_at);
+        }
+        leave_folder(walk);
+        return empty;
+    }
+    if (!set_path(walk, here->path, here->names[here->next++]->d_name)) {
+        fail(error, INCEPTION_MEMORY, "out of memory");
+        return true;
+    }
+    struct stat own, target;
+    if (lstat(walk->path, &own) != 0) return false;
+    if (S_ISDIR(own.st_mode)) return !enter_folder(walk, walk->path, error);
+    if (stat(walk->path, &target) != 0 || !S_ISREG(target.st_mode)) return false;
+    walk->looked_at++;
+    if (!looks_like_photo(walk->path)) return false;
+    walk->found++;
+    return true;
+}
+
+/* ---- The walk ---- */
+
+photo_walk *photos_open(photo_settings *settings, char **operands, int count, inception_error *error)
+{
+    photo_walk *walk = calloc(1, sizeof *walk);
+    if (!walk) return fail(error, INCEPTION_MEMORY, "out of memory"), NULL;
+    inception_image_options defaults;
+    inception_image_options_default(&defaults);
+    if (!settings->decode.max_pixels) settings->decode.max_pixels = defaults.max_pixels;
+    if (!settings->decode.max_bytes) settings->decode.max_bytes = defaults.max_bytes;
+    walk->operands = operands;
+    walk->operand_count = count;
+    int standard = settings->files_from && strcmp(settings->files_from, "-") == 0;
+    for (int i = 0; i < count; i++) {
+        struct stat info;
+        standard += strcmp(operands[i], "-") == 0;
+        walk->several |= stat(operands[i], &info) == 0 && S_ISDIR(info.st_mode);
+    }
+    walk->several |= count > 1 || settings->files_from;
+    if (standard > 1) fail(error, INCEPTION_INVALID, "standard input (-) can be read only once");
+    else if (!count && !settings->files_from)
+        fail(error, INCEPTION_INVALID, "name a photo, a folder, or - for standard input");
+    else if (settings->files_from) read_list(walk, settings->files_from, error);
+    if (error->status) photos_close(&walk);
+    return walk;
+}
+
+void photos_close(photo_walk **walk)
+{
+    if (!*walk) return;
+    while ((*walk)->inside) leave_folder(*walk);
+    free((*walk)->list);
+    free((*walk)->path);
+    free(*walk);
+    *walk = NULL;
+}
+
+bool photos_several(const photo_walk *walk)
+{
+    return walk->several;
+}
+
+/* The next word of the command line, then of the list. */
+static const char *next_input(photo_walk *walk, bool *from_list)
+{
+    *from_list = walk->operand_next == walk->operand_count;
+    if (!*from_list) return walk->operands[walk->operand_next++];
+    while (walk->list_next < walk->list_size) {
+        const char *name = walk->list + walk->list_next;
+        walk->list_next += strlen(name) + 1;
+        if (*name) return name;
+    }
+    return NULL;
+}
+
+bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error)
+{
+    *photo = (cli_photo){0};
+    while (!interrupted()) {
+        if (walk->inside) {
+            if (!step_inside(walk, error)) continue;
+            photo->path = walk->path ? walk->path : "";
+            photo->name = error->status ? photo->path : photo->path + walk->root_length;
+            photo->name += strspn(photo->name, "/");
+            return true;
+        }
+        bool from_list;
+        struct stat info;
+        const char *input = next_input(walk, &from_list);
+        if (!input) return false;
+        photo->standard_input = !from_list && strcmp(input, "-") == 0;
+        bool is_folder = !photo->standard_input && stat(input, &info) == 0 && S_ISDIR(info.st_mode);
+        walk->looked_at = walk->found = 0;
+        walk->root_length = strlen(input);
+        if (is_folder && enter_folder(walk, input, error)) continue;
+        const char *slash = strrchr(input, '/');
+        photo->path = input;
+        photo->name = photo->standard_input ? "stdin" : slash ? slash + 1 : input;
+        return true;
+    }
+    return false;
+}
+
+inception_image *photo_decode(const cli_photo *photo, const inception_image_options *options, inception_error *error)
+{
+    if (!photo->standard_input) return inception_image_read(photo->path, options, error);
+    static const char name[] = "standard input";
+    char *data;
+    size_t size;
+    size_t limit = options->max_bytes < SIZE_MAX ? (size_t)options->max_bytes : SIZE_MAX;
+    inception_image *image = NULL;
+    if (read_all(STDIN_FILENO, name, limit, &data, &size, error))
+        image = inception_image_decode(data, size, name, options, error);
+    free(data);
+    return image;
+}

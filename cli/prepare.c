@@ -1,0 +1,266 @@
+/* inception prepare: what a network sees of a photo. */
+#include "cli.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct prepare_options {
+    common_settings common;
+    model_settings model;
+    photo_settings photos;
+    const char *output;
+    int format, crop;
+    int records; /* FORMAT_TEXT, or FORMAT_JSON... of what is printed */
+} prepare_options;
+
+enum { WRITE_NPY, WRITE_PNG, WRITE_BY_NAME };
+static const char *const write_choices[] = {"npy", "png", NULL};
+
+static const option_row rows[] = {
+    {"output", 'o', "OUT", OPTION_STRING, offsetof(prepare_options, output),
+     "write the prepared input to OUT: .npy (float32, 1 x height x width x 3) or .png (to look at). Several photos: "
+     "OUT "
+     "is a folder; it gets a file for each",
+     0, 0, NULL},
+    {"format", 'f', "FORMAT", OPTION_CHOICE, offsetof(prepare_options, format),
+     "npy or png; default: from the end of OUT, npy in a folder", 0, 0, write_choices},
+    {"json", 'j', NULL, OPTION_SET, offsetof(prepare_options, records), "print the shapes as JSON", FORMAT_JSON, 0,
+     NULL},
+    {"crop", 0, "CROP", OPTION_CHOICE, offsetof(prepare_options, crop),
+     "centre, full or letterbox: the part of the photo that is looked at. Only centre is what the network was "
+     "evaluated with",
+     0, 0, crop_choices},
+    {"model", 'm', "MODEL", OPTION_LIST, offsetof(prepare_options, model.models),
+     "prepare for these weights: a file, a folder, or the name of a network in the cache", 0, 0, NULL},
+    {.name = NULL},
+};
+
+static const option_group groups[] = {
+    {"Options", rows, 0},
+    {"", network_rows, offsetof(prepare_options, model)},
+    {"Photos", photo_rows, offsetof(prepare_options, photos)},
+    {"General", common_rows, offsetof(prepare_options, common)},
+    {.title = NULL},
+};
+
+static const char *const examples[] = {
+    "inception prepare photo.jpg -n v3               prints both shapes",
+    "inception prepare photo.jpg -n v3 -o x.npy      and writes the numbers",
+    "inception prepare photos/ -n v1 -f png -o seen  pictures, in the folder seen",
+    NULL,
+};
+
+typedef struct prepare_run {
+    const prepare_options *options;
+    inception_input input;
+    float *prepared;
+    bool several, to_folder, png;
+    void *written; /* tree of the names of the files written, see tsearch(3) */
+    cli_records records;
+    cli_tally tally;
+} prepare_run;
+
+/* ---- Where to ---- */
+
+static bool ends_in(const char *text, const char *ending)
+{
+    size_t length = strlen(text), tail = strlen(ending);
+    return length >= tail && strcmp(text + length - tail, ending) == 0;
+}
+
+static exit_code choose_output(prepare_run *preparation)
+{
+    const char *out = preparation->options->output;
+    int format = preparation->options->format;
+    struct stat info;
+    if (!out) return EXIT_FINE;
+    if (strcmp(out, "-") == 0)
+        return complain_usage("prepare", "option --output: files are written, not standard output");
+    preparation->to_folder = preparation->several || (stat(out, &info) == 0 && S_ISDIR(info.st_mode));
+    if (!preparation->to_folder && format == WRITE_BY_NAME) {
+        format = ends_in(out, ".png") ? WRITE_PNG : WRITE_NPY;
+        if (!ends_in(out, ".npy") && !ends_in(out, ".png"))
+            return complain_usage("prepare", "option --output: '%s' ends neither in .npy nor in .png", out);
+    }
+    preparation->png = format == WRITE_PNG;
+    return EXIT_FINE;
+}
+
+/* Makes the folders above `path`. */
+static bool make_folders(char *path, inception_error *error)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
+        if (!made) fail(error, INCEPTION_IO, "%s: cannot make the folder: %s", path, strerror(errno));
+        *slash = '/';
+        if (!made) return false;
+    }
+    return true;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* The file for a photo; two photos of one name must not share it. NULL and an error if that fails. */
+static char *output_path(prepare_run *preparation, const cli_photo *photo, inception_error *error)
+{
+    char *path = NULL;
+    const char *out = preparation->options->output, *ending = preparation->png ? "png" : "npy";
+    int length =
+        preparation->to_folder ? asprintf(&path, "%s/%s.%s", out, photo->name, ending) : asprintf(&path, "%s", out);
+    if (length < 0) return fail(error, INCEPTION_MEMORY, "out of memory"), NULL;
+    if (!preparation->to_folder) return path;
+    if (tfind(path, &preparation->written, compare_names)) {
+        fail(error, INCEPTION_IO, "%s: %s was already written for another photo of that name", photo->path, path);
+    } else if (make_folders(path, error)) {
+        char *copy = strdup(path);
+        if (copy && tsearch(copy, &preparation->written, compare_names)) return path;
+        free(copy);
+        fail(error, INCEPTION_MEMORY, "out of memory");
+    }
+    free(path);
+    return NULL;
+}
+
+/* ---- One photo ---- */
+
+static bool write_output(const prepare_run *preparation, const char *path, inception_error *error)
+{
+    const inception_input *input = &preparation->input;
+    if (!preparation->png) return npy_write(path, preparation->prepared, input->height, input->width, error);
+    inception_image *seen = inception_image_from_prepared(input, preparation->prepared, error);
+    bool written = seen && inception_image_write_png(seen, path, error) == INCEPTION_OK;
+    inception_image_free(&seen);
+    return written;
+}
+
+static exit_code print_shapes(prepare_run *preparation, const cli_photo *photo, const inception_image *image,
+                              const char *out)
+{
+    int height = inception_image_height(image), width = inception_image_width(image);
+    const inception_input *input = &preparation->input;
+    if (preparation->records.format != FORMAT_TEXT) {
+        json_t *object = json_pack("{s:o, s:[i, i, i], s:[i, i, i, i]}", "file", text_json(photo->path), "decoded",
+                                   height, width, 3, "prepared", 1, input->height, input->width, 3);
+        if (object && input->crop != INCEPTION_CROP_CENTRE)
+            json_object_set_new(object, "crop", json_string(crop_choices[input->crop]));
+        if (object && out) json_object_set_new(object, "output", text_json(out));
+        return records_add(&preparation->records, object);
+    }
+    if (preparation->several) {
+        text_write(stdout, photo->path);
+        fputs(": ", stdout);
+    }
+    printf("(%d, %d, 3) (1, %d, %d, 3)", height, width, input->height, input->width);
+    if (input->crop != INCEPTION_CROP_CENTRE) printf(" crop %s", crop_choices[input->crop]);
+    putchar('\n');
+    return output_flush();
+}
+
+static exit_code prepare_photo(prepare_run *preparation, const cli_photo *photo, inception_error *error)
+{
+    exit_code code = EXIT_FINE;
+    char *out = NULL;
+    inception_image *image = error->status ? NULL : photo_decode(photo, &preparation->options->photos.decode, error);
+    bool fine = image && inception_prepare(&preparation->input, image, preparation->prepared, error) == INCEPTION_OK;
+    if (fine && preparation->options->output)
+        fine = (out = output_path(preparation, photo, error)) && write_output(preparation, out, error);
+    if (fine) {
+        preparation->tally.done++;
+        if (out && preparation->options->common.verbose) complain("%s written", out);
+        code = print_shapes(preparation, photo, image, out);
+    } else {
+        tally_failure(&preparation->tally, error->status);
+        if (preparation->records.format != FORMAT_TEXT)
+            code = records_failure(&preparation->records, photo->path, error);
+        else complain_input(photo->path, error);
+    }
+    free(out);
+    inception_image_free(&image);
+    return code;
+}
+
+/* ---- The run ---- */
+
+/* The input of the network, or of the model. */
+static exit_code choose_input(prepare_run *preparation)
+{
+    const model_settings *settings = &preparation->options->model;
+    const inception_network *network;
+    exit_code code = network_check("prepare", settings->network, &network);
+    if (code) return code;
+    if (settings->models.count > 1) return complain_usage("prepare", "option --model can be given once");
+    if (!settings->models.count && !network)
+        return complain_usage("prepare", "name the network with --network, or the weights with --model");
+    if (settings->models.count) {
+        char path[4096];
+        const inception_network *found;
+        inception_error error = {0};
+        code = model_find(settings->models.items[0], path, sizeof path, &found);
+        if (code) return code;
+        inception_model_options options = model_options(settings, found);
+        inception_model *model = inception_model_open(path, &options, &error);
+        if (!model) return complain_error(&error);
+        preparation->input = inception_model_get_info(model)->input;
+        inception_model_close(&model);
+    } else {
+        preparation->input = network->input;
+    }
+    if (preparation->options->crop != INCEPTION_CROP_CENTRE)
+        preparation->input.crop = (inception_crop)preparation->options->crop;
+    size_t values = (size_t)preparation->input.width * (size_t)preparation->input.height * 3;
+    preparation->prepared = calloc(values, sizeof *preparation->prepared);
+    if (preparation->prepared) return EXIT_FINE;
+    complain("out of memory");
+    return EXIT_SYSTEM;
+}
+
+static exit_code run(void *given, char **operands, int count)
+{
+    prepare_options *options = given;
+    inception_error error = {0};
+    cli_photo photo;
+    prepare_run preparation = {.options = options, .records = {.format = options->records}};
+    photo_walk *walk = photos_open(&options->photos, operands, count, &error);
+    if (!walk) return complain_error(&error);
+    preparation.several = photos_several(walk);
+    exit_code code = choose_output(&preparation);
+    if (!code) code = choose_input(&preparation);
+    if (code) goto end;
+
+    catch_interrupts();
+    records_begin(&preparation.records);
+    while (!code && photos_next(walk, &photo, &error)) {
+        code = prepare_photo(&preparation, &photo, &error);
+        error = (inception_error){0};
+    }
+    if (!code) code = records_end(&preparation.records);
+    if (!code) code = tally_exit(&preparation.tally, options->common.quiet);
+end:
+    photos_close(&walk);
+    tdestroy(preparation.written, free);
+    free(preparation.prepared);
+    return code;
+}
+
+const cli_command prepare_command = {
+    .name = "prepare",
+    .summary = "show what a network sees of photos",
+    .operands = "PHOTO...",
+    .about =
+        "Prepares photos for a network as TF-Slim's evaluation does, bit for bit, and prints two shapes for each: that "
+        "of the decoded photo (height, width, channels) and that of the prepared input. PHOTO as in 'inception help "
+        "classify'.",
+    .examples = examples,
+    .groups = groups,
+    .options_size = sizeof(prepare_options),
+    .defaults = &(const prepare_options){.format = WRITE_BY_NAME},
+    .max_operands = INT32_MAX,
+    .run = run,
+};

@@ -1,0 +1,153 @@
+/* Every allocation fails once. The linker sends malloc and its kin through here; the n-th call fails, for n = 1, 2, ...
+ * until a whole open-classify-close gets through without reaching n. Each failure must come back as INCEPTION_MEMORY with
+ * a sentence, and (under AddressSanitizer) leak nothing. Only our own calls are counted, not those inside libraries. */
+#include "formula.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static long countdown; /* 0: never fail */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+char *__wrap_strdup(const char *text);
+
+static bool now(void)
+{
+    return countdown > 0 && --countdown == 0;
+}
+
+void *__wrap_malloc(size_t size) { return now() ? NULL : __real_malloc(size); }
+void *__wrap_calloc(size_t count, size_t size) { return now() ? NULL : __real_calloc(count, size); }
+void *__wrap_realloc(void *old, size_t size) { return now() ? NULL : __real_realloc(old, size); }
+void *__wrap_aligned_alloc(size_t alignment, size_t size) { return now() ? NULL : __real_aligned_alloc(alignment, size); }
+char *__wrap_strdup(const char *text) { return now() ? NULL : __real_strdup(text); }
+
+static char folder[] = "/tmp/inception-alloc-XXXXXX", paths[3][64];
+
+/* One round; the status of the first failure. */
+static inception_status open_classify_close(const char *path, inception_error *error)
+{
+    uint8_t pixels[8 * 8 * 3] = {0};
+    inception_prediction top[3];
+    inception_model *model = inception_model_open(path, NULL, error);
+    inception_session *session = inception_session_open(model, 2, error);
+    inception_image *photo = inception_image_from_pixels(pixels, 8, 8, sizeof pixels / 8, error);
+    inception_classify(session, (const inception_image *[]){photo, photo}, 2, 3, top, error);
+    inception_image_free(&photo);
+    inception_session_close(&session);
+    inception_model_close(&model);
+    return error->status;
+}
+
+static inception_status convert(const char *path, inception_error *error)
+{
+    char out[96];
+    snprintf(out, sizeof out, "%s/out", folder);
+    inception_convert(path, out, INCEPTION_FORMAT_TF_V2, NULL, error);
+    return error->status;
+}
+
+static inception_status decode(const char *path, inception_error *error)
+{
+    inception_image *photo = inception_image_read(path, NULL, error);
+    float *input = __real_malloc((size_t)299 * 299 * 3 * sizeof *input);
+    inception_input slim = {299, 299, INCEPTION_PREPROCESS_SLIM, 0}, caffe = {224, 224, INCEPTION_PREPROCESS_CAFFE, 0};
+    inception_prepare(&slim, photo, input, error);
+    inception_prepare(&caffe, photo, input, error);
+    slim.crop = INCEPTION_CROP_LETTERBOX;
+    inception_prepare(&slim, photo, input, error);
+    if (photo) inception_image_write_png(photo, path, error);
+    inception_image_free(&photo);
+    free(input);
+    return error->status;
+}
+
+/* Fails the n-th allocation for every n. Past 400 only every seventh, to end within minutes. */
+static void each_fails_once(inception_status (*round)(const char *, inception_error *), const char *path)
+{
+    inception_error error = {0};
+    countdown = 0;
+    inception_status status = round(path, &error);
+    if (status) fail_msg("%s", error.message);
+    for (long n = 1; n < 100000; n += n < 400 ? 1 : 7) {
+        error = (inception_error){0};
+        countdown = n;
+        status = round(path, &error);
+        bool reached = countdown == 0;
+        countdown = 0;
+        if (!reached) return;
+        if (status != INCEPTION_MEMORY) fail_msg("allocation %ld: status %d: %s", n, status, error.message);
+        assert_non_null(strstr(error.message, "memory"));
+    }
+    fail_msg("more allocations than expected");
+}
+
+static void models(void **state)
+{
+    (void)state;
+    each_fails_once(open_classify_close, paths[0]);
+}
+
+static void checkpoints(void **state)
+{
+    (void)state;
+    each_fails_once(open_classify_close, paths[1]);
+}
+
+static void conversions(void **state)
+{
+    (void)state;
+    each_fails_once(convert, paths[0]);
+}
+
+static void photos(void **state)
+{
+    (void)state;
+    each_fails_once(decode, paths[2]);
+}
+
+/* A network with few parameters: V2 at a small multiplier, as a model file and as a TensorFlow checkpoint. */
+static int make_files(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder)) return -1;
+    inc_shape shape = inc_shape_default(inception_network_find("v2"));
+    shape.depth_multiplier = 0.25, shape.classes = 5;
+    snprintf(paths[0], sizeof paths[0], "%s/m.safetensors", folder);
+    snprintf(paths[1], sizeof paths[1], "%s/c", folder);
+    snprintf(paths[2], sizeof paths[2], "%s/p.png", folder);
+    if (!formula_write(shape, paths[0], paths[1])) return -1;
+    uint8_t pixels[40 * 30 * 3];
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 7);
+    inception_image *photo = inception_image_from_pixels(pixels, 40, 30, 120, NULL);
+    inception_status status = inception_image_write_png(photo, paths[2], NULL);
+    inception_image_free(&photo);
+    return (int)status;
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    char command[96];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(models), cmocka_unit_test(checkpoints),
+                                       cmocka_unit_test(conversions), cmocka_unit_test(photos)};
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}

@@ -1,0 +1,445 @@
+"""The command as a person runs it.
+
+    test_cli.py [BUILD]         BUILD holds the executable; default: build
+
+Photos are made here. What needs a model uses the GoogLeNet of $INCEPTION_TEST_DATA (default ../shared), or the weights
+that $INCEPTION_TEST_MODEL names, and is skipped without either. Only Python's own library is needed.
+"""
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import zlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from tap import Tap  # noqa: E402
+
+BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
+COMMAND = str(BUILD / "inception")
+COMMANDS = ["classify", "prepare", "models", "inspect", "convert"]
+tap = Tap()
+
+
+def png(width, height, shade=0):
+    rows = b"".join(b"\0" + bytes((x * 5 + y * 3 * c + shade) % 256 for x in range(width) for c in range(3))
+                    for y in range(height))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+class Result:
+    def __init__(self, code, out, err):
+        self.code, self.raw, self.err = code, out, err.decode("utf-8", "replace")
+        self.out = out.decode("utf-8", "replace")
+
+    def __str__(self):
+        return f"exit {self.code}\nstdout: {self.out[:600]}\nstderr: {self.err[:600]}"
+
+
+def environment(**more):
+    kept = {k: v for k, v in os.environ.items() if k not in ("XDG_CACHE_HOME", "HOME")}
+    return {**kept, "HOME": str(Path.cwd() / "home"), "LC_ALL": "C", **more}
+
+
+def run(*words, stdin=b"", **more):
+    done = subprocess.run([COMMAND, *words], input=stdin, capture_output=True, env=environment(**more), timeout=300)
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def check(name, result, code, out=None, err=None):
+    """Exit code, and text that must occur on standard output and standard error."""
+    good = result.code == code
+    good = good and (out is None or out in result.out) and (err is None or err in result.err)
+    return tap.ok(good, name, f"expected exit {code}, {out!r}, {err!r}\n{result}")
+
+
+def shapes(*words, **more):
+    """What `prepare` prints for photos, as a list of (file, width) or (file, 'error')."""
+    result = run("prepare", "-n", "v1", "--json", *words, **more)
+    try:
+        found = [(r["file"], "error" if "error" in r else r["decoded"][1]) for r in json.loads(result.out)]
+    except ValueError:
+        found = None
+    return found, result
+
+
+# ---- Usage ----
+
+def test_help():
+    texts = {"general": run("--help"), **{name: run(name, "--help") for name in COMMANDS}}
+    for name, result in texts.items():
+        check(f"{name}: --help ends with 0", result, 0, "Usage: inception")
+        widest = max(result.out.splitlines(), key=len, default="")
+        tap.ok(len(widest) <= 80, f"{name}: help fits 80 columns", widest)
+        tap.ok(result.err == "", f"{name}: help is on standard output only", result)
+    for name in COMMANDS:
+        tap.ok(run("help", name).out == texts[name].out, f"help {name} is {name} --help")
+        tap.ok(f"  {name} " in texts["general"].out, f"general help lists {name}")
+        tap.ok("Examples:" in texts[name].out.split("Options:")[0], f"{name}: examples come first")
+    for limit in ("--max-pixels", "--max-bytes", "256M"):
+        tap.ok(limit in texts["classify"].out, f"help of classify tells {limit}")
+    check("--version", run("--version"), 0, "inception 0.")
+    check("classify --version", run("classify", "--version"), 0, "inception 0.")
+
+
+def test_usage():
+    Path("photo.png").write_bytes(png(30, 20))
+    check("no command", run(), 64, err="name a command")
+    check("misspelt command", run("clasify", "x"), 64, err="did you mean 'classify'?")
+    check("a photo without a command", run("photo.png"), 64, err="inception classify photo.png")
+    check("help of what there is not", run("help", "nonsense"), 64, err="no command 'nonsense'")
+    check("an option in place of the command", run("--top=3"), 64, err="the command comes first")
+    check("misspelt option", run("classify", "--fromat=json", "x"), 64, err="did you mean --format?")
+    check("hopeless option", run("classify", "--zzzzzz", "x"), 64, err="no option --zzzzzz")
+    check("unknown short option", run("classify", "-Z", "x"), 64, err="no option -Z")
+    check("ambiguous option", run("classify", "--max=3", "x"), 64, err="one of several")
+    check("option without its value", run("classify", "x", "--top"), 64, err="--top needs a value")
+    check("flag with a value", run("classify", "--json=3", "x"), 64, err="--json takes no value")
+    check("no photo", run("classify"), 64, err="name a photo")
+    check("a word too many", run("models", "x"), 64, err="one word too many")
+    check("a word too few", run("convert", "x"), 64, err="convert needs IN OUT")
+    for option, value, allowed in [
+            ("--top", "0", "whole number from 1"), ("--top", "ten", "whole number"), ("--top", "3x", "whole number"),
+            ("--top", "", "whole number"), ("--top", "99999999999999999999", "whole number"),
+            ("--format", "xml", "text, json or jsonl"), ("--threads", "0", "from 1 to 1024"),
+            ("--precision", "int8", "f32, the only value"), ("--crop", "left", "centre, full or letterbox"),
+            ("--max-pixels", "-1", "whole number"), ("--max-bytes", "1T", "K, M and G"),
+            ("--depth-multiplier", "nan", "number from"), ("--depth-multiplier", "-1", "number from"),
+            ("--network", "v9", "option --network")]:
+        result = run("classify", f"{option}={value}", "photo.png")
+        if check(f"{option}={value} is refused", result, 64, err=allowed):
+            tap.ok(option in result.err and result.err.count("\n") == 2, f"{option}={value}: one sentence", result)
+    check("double dash: what follows is a name", run("prepare", "-n", "v1", "--", "--top"), 66, err="--top")
+    check("options after photos", run("prepare", "photo.png", "-n", "v1"), 0, "(20, 30, 3) (1, 224, 224, 3)")
+
+
+def test_models():
+    table = run("models")
+    check("models", table, 0, "inception_resnet_v2")
+    tap.ok(max(map(len, table.out.splitlines())) <= 80, "models: 80 columns", table.out)
+    rows = json.loads(run("models", "--json").out)
+    tap.ok(len(rows) == 6 and all(row["path"] is None for row in rows), "models --json: six, none in the cache", rows)
+    cache = Path("cache/inception")
+    cache.mkdir(parents=True)
+    (cache / "inception_resnet_v2_2016_08_30.ckpt").write_bytes(b"x")
+    (cache / "googlenet.caffemodel").write_bytes(b"x")
+    here = json.loads(run("models", "-j", XDG_CACHE_HOME=str(Path("cache").resolve())).out)
+    found = sorted(row["name"] for row in here if row["path"])
+    tap.ok(found == ["googlenet", "inception_resnet_v2"], "models: what is in the cache", found)
+    relative = json.loads(run("models", "-j", XDG_CACHE_HOME="cache").out)
+    tap.ok(not any(row["path"] for row in relative), "a relative XDG_CACHE_HOME is ignored")
+
+
+def test_missing_model():
+    missing = run("classify", "photo.png")
+    check("no model: says what to fetch", missing, 69, err="inception_v4_2016_09_09.tar.gz")
+    tap.ok(missing.out == "", "no model: nothing on standard output")
+    check("a network not in the cache", run("classify", "-m", "V3", "photo.png"), 69, err="inception_v3_2016_08_28")
+    check("neither file nor network", run("classify", "-m", "inceptoin_v3", "photo.png"), 66, err="inception_v3?")
+    Path("junk.ckpt").write_bytes(b"junk" * 100)
+    check("a file that is no model", run("classify", "-m", "junk.ckpt", "photo.png"), 65, err="junk.ckpt")
+    check("inspect of junk", run("inspect", "junk.ckpt"), 65, err="junk.ckpt")
+    check("inspect of nothing", run("inspect", "nothing.ckpt"), 66, err="nothing.ckpt")
+    check("convert of junk", run("convert", "junk.ckpt", "out.safetensors"), 65, err="junk.ckpt")
+    tap.ok(not Path("out.safetensors").exists(), "convert of junk leaves nothing")
+
+
+# ---- Photos, seen through prepare, which needs no model ----
+
+def test_folders():
+    folder = Path("folder")
+    (folder / "sub").mkdir(parents=True)
+    for width, name in enumerate(["img10", "img2", "img1", "sub/b", "IMG", ".hidden"], 11):
+        (folder / f"{name}.png").write_bytes(png(width, 7))
+    (folder / ".git").mkdir()
+    (folder / ".git" / "a.png").write_bytes(png(90, 7))
+    (folder / "notes.txt").write_text("no photo")
+    (folder / "false.jpg").write_text("the extension lies")
+    (folder / "empty").write_bytes(b"")
+    (folder / "no_extension").write_bytes(png(50, 7))
+    (folder / "loop").symlink_to("..")
+    (folder / "self").symlink_to("self")
+    (folder / "dangling.png").symlink_to("nowhere")
+    (folder / "linked.png").symlink_to("img1.png")
+    os.mkfifo(folder / "pipe.png")
+    found, result = shapes("folder")
+    expected = [("folder/IMG.png", 15), ("folder/img1.png", 13), ("folder/img2.png", 12), ("folder/img10.png", 11),
+                ("folder/linked.png", 13), ("folder/no_extension", 50), ("folder/sub/b.png", 14)]
+    tap.ok(found == expected and result.code == 0 and result.err == "", "folder: what counts, in natural order", result)
+    found, _ = shapes("folder/")
+    tap.ok(found == expected, "folder with a slash at its end")
+    found, result = shapes("photo.png", "folder/sub", "photo.png")
+    tap.ok([w for _, w in found] == [30, 14, 30], "words keep their order", result)
+
+    Path("hollow/sub").mkdir(parents=True)
+    Path("hollow/readme").write_text("hello there, sixteen bytes")
+    check("a folder without photos says why", run("prepare", "-n", "v1", "hollow"), 66, err="no photo in this folder")
+    found, result = shapes("hollow", "photo.png")
+    tap.ok(result.code == 1 and found == [("hollow", "error"), ("photo.png", 30)], "and the run goes on", result)
+
+
+def test_failures():
+    good = png(40, 30)
+    Path("a.png").write_bytes(good)
+    Path("bad.png").write_bytes(good[:40])
+    Path("text.png").write_text("this is not a photo at all")
+    Path("c.png").write_bytes(png(41, 30))
+    found, result = shapes("a.png", "bad.png", "missing.png", "text.png", "c.png")
+    expected = [("a.png", 40), ("bad.png", "error"), ("missing.png", "error"), ("text.png", "error"), ("c.png", 41)]
+    tap.ok(found == expected, "every photo has its own record", result)
+    tap.ok(result.code == 1 and "3 of 5 inputs failed" in result.err, "some failed: exit 1 and a count", result)
+    check("quiet: no count", run("prepare", "-n", "v1", "-q", "-j", "a.png", "bad.png"), 1, err="")
+    text = run("prepare", "-n", "v1", "a.png", "missing.png", "c.png")
+    tap.ok(text.code == 1 and len(text.out.splitlines()) == 2 and "missing.png" in text.err, "the same as text", text)
+    check("only one, missing", run("prepare", "-n", "v1", "missing.png"), 66, "", "missing.png")
+    check("only one, no photo", run("prepare", "-n", "v1", "text.png"), 65, "", "text.png")
+    check("only one, truncated", run("prepare", "-n", "v1", "bad.png"), 65, "", "bad.png")
+    check("all failed: the first one's class", run("prepare", "-n", "v1", "missing.png", "text.png"), 66)
+    check("too many pixels", run("prepare", "-n", "v1", "--max-pixels=1K", "a.png"), 65, "", "a.png")
+    check("too many bytes", run("prepare", "-n", "v1", "--max-bytes=10", "a.png"), 65, "", "a.png")
+    check("too many bytes on standard input", run("prepare", "-n", "v1", "--max-bytes=10", "-", stdin=good), 65)
+
+
+def test_lists():
+    names = "a.png\nc.png\n"
+    expected = [("a.png", 40), ("c.png", 41)]
+    for kind, text in [("lines", names), ("no newline at the end", names[:-1]), ("CRLF", names.replace("\n", "\r\n")),
+                       ("blank lines", "\n\na.png\n\nc.png\n\n"), ("zero bytes", names.replace("\n", "\0")),
+                       ("byte order mark", "\ufeff" + names)]:
+        Path("list").write_bytes(text.encode())
+        found, result = shapes("--files-from", "list")
+        tap.ok(found == expected and result.code == 0, f"--files-from: {kind}", result)
+        found, _ = shapes("--files-from=-", stdin=text.encode())
+        tap.ok(found == expected, f"--files-from -: {kind}")
+    Path("new\nline.png").write_bytes(png(33, 5))
+    found, _ = shapes("--files-from=-", stdin=b"new\nline.png\0a.png\0")
+    tap.ok(found == [("new\nline.png", 33), ("a.png", 40)], "--files-from: a name with a newline, zero bytes")
+    found, _ = shapes("--files-from=-", "folder/sub", stdin=b"a.png")
+    tap.ok(found == [("folder/sub/b.png", 14), ("a.png", 40)], "--files-from after words")
+    check("--files-from: missing", run("prepare", "-n", "v1", "--files-from=nolist"), 66, err="nolist")
+    check("standard input twice", run("prepare", "-n", "v1", "--files-from=-", "-"), 64, err="only once")
+
+
+def test_streams():
+    found, _ = shapes("-", stdin=png(44, 9))
+    tap.ok(found == [("-", 44)], "a photo on standard input")
+    check("nothing on standard input", run("prepare", "-n", "v1", "-"), 65, err="standard input")
+    Path(os.fsdecode(b"caf\xe9 \xff.png")).write_bytes(png(60, 5))
+    Path("esc\x1b[31m.png").write_bytes(png(61, 5))
+    Path("gr\u00fcn \u6f22.png").write_bytes(png(62, 5))
+    found, result = shapes(b"caf\xe9 \xff.png", "esc\x1b[31m.png", "gr\u00fcn \u6f22.png")
+    tap.ok(found == [("caf\ufffd \ufffd.png", 60), ("esc\x1b[31m.png", 61), ("gr\u00fcn \u6f22.png", 62)],
+           "names that are not UTF-8, control characters, other scripts", result)
+    result.raw.decode("utf-8")
+    text = run("prepare", "-n", "v1", "esc\x1b[31m.png", b"caf\xe9 \xff.png", "esc\x1b[31m.nothing")
+    tap.ok("\x1b" not in text.out + text.err, "no control characters reach a terminal", text)
+    tap.ok("caf\ufffd \ufffd.png: (5, 60, 3)" in text.raw.decode("utf-8"), "text is valid UTF-8", text)
+    for words in (["--help"], ["models"], ["prepare", "-n", "v1", "a.png"], ["prepare", "-n", "v1", "-j", "a.png"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([COMMAND, *words], stdout=full, stderr=subprocess.PIPE, env=environment())
+        tap.ok(done.returncode == 74 and b"standard output" in done.stderr, f"a full disk is noticed: {words[0]}", done)
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([COMMAND, "models"], stdout=writing, stderr=subprocess.PIPE, env=environment())
+    os.close(writing)
+    tap.ok(done.returncode == 141 and done.stderr == b"", "a reader that has gone: quiet", done)
+
+
+def test_interrupt():
+    Path("many").write_text("a.png\n" * 200000)
+    many = subprocess.Popen([COMMAND, "prepare", "-n", "v4", "-j", "--files-from=many"], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, env=environment())
+    first = many.stdout.readline() + many.stdout.readline()
+    many.send_signal(signal.SIGINT)
+    rest = many.stdout.read()  # not communicate(), which would lose what readline() has read ahead
+    err = many.stderr.read()
+    many.wait(timeout=60)
+    try:
+        count = len(json.loads(first + rest))
+    except ValueError:
+        count = 0
+    tap.ok(many.returncode == 130 and 0 < count < 200000, "Ctrl-C: exit 130, the array is whole",
+           f"{many.returncode} {count} {err}")
+    waiting = subprocess.Popen([COMMAND, "prepare", "-n", "v4", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=environment())
+    time.sleep(0.5)
+    waiting.send_signal(signal.SIGINT)
+    try:
+        code = waiting.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        waiting.kill()
+        code = None
+    waiting.communicate()
+    tap.ok(code == 130, "Ctrl-C while waiting for standard input", code)
+
+
+# ---- prepare ----
+
+def read_npy(path):
+    data = Path(path).read_bytes()
+    length = struct.unpack("<H", data[8:10])[0]
+    header = eval(data[10:10 + length])  # a Python dictionary, by definition of the format
+    return data[:8], (10 + length) % 64, header, data[10 + length:]
+
+
+def test_prepare():
+    check("prepare needs a network", run("prepare", "a.png"), 64, err="--network")
+    check("prepare in any case", run("prepare", "a.png", "-n", "Inception_V3"), 0, "(30, 40, 3) (1, 299, 299, 3)\n")
+    check("a deviating crop is shown", run("prepare", "a.png", "-n", "v3", "--crop=full"), 0, "3) crop full\n")
+    check("prepare -o x.npy", run("prepare", "a.png", "-n", "v3", "-o", "x.npy"), 0, "(1, 299, 299, 3)")
+    magic, rest, header, values = read_npy("x.npy")
+    tap.ok(magic == b"\x93NUMPY\x01\x00" and rest == 0 and len(values) == 299 * 299 * 3 * 4 and header == {
+        "descr": "<f4", "fortran_order": False, "shape": (1, 299, 299, 3)}, "x.npy is a NumPy file", (rest, header))
+    floats = struct.unpack(f"<{299 * 299 * 3}f", values)
+    tap.ok(-1 <= min(floats) < max(floats) <= 1, "its values lie in [-1, 1]", (min(floats), max(floats)))
+    umask = os.umask(0)
+    os.umask(umask)
+    tap.ok(Path("x.npy").stat().st_mode & 0o777 == 0o666 & ~umask, "its mode is that of the user's mask")
+    check("prepare -o x.png", run("prepare", "a.png", "-n", "v3", "-o", "x.png"), 0)
+    found, result = shapes("x.png")
+    tap.ok(found == [("x.png", 299)], "x.png is a photo of the input's size", result)
+    check("an unknown ending", run("prepare", "a.png", "-n", "v3", "-o", "x.dat"), 64, err="neither in .npy")
+    check("its format named", run("prepare", "a.png", "-n", "v3", "-o", "x.dat", "-f", "npy"), 0)
+    check("a folder that is not there", run("prepare", "a.png", "-n", "v3", "-o", "no/x.npy"), 74, err="no/x.npy")
+    check("several photos", run("prepare", "a.png", "folder", "-n", "v1", "-o", "seen", "-f", "png"), 0)
+    made = sorted(str(p.relative_to("seen")) for p in Path("seen").rglob("*.png"))
+    tap.ok(made == sorted(f"{n}.png" for n in ["a.png", "IMG.png", "img1.png", "img2.png", "img10.png", "linked.png",
+                                               "no_extension", "sub/b.png"]), "a file for each, named after it", made)
+    result = run("prepare", "folder/sub/b.png", "folder/sub", "-n", "v1", "-o", "same")
+    check("two photos of one name", result, 1, err="already written")
+    left = sorted(p.name for p in Path.cwd().iterdir() if p.name.startswith("x."))
+    tap.ok(left == ["x.dat", "x.npy", "x.png"], "no temporary files stay", left)
+
+
+def test_manual():
+    page = (ROOT / "docs" / "man" / "inception.1").read_text().replace("\\-", "-")
+    for name in COMMANDS:
+        text = run(name, "--help").out
+        options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", text, re.MULTILINE))
+        missing = sorted(option for option in options if option not in page)
+        tap.ok(options and not missing, f"the manual explains the options of {name}", missing)
+    codes = re.findall(r"^ +(\d+)  ", run("--help").out, re.MULTILINE)
+    missing = [code for code in codes if f"\n.B {code}\n" not in page]
+    tap.ok(len(codes) == 11 and not missing, "and the exit codes", missing)
+
+
+# ---- What needs a model ----
+
+def model():
+    """Path of a GoogLeNet, or why there is none."""
+    named = os.environ.get("INCEPTION_TEST_MODEL")
+    if named:
+        return Path(named).resolve(), None
+    weights = Path(os.environ.get("INCEPTION_TEST_DATA", ROOT / ".." / "shared")).resolve() / "weights" / "googlenet"
+    tool = ROOT / "tools" / "googlenet_caffemodel.py"
+    if not weights.exists():
+        return None, f"{weights} is not there"
+    out = Path("googlenet.caffemodel").resolve()
+    made = subprocess.run([sys.executable, str(tool), str(weights), str(out)], capture_output=True)
+    if not tap.ok(made.returncode == 0, "GoogLeNet as a caffemodel", made.stderr.decode()):
+        return None, "no caffemodel"
+    return out, None
+
+
+def test_classify(path):
+    one = run("classify", "-m", path, "a.png")
+    lines = one.out.split("\n")
+    tap.ok(one.code == 0 and lines[:3] == ["Using GoogLeNet CNN", "Prediction: Probability", ""] and lines[13:] == [""]
+           and all(re.fullmatch(r".+: \d+\.\d\d%", line) for line in lines[3:13]), "classify: the article's lines", one)
+    several = run("classify", "-m", path, "-k", "3", "a.png", "bad.png", "c.png")
+    lines = several.out.split("\n")
+    tap.ok(several.code == 1 and lines[3::5] == ["== a.png ==", "== c.png =="] and lines[2::5] == ["", "", ""] and
+           several.out.count("Using") == 1 and "bad.png" in several.err, "several photos, one bad", several)
+    result = run("classify", "-m", path, "--format=json", "a.png", "bad.png", "c.png")
+    records = json.loads(result.out)
+    tap.ok([r["file"] for r in records] == ["a.png", "bad.png", "c.png"] and set(records[1]) == {"file", "error"} and
+           list(records[0]) == ["file", "network", "input", "predictions"] and result.code == 1, "JSON records", result)
+    first = records[0]
+    tap.ok(first["network"] == "googlenet" and first["input"] == {"width": 40, "height": 30} and
+           list(first["predictions"][0]) == ["index", "wnid", "label", "probability", "logit"], "fields", first)
+    lines = run("classify", "-m", path, "-f", "jsonl", "-k", "1000", "a.png", "c.png").out.splitlines()
+    whole = json.loads(lines[0])["predictions"]
+    order = [p["probability"] for p in whole]
+    tap.ok(len(lines) == 2 and len(whole) == 1000 and {p["index"] for p in whole} == set(range(1000)) and
+           order == sorted(order, reverse=True) and abs(sum(order) - 1) < 1e-4, "JSON lines, all classes")
+    tap.ok(whole[:10] == first["predictions"], "the same numbers whatever -k and the format")
+    tap.ok(f"{100 * whole[0]['probability']:.2f}%" == one.out.split("\n")[3].rsplit(" ", 1)[1], "text and JSON agree")
+    check("-k beyond the classes", run("classify", "-m", path, "-k", "1001", "a.png"), 64, err="1000 classes")
+    check("the wrong network", run("classify", "-m", path, "-n", "v3", "a.png"), 65, err="googlenet")
+    cropped = json.loads(run("classify", "-m", path, "-j", "--crop=full", "a.png").out)[0]
+    tap.ok(cropped["crop"] == "full", "a deviating crop is in the record")
+    check("and in the text", run("classify", "-m", path, "--crop=letterbox", "a.png"), 0, "Crop: letterbox")
+    pair = run("classify", "-m", path, "-m", path, "-k", "2", "a.png")
+    tap.ok(pair.code == 0 and pair.out.startswith("Using GoogLeNet (") and "CNNs" in pair.out and
+           len(pair.out.splitlines()) == 6, "two networks side by side", pair)
+    records = json.loads(run("classify", "-m", path, "-m", path, "-j", "a.png", "missing.png").out)
+    tap.ok(len(records) == 3 and "error" in records[2] and records[0]["predictions"] == records[1]["predictions"],
+           "an object per photo and network, one per failure", records)
+    found = run("classify", "-j", "-", stdin=png(40, 30), XDG_CACHE_HOME=str(Path("found").resolve()))
+    tap.ok(found.code == 0 and json.loads(found.out)[0]["predictions"] == first["predictions"],
+           "no -m: the network in the cache; a photo on standard input", found)
+    check("prepare for a model", run("prepare", "-m", path, "a.png"), 0, "(30, 40, 3) (1, 224, 224, 3)")
+
+
+def test_weights(path):
+    listed = run("inspect", path)
+    check("inspect", listed, 0, "conv1/7x7_s2")
+    tensors = json.loads(run("inspect", "--json", path).out)["tensors"]
+    tap.ok(len(tensors) == listed.out.count("\n") - 3 and all(t["min"] <= t["mean"] <= t["max"] for t in tensors),
+           "inspect --json", len(tensors))
+    check("inspect --diff of equal files", run("inspect", path, "--diff", path), 0, "0 not")
+    check("convert to a model file", run("convert", path, "g.safetensors"), 0)
+    check("convert to a TensorFlow checkpoint", run("convert", "g.safetensors", "g.ckpt"), 0)
+    tap.ok(Path("g.ckpt.index").exists(), "its index is there")
+    check("the conversions agree", run("inspect", "g.safetensors", "-d", "g.ckpt"), 0, "0 not")
+    answers = [json.loads(run("classify", "-j", "-m", m, "a.png").out)[0]["predictions"]
+               for m in (path, "g.safetensors", "g.ckpt")]
+    tap.ok(answers[0] == answers[1] == answers[2], "and answer alike")
+    data = bytearray(Path("g.safetensors").read_bytes())
+    data[-5] ^= 0x40
+    Path("changed.safetensors").write_bytes(data)
+    changed = run("inspect", "-j", "g.safetensors", "-d", "changed.safetensors")
+    differences = json.loads(changed.out)["differences"]
+    tap.ok(changed.code == 1 and len(differences) == 1, "inspect --diff finds one value", changed)
+    result = run("convert", path, "no/g.safetensors")
+    tap.ok(result.code in (66, 74) and "no/g.safetensors" in result.err, "convert into a missing folder", result)
+
+
+def attempt(test, *arguments):
+    try:
+        test(*arguments)
+    except Exception:
+        tap.ok(False, f"{test.__name__} runs to its end", traceback.format_exc())
+
+
+def main():
+    for test in (test_help, test_usage, test_models, test_missing_model, test_folders, test_failures, test_lists,
+                 test_streams, test_interrupt, test_prepare, test_manual):
+        attempt(test)
+    path, why = model()
+    if not path:
+        for name in ("classify", "inspect, convert"):
+            tap.skip(f"{name} with a model", why)
+        return
+    Path("found/inception").mkdir(parents=True)
+    Path("found/inception/googlenet.caffemodel").symlink_to(path)
+    attempt(test_classify, str(path))
+    attempt(test_weights, str(path))
+
+
+with tempfile.TemporaryDirectory() as folder:
+    os.chdir(folder)
+    main()
+    os.chdir("/")
+tap.done()

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Installs into a staging folder and builds against it as a stranger would: the program at the top of inception.h, in C and
+# in C++, found through pkg-config, linked with the shared and with the static library. Runs it. Prints TAP.
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+count=0 failed=0
+check() { # name, command ...
+    name=$1 count=$((count + 1))
+    shift
+    if "$@" >"$stage/log" 2>&1; then echo "ok $count - $name"; return; fi
+    failed=$((failed + 1))
+    echo "not ok $count - $name"
+    sed 's/^/# /' "$stage/log" | head -20
+}
+check 'meson install' meson install -C build --destdir "$stage/root"
+prefix=$stage/root/usr/local
+lib=$(dirname "$(find "$prefix" -name libinception.so | head -1)")
+export PKG_CONFIG_PATH="$lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$stage/root" LD_LIBRARY_PATH="$lib"
+awk '/^ \*     / { print substr($0, 8) } /Calls chain/ { exit }' include/inception.h >"$stage/program.c"
+sed 's/(const inception_image \*\[\]){photo}/one/; s/inception_classify(session/const inception_image *one[] = {photo}; &/
+     s/{{0}}/{}/; s/= {0}/= {}/' "$stage/program.c" >"$stage/program.cpp"
+flags=$(pkg-config --cflags --libs inception)
+all=$(pkg-config --cflags --libs --static inception)
+check 'the program in C' cc -std=c11 -Wall -Wextra -Werror "$stage/program.c" -o "$stage/c" $flags
+check 'the program in C++' c++ -std=c++17 -Wall -Wextra -Werror "$stage/program.cpp" -o "$stage/cpp" $flags
+check 'the program with the static library' cc -std=c11 "$stage/program.c" -o "$stage/static" \
+    -I"$prefix/include" "$lib/libinception.a" $(echo "$all" | sed 's/-linception//')
+echo '#include <inception.h>' >"$stage/alone.c"
+check 'the header alone, strict C11' cc -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" "$stage/alone.c"
+check 'the header alone, strict C++11' c++ -std=c++11 -pedantic -Wall -Wextra -Werror -x c++ -fsyntax-only \
+    -I"$prefix/include" "$stage/alone.c"
+convert rose: "$stage/rose.png"
+weights=$INCEPTION_TEST_DATA/weights/googlenet
+if [ -d "$weights" ]; then
+    python3 tools/googlenet_caffemodel.py "$weights" "$stage/googlenet.caffemodel"
+    for program in c cpp static; do
+        check "it runs ($program)" sh -c '"$1" "$2" "$3" && [ "$("$1" "$2" "$3" | wc -l)" = 5 ]' - "$stage/$program" \
+            "$stage/googlenet.caffemodel" "$stage/rose.png"
+    done
+else
+    count=$((count + 1))
+    echo "ok $count - it runs # SKIP no test data"
+fi
+check 'it refuses a model that is none' sh -c '! "$1" "$2" "$2"' - "$stage/c" "$stage/rose.png"
+check 'the command is installed' "$prefix/bin/inception" --version
+check 'the man page is clean' sh -c '[ -z "$(man --warnings -l -Tutf8 docs/man/inception.1 2>&1 >/dev/null)" ]'
+echo "1..$count"
+[ "$failed" = 0 ]

@@ -1,0 +1,219 @@
+/* The public functions as a program uses them: misuse, batches, threads that share a model. */
+#include "../formula.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define PHOTOS 5
+#define CLASSES 7
+
+static char folder[] = "/tmp/inception-library-XXXXXX", path[64];
+static inception_image *photos[PHOTOS];
+
+static void misuse(void **state)
+{
+    (void)state;
+    inception_error error = {0};
+    assert_null(inception_model_open(NULL, NULL, &error));
+    assert_int_equal(error.status, INCEPTION_INVALID);
+    error = (inception_error){0};
+    assert_null(inception_model_open("/nowhere/at/all", NULL, &error));
+    assert_int_equal(error.status, INCEPTION_NOT_FOUND);
+    assert_non_null(strstr(error.message, "/nowhere/at/all"));
+    inception_error first = error; /* the first error stays, whatever fails after it */
+    assert_null(inception_session_open(NULL, 1, &error));
+    assert_null(inception_image_read(NULL, NULL, &error));
+    assert_int_equal(inception_classify(NULL, NULL, 1, 1, NULL, &error), INCEPTION_INVALID);
+    assert_memory_equal(&first, &error, sizeof error);
+    assert_null(inception_model_open("/nowhere", NULL, NULL)); /* no error wanted */
+    inception_model *none = NULL;
+    inception_session *idle = NULL;
+    inception_image *empty = NULL;
+    inception_weights *nothing = NULL;
+    inception_model_close(&none), inception_session_close(&idle), inception_image_free(&empty);
+    inception_weights_close(&nothing), inception_model_close(NULL), inception_session_close(NULL);
+    inception_image_free(NULL), inception_weights_close(NULL);
+    assert_null(inception_image_from_pixels((const uint8_t *)"", 0, 1, 3, NULL));
+    assert_null(inception_image_from_pixels((const uint8_t *)"abc", 1, 1, 2, NULL));
+    assert_true(inception_cpu_count() >= 1);
+    assert_string_equal(inception_version(), INCEPTION_VERSION);
+}
+
+static void names(void **state)
+{
+    (void)state;
+    size_t count;
+    const inception_network *networks = inception_networks(&count);
+    assert_int_equal(count, 6);
+    assert_ptr_equal(inception_network_find("V3"), &networks[2]);
+    assert_ptr_equal(inception_network_find("Inception_V4"), &networks[3]);
+    assert_ptr_equal(inception_network_find("resnet"), inception_network_find("irv2"));
+    assert_null(inception_network_find("v5"));
+    assert_null(inception_network_find(NULL));
+}
+
+static void ranges(void **state)
+{
+    (void)state;
+    inception_error error = {0};
+    inception_model *model = inception_model_open(path, NULL, &error);
+    assert_non_null(model);
+    assert_int_equal(inception_model_get_info(model)->classes, CLASSES);
+    assert_string_equal(inception_model_label(model, 6), "class 6");
+    assert_null(inception_model_label(model, 7));
+    assert_null(inception_model_label(model, -1));
+    assert_null(inception_session_open(model, 0, NULL));
+    assert_null(inception_session_open(model, 1025, NULL));
+    inception_session *session = inception_session_open(model, 2, &error);
+    inception_prediction top[CLASSES];
+    const inception_image *one[] = {photos[0]};
+    assert_int_equal(inception_classify(session, one, 3, 1, top, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_classify(session, one, 1, CLASSES + 1, top, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_classify(session, one, 1, 0, top, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_classify(session, one, 1, CLASSES, top, &error), INCEPTION_OK);
+    double sum = 0;
+    for (int i = 0; i < CLASSES; i++) {
+        sum += top[i].probability;
+        if (i) assert_true(top[i].logit <= top[i - 1].logit);
+    }
+    assert_true(fabs(sum - 1) < 1e-6); /* 7 roundings to float32 */
+    inception_session_close(&session);
+    inception_model_close(&model);
+}
+
+static void classify_all(const inception_model *model, int batch, const int *order, inception_prediction *top)
+{
+    inception_error error = {0};
+    inception_session *session = inception_session_open(model, batch, &error);
+    assert_non_null(session);
+    for (int at = 0; at < PHOTOS; at += batch) {
+        const inception_image *some[PHOTOS];
+        inception_prediction results[PHOTOS * CLASSES];
+        int count = at + batch <= PHOTOS ? batch : PHOTOS - at;
+        for (int i = 0; i < count; i++) some[i] = photos[order[at + i]];
+        assert_int_equal(inception_classify(session, some, count, CLASSES, results, &error), INCEPTION_OK);
+        for (int i = 0; i < count; i++)
+            memcpy(top + order[at + i] * CLASSES, results + i * CLASSES, CLASSES * sizeof *top);
+    }
+    inception_session_close(&session);
+}
+
+static double worst_difference(const inception_prediction *a, const inception_prediction *b)
+{
+    double worst = 0;
+    for (int p = 0; p < PHOTOS; p++)
+        for (int i = 0; i < CLASSES; i++)
+            for (int j = 0; j < CLASSES; j++)
+                if (a[p * CLASSES + i].index == b[p * CLASSES + j].index)
+                    worst = fmax(worst, fabs((double)a[p * CLASSES + i].probability - b[p * CLASSES + j].probability));
+    return worst;
+}
+
+/* Neither the batch, nor the order, nor the number of threads changes an answer: exactly the first two, the last to the
+ * rounding of sums that are split differently. */
+static void batches_orders_threads(void **state)
+{
+    (void)state;
+    static const int forward[] = {0, 1, 2, 3, 4}, shuffled[] = {3, 0, 4, 2, 1};
+    inception_prediction base[PHOTOS * CLASSES], other[PHOTOS * CLASSES];
+    inception_model_options options;
+    inception_model_options_default(&options);
+    for (int threads = 1; threads <= 4; threads++) {
+        options.threads = threads;
+        inception_model *model = inception_model_open(path, &options, NULL);
+        assert_non_null(model);
+        assert_int_equal(inception_model_get_info(model)->threads, threads);
+        if (threads == 1) classify_all(model, 1, forward, base);
+        for (int batch = 1; batch <= PHOTOS; batch++) {
+            classify_all(model, batch, batch % 2 ? forward : shuffled, other);
+            assert_true(worst_difference(base, other) <= (threads == 1 ? 0 : 1e-5));
+        }
+        inception_model_close(&model);
+    }
+}
+
+/* ---- threads that share a model ---- */
+
+typedef struct task {
+    const inception_model *model;
+    const inception_prediction *expected;
+    bool same;
+} task;
+
+static void *work(void *argument)
+{
+    task *t = argument;
+    inception_session *session = inception_session_open(t->model, 1, NULL);
+    t->same = session != NULL;
+    for (int round = 0; round < 10 && t->same; round++)
+        for (int p = 0; p < PHOTOS && t->same; p++) {
+            inception_prediction top[CLASSES];
+            const inception_image *one[] = {photos[p]};
+            t->same = inception_classify(session, one, 1, CLASSES, top, NULL) == INCEPTION_OK
+                   && memcmp(top, t->expected + p * CLASSES, sizeof top) == 0;
+        }
+    inception_session_close(&session);
+    return NULL;
+}
+
+static void shared_model(void **state)
+{
+    (void)state;
+    static const int forward[] = {0, 1, 2, 3, 4};
+    inception_prediction expected[PHOTOS * CLASSES];
+    inception_model_options options;
+    inception_model_options_default(&options);
+    options.threads = 1;
+    inception_model *model = inception_model_open(path, &options, NULL);
+    classify_all(model, 1, forward, expected);
+    pthread_t threads[4];
+    task tasks[4];
+    for (int i = 0; i < 4; i++) {
+        tasks[i] = (task){model, expected, false};
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &tasks[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        assert_true(tasks[i].same);
+    }
+    inception_model_close(&model);
+}
+
+static int make_files(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder)) return -1;
+    inc_shape shape = inc_shape_default(inception_network_find("v2"));
+    shape.depth_multiplier = 0.25, shape.classes = CLASSES;
+    snprintf(path, sizeof path, "%s/m.safetensors", folder);
+    if (!formula_write(shape, path, NULL)) return -1;
+    for (int p = 0; p < PHOTOS; p++) {
+        uint8_t pixels[20 * 30 * 3];
+        for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)((i * (size_t)(7 + p * 13)) >> (p % 3));
+        photos[p] = inception_image_from_pixels(pixels, 30, 20, 90, NULL);
+    }
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    char command[96];
+    for (int p = 0; p < PHOTOS; p++) inception_image_free(&photos[p]);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(misuse), cmocka_unit_test(names), cmocka_unit_test(ranges),
+        cmocka_unit_test(batches_orders_threads), cmocka_unit_test(shared_model),
+    };
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}

@@ -1,0 +1,282 @@
+/* The architectures against the facts: variables, parameters, multiply-adds, endpoint shapes; recognition of files. */
+#include "../formula.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+/* Totals of TF-Slim's definitions with auxiliary heads, and without; multiply-adds of a photo to the digits published.
+ * GoogLeNet: 6,998,552 parameters of the deployed network (a fact of its caffemodel). */
+static const struct {
+    const char *name, *listing;
+    size_t variables, elements, bare_variables, bare_elements;
+    double giga_macs;
+} facts[] = {
+    {"inception_v1", "v1", 230, 6633209, 230, 6633209, 1.498},
+    {"inception_v2", "v2", 277, 11199137, 277, 11199137, 1.935},
+    {"inception_v3", "v3", 388, 27182194, 378, 23853833, 5.713},
+    {"inception_v4", "v4", 608, 46074066, 598, 42712937, 12.254},
+    {"inception_resnet_v2", "resnet_v2", 908, 59244594, 898, 55875273, 13.156},
+    {"googlenet", NULL, 0, 0, 116, 6998552, 0},
+};
+
+static void count(const inc_graph *graph, size_t *variables, size_t *elements)
+{
+    *variables = *elements = 0;
+    for (size_t i = 0; i < graph->value_count; i++) {
+        size_t product = 1;
+        for (int d = 0; d < graph->values[i].rank; d++) product *= (size_t)graph->values[i].dims[d];
+        *variables += graph->values[i].variable;
+        *elements += graph->values[i].variable ? product : 0;
+    }
+}
+
+static inc_graph build(const char *name, bool heads)
+{
+    inc_graph graph = {0};
+    inc_shape shape = inc_shape_default(inception_network_find(name));
+    shape.heads = heads;
+    assert_int_equal(inc_build(&shape, &graph, NULL), INCEPTION_OK);
+    return graph;
+}
+
+static void totals(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < INC_COUNT(facts); i++) {
+        size_t variables, elements;
+        inc_graph bare = build(facts[i].name, false), whole = build(facts[i].name, true);
+        count(&bare, &variables, &elements);
+        assert_int_equal(variables, facts[i].bare_variables);
+        assert_int_equal(elements, facts[i].bare_elements);
+        count(&whole, &variables, &elements);
+        if (facts[i].variables) assert_int_equal(variables, facts[i].variables);
+        if (facts[i].variables) assert_int_equal(elements, facts[i].elements);
+        inc_graph_free(&bare);
+        inc_graph_free(&whole);
+    }
+}
+
+static const char *test_data(void)
+{
+    const char *folder = getenv("INCEPTION_TEST_DATA");
+    return folder ? folder : "../shared";
+}
+
+static int by_line(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* name TAB d0,d1,... of every variable, sorted: byte for byte the listing of TF-Slim's definition. */
+static void listings(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < INC_COUNT(facts) && facts[i].listing; i++) {
+        char path[512], line[512], wanted[512];
+        snprintf(path, sizeof path, "%s/spec/vars_inception_%s.tsv", test_data(), facts[i].listing);
+        FILE *file = fopen(path, "r");
+        if (!file) skip();
+        inc_graph graph = build(facts[i].name, true);
+        char **lines = calloc(graph.value_count, sizeof *lines);
+        size_t lines_count = 0;
+        for (size_t v = 0; v < graph.value_count; v++) {
+            const inc_value *value = &graph.values[v];
+            if (!value->variable) continue;
+            int used = snprintf(line, sizeof line, "%s\t", value->name);
+            for (int d = 0; d < value->rank; d++)
+                used += snprintf(line + used, sizeof line - (size_t)used, "%s%d", d ? "," : "", (int)value->dims[d]);
+            lines[lines_count++] = strdup(line);
+        }
+        qsort(lines, lines_count, sizeof *lines, by_line);
+        for (size_t k = 0; k < lines_count; k++) {
+            assert_non_null(fgets(wanted, sizeof wanted, file));
+            wanted[strcspn(wanted, "\n")] = 0;
+            assert_string_equal(lines[k], wanted);
+            free(lines[k]);
+        }
+        assert_null(fgets(wanted, sizeof wanted, file));
+        fclose(file);
+        free(lines);
+        inc_graph_free(&graph);
+    }
+}
+
+static void endpoint_shapes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *network, *endpoint;
+        int side, channels;
+    } rows[] = {
+        {"v1", "Conv2d_1a_7x7", 112, 64},  {"v1", "Mixed_4e", 14, 528},      {"v1", "AvgPool_0a_7x7", 1, 1024},
+        {"v2", "Mixed_4a", 14, 576},       {"v2", "Mixed_5c", 7, 1024},      {"v2", "AvgPool_1a", 1, 1024},
+        {"v3", "MaxPool_3a_3x3", 73, 64},  {"v3", "Mixed_6e", 17, 768},      {"v3", "Mixed_7c", 8, 2048},
+        {"v3", "AuxLogits", 1, 1001},      {"v3", "PreLogits", 1, 2048},     {"v4", "Mixed_3a", 73, 160},
+        {"v4", "Mixed_6h", 17, 1024},      {"v4", "Mixed_7d", 8, 1536},      {"v4", "Logits", 1, 1001},
+        {"irv2", "PreAuxLogits", 17, 1088}, {"irv2", "Mixed_7a", 8, 2080},   {"irv2", "Conv2d_7b_1x1", 8, 1536},
+        {"googlenet", "inception_3a", 28, 256}, {"googlenet", "inception_5b", 7, 1024}, {"googlenet", "loss1", 1, 1000},
+    };
+    for (size_t i = 0; i < INC_COUNT(rows); i++) {
+        inc_graph graph = build(rows[i].network, true);
+        uint32_t id = inc_graph_find(&graph, rows[i].endpoint);
+        assert_int_not_equal(id, INC_NONE);
+        assert_int_equal(graph.values[id].dims[1], rows[i].side);
+        assert_int_equal(graph.values[id].dims[2], rows[i].side);
+        assert_int_equal(graph.values[id].dims[3], rows[i].channels);
+        inc_graph_free(&graph);
+    }
+}
+
+/* ---- recognition: small files made by our own writer ---- */
+
+static char folder[] = "/tmp/inception-test-XXXXXX";
+
+/* Writes a checkpoint of the network, filled by the formula, with one change. */
+typedef struct change {
+    const char *drop, *rename, *to, *cut; /* a variable to leave out, to call otherwise, to give one channel less */
+} change;
+
+static char *write_file(const char *name, inc_shape shape, change c)
+{
+    static char path[600];
+    inc_graph graph = {0};
+    assert_int_equal(inc_build(&shape, &graph, NULL), INCEPTION_OK);
+    assert_true(formula_bind(&graph));
+    size_t count, used = 0;
+    inception_tensor *tensors = formula_tensors(&graph, &count);
+    for (size_t i = 0; i < count; i++) {
+        inception_tensor t = tensors[i];
+        if (c.drop && strstr(t.name, c.drop)) continue;
+        if (c.rename && strcmp(t.name, c.rename) == 0) t.name = c.to;
+        if (c.cut && strcmp(t.name, c.cut) == 0) t.count = t.count / (uint64_t)t.dims[0] * (uint64_t)(t.dims[0] - 1), t.dims[0]--;
+        tensors[used++] = t;
+    }
+    snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
+    assert_int_equal(inc_safetensors_write(path, tensors, used, NULL, 0, NULL), INCEPTION_OK);
+    free(tensors);
+    inc_graph_free(&graph);
+    return path;
+}
+
+static void opens(const char *path, const inception_model_options *options, const char *network, int classes,
+                  double multiplier)
+{
+    inc_model model;
+    inception_error error = {0};
+    inception_status status = inc_model_open(&model, path, options, false, &error);
+    assert_string_equal(error.message, "");
+    assert_int_equal(status, INCEPTION_OK);
+    assert_string_equal(model.shape.network->name, network);
+    assert_int_equal(model.shape.classes, classes);
+    assert_true(fabs(model.shape.depth_multiplier - multiplier) < 1e-9);
+    inc_model_close(&model);
+}
+
+static void refuses(const char *path, const inception_model_options *options, const char *mention, const char *and)
+{
+    inc_model model;
+    inception_error error = {0};
+    assert_int_equal(inc_model_open(&model, path, options, false, &error), INCEPTION_MISMATCH);
+    if (!strstr(error.message, mention) || !strstr(error.message, and)) fail_msg("%s", error.message);
+}
+
+static void recognition(void **state)
+{
+    (void)state;
+    inception_model_options options;
+    inception_model_options_default(&options);
+    inc_shape v1 = inc_shape_default(inception_network_find("v1")), v3 = inc_shape_default(inception_network_find("V3"));
+    v1.classes = 5;
+    opens(write_file("v1", v1, (change){0}), &options, "inception_v1", 5, 1.0);
+    const char *beta = "InceptionV1/Mixed_3b/Branch_0/Conv2d_0a_1x1/BatchNorm/beta";
+    refuses(write_file("gap", v1, (change){.drop = beta}), &options, "nearest to inception_v1", beta);
+    refuses(write_file("cut", v1, (change){.cut = beta}), &options, beta, "63 and not 64");
+    refuses(write_file("renamed", v1, (change){.rename = beta, .to = "other"}), &options, beta, "is missing");
+    refuses(write_file("none", v1, (change){.drop = "Inception"}), &options, "none of the known networks", "");
+    options.network = "inception_v4";
+    refuses(write_file("asked", v1, (change){0}), &options, "the file holds inception_v1, not inception_v4", "InceptionV4/");
+    options.network = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        const double multipliers[] = {0.35, 0.5, 0.125};
+        v3.depth_multiplier = multipliers[i];
+        opens(write_file("v3", v3, (change){0}), &options, "inception_v3", 1001, multipliers[i]);
+    }
+    inc_shape v2 = inc_shape_default(inception_network_find("inception_V2"));
+    v2.depth_multiplier = 0.25;
+    v2.min_depth = 8;
+    options.min_depth = 8;
+    opens(write_file("v2", v2, (change){0}), &options, "inception_v2", 1001, 0.25);
+}
+
+static void work(void **state)
+{
+    (void)state;
+    inception_model_options options;
+    inception_model_options_default(&options);
+    for (size_t i = 0; i < INC_COUNT(facts); i++) {
+        inc_model model;
+        const inception_network *network = inception_network_find(facts[i].name);
+        if (!facts[i].giga_macs) continue;
+        const char *path = write_file("work", inc_shape_default(network), (change){0});
+        assert_int_equal(inc_model_open(&model, path, &options, false, NULL), INCEPTION_OK);
+        assert_int_equal(model.parameters, facts[i].bare_elements);
+        assert_true(fabs((double)model.multiply_adds / 1e9 - facts[i].giga_macs) < 0.0005);
+        inc_model_close(&model);
+    }
+}
+
+static void labels(void **state)
+{
+    (void)state;
+    inception_model_options options;
+    inception_model_options_default(&options);
+    inc_model model;
+    const char *path = write_file("labels", inc_shape_default(inception_network_find("v1")), (change){0});
+    assert_int_equal(inc_model_open(&model, path, &options, true, NULL), INCEPTION_OK);
+    assert_string_equal(model.labels[0], "background");
+    assert_string_equal(model.labels[1], "tench, Tinca tinca");
+    assert_string_equal(model.labels[208], "golden retriever");
+    assert_string_equal(model.labels[135], "crane");
+    assert_string_equal(model.labels[518], "crane");
+    assert_string_not_equal(model.wnids[135], model.wnids[518]);
+    assert_string_equal(model.labels[1000], "toilet tissue, toilet paper, bathroom tissue");
+
+    char out[600]; /* names travel with the model file */
+    snprintf(out, sizeof out, "%s/written.safetensors", folder);
+    model.labels[7] = "a name of\xC2\xA0its own, with \"quotes\"";
+    assert_int_equal(inc_model_write(&model, out, INCEPTION_FORMAT_MODEL_FILE, NULL), INCEPTION_OK);
+    inc_model_close(&model);
+    assert_int_equal(inc_model_open(&model, out, &options, true, NULL), INCEPTION_OK);
+    assert_string_equal(model.labels[7], "a name of\xC2\xA0its own, with \"quotes\"");
+    assert_string_equal(model.wnids[0], "");
+    assert_string_equal(model.wnids[1], "n01440764");
+    assert_string_equal(model.labels[1000], "toilet tissue, toilet paper, bathroom tissue");
+    inc_model_close(&model);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[600];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(totals),      cmocka_unit_test(listings), cmocka_unit_test(endpoint_shapes),
+        cmocka_unit_test(recognition), cmocka_unit_test(work),     cmocka_unit_test(labels),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Installs what building and testing need, from Debian's packages. `install.sh tests` adds what only the tests need.
+set -e
+packages='meson ninja-build pkg-config gcc libc6-dev libdnnl-dev libjpeg62-turbo-dev libpng-dev libexif-dev libwebp-dev
+libgif-dev libjansson-dev imagemagick python3'
+[ "$1" != tests ] || packages="$packages g++ clang libcmocka-dev libclang-rt-14-dev llvm python3-venv git man-db binutils"
+missing=$(for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || echo "$p"; done)
+[ -n "$missing" ] || exit 0
+root=
+[ "$(id -u)" = 0 ] || root=sudo
+echo "installing:" $missing >&2
+$root apt-get update -qq >/dev/null
+DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Runs every test and ends with a line "N passed, N failed, N skipped". Installs what it needs: Debian packages, and a
+# virtual environment with pinned oracles outside the tree. Every part prints TAP; a part that prints no plan has failed.
+cd "$(dirname "$0")/.." || exit 1
+sh tools/install.sh tests || exit 1
+cache=${XDG_CACHE_HOME:-$HOME/.cache}
+oracles=${INCEPTION_ORACLES:-$cache/inception-oracles}
+INCEPTION_TEST_DATA=$(realpath -m "${INCEPTION_TEST_DATA:-../shared}")
+export INCEPTION_TEST_DATA CMOCKA_MESSAGE_OUTPUT=TAP
+export INCEPTION_REFUSED="$PWD/tests/refused" ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+logs=$(mktemp -d)
+passed=0 failed=0 skipped=0
+
+# part NAME COMMAND...: runs it and counts its lines.
+part() {
+    name=$1
+    shift
+    "$@" >"$logs/out" 2>"$logs/err" </dev/null
+    code=$?
+    skips=$(grep -c '^ok .*# SKIP' "$logs/out")
+    good=$(($(grep -c '^ok ' "$logs/out") - skips))
+    bad=$(grep -c '^not ok ' "$logs/out")
+    if [ "$bad" = 0 ] && { [ "$code" != 0 ] || ! grep -q '^1\.\.[0-9]' "$logs/out"; }; then bad=1; fi
+    passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skips))
+    echo "$name: $good passed, $bad failed, $skips skipped"
+    grep '^ok .*# SKIP' "$logs/out" | sed 's/^ok [0-9]* - /  skipped: /'
+    [ "$bad" = 0 ] || { grep -v '^ok ' "$logs/out" | head -40; head -40 "$logs/err"; }
+}
+
+build() { # FOLDER, environment and meson options ...
+    folder=$1
+    shift
+    [ -f "$folder/build.ninja" ] || env "$@" >"$logs/build" 2>&1 || { cat "$logs/build"; return 1; }
+    meson compile -C "$folder" >"$logs/build" 2>&1 || { cat "$logs/build"; return 1; }
+    if grep -q 'warning:' "$logs/build"; then
+        grep -A3 'warning:' "$logs/build"
+        echo 'not ok 1 - no warnings'
+    else
+        echo 'ok 1 - no warnings'
+    fi
+    echo 1..1
+}
+units='graph engine model image checkpoint library'
+
+part 'build with gcc' build build meson setup build
+part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \
+    -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static
+part 'lint' sh tools/lint.sh build
+for unit in $units; do part "unit $unit" "build/tests/test_$unit"; done
+for unit in $units; do part "unit $unit, sanitized" "build-asan/tests/test_$unit"; done
+part 'unit engine on AVX2' env ONEDNN_MAX_CPU_ISA=AVX2 build/tests/test_engine
+part 'every allocation fails once' build-asan/tests/alloc_fail
+part 'threads share a model, under ThreadSanitizer' sh tests/threads.sh
+part 'install, header, example' sh tests/install.sh
+part 'fuzz targets' sh tests/fuzz/run.sh build-asan
+
+python="$oracles/bin/python"
+want='tensorflow-cpu==2.12.1 tf_slim==1.1.0 opencv-python-headless==4.8.1.78 pillow==10.4.0'
+if [ "$(cat "$oracles/installed" 2>/dev/null)" != "$want" ]; then
+    python3 -m venv "$oracles" && "$python" -m pip install -q $want >"$logs/pip" 2>&1 && echo "$want" >"$oracles/installed" ||
+        tail -3 "$logs/pip"
+fi
+part 'command' python3 tests/cli/test_cli.py build
+if [ "$(cat "$oracles/installed" 2>/dev/null)" = "$want" ]; then
+    for check in prepare checkpoints networks googlenet trunk; do
+        part "against the oracles: $check" "$python" "tests/golden/check_$check.py" build
+    done
+else
+    for check in prepare checkpoints networks googlenet trunk; do
+        part "$check" printf 'ok 1 - %s # SKIP the oracles could not be installed\n1..1\n' "$check"
+    done
+fi
+rm -r "$logs"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
