@@ -25,7 +25,7 @@ void answer_heading(const cli_contestant *contestants, size_t count)
         write_title(&contestants[i]);
     }
     fputs(count > 1 ? " CNNs\n" : " CNN\n", stdout);
-    inception_crop crop = contestants[0].input.crop;
+    inception_crop crop = contestants[0].info->input.crop;
     if (crop != INCEPTION_CROP_CENTRE)
         printf("Crop: %s (the network was evaluated with %s)\n", crop_choices[crop],
                crop_choices[INCEPTION_CROP_CENTRE]);

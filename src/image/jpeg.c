@@ -20,6 +20,7 @@
 #include <jerror.h>
 
 #define MAX_SCANS 500
+#define MAX_REPEATS 65536
 #define EXIF_MARKER (JPEG_APP0 + 1)
 
 /* Everything that lives across a longjmp is in here, none of it in locals. */
@@ -33,6 +34,7 @@ typedef struct decoder {
     inception_image *image;
     uint8_t *cmyk; /* one row */
     bool end_made_up;
+    unsigned repeats; /* of the last, cut unit */
 } decoder;
 
 static decoder *decoder_of(j_common_ptr jpeg)
@@ -92,11 +94,15 @@ static void nothing_to_do(j_decompress_ptr jpeg)
     (void)jpeg;
 }
 
+/* While the library is inside a unit, source->bytes_in_buffer still counts from the start of that unit. TensorFlow's
+ * recovery leaves it so, which makes the library read the cut unit again and again until it is complete; the pixels are
+ * to be the same. For a lone 0xFF at the end that never ends, hence the count. */
 static boolean more_bytes(j_decompress_ptr jpeg)
 {
     static const JOCTET end[2] = {0xFF, JPEG_EOI};
     decoder *d = decoder_of((j_common_ptr)jpeg);
     if (!d->photo->options->recover) return FALSE;
+    if (jpeg->src->bytes_in_buffer > 0 && d->repeats++ < MAX_REPEATS) return TRUE;
     if (d->end_made_up) ERREXIT(jpeg, JERR_FILE_READ);
     d->end_made_up = true;
     jpeg->src->next_input_byte = end;
