@@ -40,7 +40,7 @@ static char folder[] = "/tmp/inception-alloc-XXXXXX", paths[3][64];
 static inception_status open_classify_close(const char *path, inception_error *error)
 {
     uint8_t pixels[8 * 8 * 3] = {0};
-    inception_prediction top[3];
+    inception_prediction top[2 * 3];
     inception_model *model = inception_model_open(path, NULL, error);
     inception_session *session = inception_session_open(model, 2, error);
     inception_image *photo = inception_image_from_pixels(pixels, 8, 8, sizeof pixels / 8, error);

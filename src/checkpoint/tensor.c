@@ -10,10 +10,10 @@ static const struct {
     const char *name;
     size_t size;
 } types[] = {
-    [INCEPTION_F32] = {"float32", 4}, [INCEPTION_F64] = {"float64", 8}, [INCEPTION_F16] = {"float16", 2},
-    [INCEPTION_BF16] = {"bfloat16", 2}, [INCEPTION_I8] = {"int8", 1}, [INCEPTION_U8] = {"uint8", 1},
-    [INCEPTION_I16] = {"int16", 2}, [INCEPTION_U16] = {"uint16", 2}, [INCEPTION_I32] = {"int32", 4},
-    [INCEPTION_U32] = {"uint32", 4}, [INCEPTION_I64] = {"int64", 8}, [INCEPTION_U64] = {"uint64", 8},
+    [INCEPTION_F32] = {"f32", 4}, [INCEPTION_F64] = {"f64", 8}, [INCEPTION_F16] = {"f16", 2},
+    [INCEPTION_BF16] = {"bf16", 2}, [INCEPTION_I8] = {"i8", 1}, [INCEPTION_U8] = {"u8", 1},
+    [INCEPTION_I16] = {"i16", 2}, [INCEPTION_U16] = {"u16", 2}, [INCEPTION_I32] = {"i32", 4},
+    [INCEPTION_U32] = {"u32", 4}, [INCEPTION_I64] = {"i64", 8}, [INCEPTION_U64] = {"u64", 8},
     [INCEPTION_BOOL] = {"bool", 1}, [INCEPTION_OTHER] = {"other", 0},
 };
 

@@ -131,12 +131,13 @@ static inception_status lower_conv(lowering *l, const inc_node *node, inc_step *
     const inc_place *src = &e->places[node->inputs[0]], *dst = &e->places[node->output];
     inc_layout any = weights_layout(weights, depthwise, true);
     inc_layout bias = biased ? inc_layout_new(&dst->channels, 1, dnnl_a) : NULL;
-    bool good = any && (bias || !biased)
-             && inc_describe_conv(e->engine, src->layout, any, bias, dst->layout, &node->window,
-                                  node->conv.residual != INC_NONE, node->conv.relu, description);
+    inception_status status = any && (bias || !biased) ? INCEPTION_OK : inc_fail_memory(l->error, 0);
+    if (!status && !inc_describe_conv(e->engine, src->layout, any, bias, dst->layout, &node->window,
+                                      node->conv.residual != INC_NONE, node->conv.relu, description))
+        status = inc_fail_onednn(l->error, node->name, "convolution");
     inc_layout_free(&any);
     inc_layout_free(&bias);
-    if (!good) return inc_fail_onednn(l->error, node->name, "convolution");
+    if (status) return status;
 
     inc_constant constant = {.layout = inc_wanted(*description, dnnl_query_weights_md, 0),
                              .plain = weights_layout(weights, depthwise, false), .data = weights->data};
@@ -145,7 +146,7 @@ static inception_status lower_conv(lowering *l, const inc_node *node, inc_step *
         constant.scale_count = dst->channels;
     }
     uint32_t index = 0;
-    inception_status status = add_constant(l, constant, &index);
+    status = add_constant(l, constant, &index);
     step->arguments[step->argument_count++] = (inc_argument){DNNL_ARG_WEIGHTS, INC_FROM_CONSTANT, index};
     if (!status && biased)
         status = add_vector(l, step, DNNL_ARG_BIAS, l->graph->values[node->conv.bias].data, dst->channels);
@@ -223,6 +224,7 @@ static inception_status lower_node(lowering *l, const inc_node *node, inc_step *
     if (!status && dnnl_primitive_create(&step->primitive, description) != dnnl_success)
         status = inc_fail_onednn(l->error, node->name, "operation");
     inc_layout scratchpad = status ? NULL : inc_wanted(description, dnnl_query_scratchpad_md, 0);
+    if (!status && !scratchpad) status = inc_fail_memory(l->error, 0);
     size_t bytes = scratchpad ? inc_layout_size(scratchpad) : 0;
     if (bytes > 0) {
         step->scratchpad = scratchpad;

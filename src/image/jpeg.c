@@ -4,8 +4,8 @@
  * CMYK and are turned into RGB by TensorFlow's integer formula, which trusts the Adobe marker to mean "inverted".
  *
  * Damage: what libjpeg only warns of (a wrong code in the data, a missing restart marker) is tolerated, as TensorFlow
- * tolerates it. At the end of the bytes the source suspends: reading a row then gives none, which is the error "ends
- * early". With options.recover one end marker is made up in its place, and the library fills up what is missing.
+ * tolerates it. At the end of the bytes the source suspends or fails, which is the error "ends early". With
+ * options.recover one end marker is made up in its place, and the library fills up what is missing.
  *
  * Not as TensorFlow: a file with more than MAX_SCANS scans is refused. Each scan of a progressive file may go over the
  * whole picture for a few bytes, so a small file could keep a machine busy for hours. */
@@ -101,9 +101,9 @@ static boolean more_bytes(j_decompress_ptr jpeg)
 {
     static const JOCTET end[2] = {0xFF, JPEG_EOI};
     decoder *d = decoder_of((j_common_ptr)jpeg);
-    if (!d->photo->options->recover) return FALSE;
-    if (jpeg->src->bytes_in_buffer > 0 && d->repeats++ < MAX_REPEATS) return TRUE;
-    if (d->end_made_up) ERREXIT(jpeg, JERR_FILE_READ);
+    bool recover = d->photo->options->recover;
+    if (jpeg->src->bytes_in_buffer > 0 && (!recover || d->repeats++ < MAX_REPEATS)) return recover;
+    if (!recover || d->end_made_up) ERREXIT(jpeg, JERR_FILE_READ);
     d->end_made_up = true;
     jpeg->src->next_input_byte = end;
     jpeg->src->bytes_in_buffer = sizeof end;
@@ -203,7 +203,7 @@ static bool read_rows(decoder *d)
         }
         if (d->cmyk) cmyk_to_rgb(d->cmyk, rgb, (size_t)d->image->width, jpeg->saw_Adobe_marker);
     }
-    jpeg_finish_decompress(jpeg); /* no matter if the bytes end before the end marker: all rows are there */
+    jpeg_finish_decompress(jpeg); /* TensorFlow too wants an end marker, though all rows are there */
     return true;
 }
 

@@ -260,6 +260,7 @@ def check_damage():
         cuts = sorted(rng.sample(range(3, len(data)), 40) + [len(data) - 3, len(data) - 2, len(data) - 1])
         for recover in False, True:
             found = [f"cut at {cut} of {len(data)}: {text}" for cut in cuts
+                     if not (recover and data[cut - 1] == 0xFF) # TensorFlow's recovery never returns from these
                      if (text := disagreement(data[:cut], "v1", recover))]
             tap.ok(not found, f"JPEG {name}, {len(cuts)} cuts" + ", --recover" * recover, "\n".join(found))
         found = []
@@ -267,9 +268,8 @@ def check_damage():
             wrong = bytearray(data)
             for _ in range(rng.randint(1, 4)):
                 wrong[rng.randrange(3, len(wrong))] = rng.randrange(256)
-            for recover in False, True:
-                if text := disagreement(bytes(wrong), "v1", recover):
-                    found.append(f"recover {recover}: {text}")
+            if text := disagreement(bytes(wrong), "v1"):
+                found.append(text)
         tap.ok(not found, f"JPEG {name}, 60 with wrong bytes", "\n".join(found))
     data = png(photo, 2, 8)
     found = [f"cut at {cut}: {text}" for cut in sorted(rng.sample(range(8, len(data)), 40))

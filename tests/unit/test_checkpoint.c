@@ -1,0 +1,694 @@
+/* Weights files: the formats' test vectors, files made here record by record, everything that must be refused, writers
+ * read back. With INCEPTION_COPY_FROM and INCEPTION_COPY_TO it copies a file for golden/check_checkpoints.py. */
+#include "../../src/checkpoint/private.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define NAME "memory"
+
+/* The vectors of TensorFlow's formats: a V1 checkpoint made by its rules, and a real V2 index and data file. */
+static const char v1_hex[] =
+    "0000170a150a0f0a0161120412020802180122020a0012020801000815006100010101807f1213"
+    "0a016112020a001a0a2a080000803f00000040000000000100000000ff78cb59"
+    "000000000100000000c0f2a1b0000102010042000000000100000000dc6dd69e4708540e"
+    "000000000000000000000000000000000000000000000000000000000000000000000000" "57fb808b247547db";
+static const char v2_hex[] =
+    "00000608011a020801000c13696e7075745f74656e736f720801120812020801"
+    "120208012804354f779b8c000000000100000000fc65483d0000000001000000"
+    "00c0f2a1b00001026a0033000000000100000000b34a83313808450e00000000"
+    "000000000000000000000000000000000000000000000000000000000000000057fb808b247547db";
+static const char v2_data_hex[] = "cabc7c3f";
+
+static size_t unhex(const char *hex, uint8_t *out)
+{
+    size_t size = strlen(hex) / 2;
+    for (size_t i = 0; i < size; i++) {
+        unsigned byte;
+        sscanf(hex + 2 * i, "%2x", &byte);
+        out[i] = (uint8_t)byte;
+    }
+    return size;
+}
+
+static inception_weights *read_memory(inc_format_read *read, const void *data, size_t size, inception_error *error)
+{
+    inc_draft draft;
+    assert_int_equal(inc_draft_begin(&draft, error), INCEPTION_OK);
+    return inc_draft_end(&draft, read(&draft, inc_reader_of(NAME, data, size)));
+}
+
+static void check_value(const inception_weights *weights, const char *name, uint64_t at, double wanted)
+{
+    double value;
+    const inception_tensor *tensor = inc_weights_find(weights, name);
+    assert_non_null(tensor);
+    assert_true(inc_tensor_read(tensor, at, 1, &value));
+    assert_true(value == wanted);
+}
+
+static void v1_vector(void **state)
+{
+    (void)state;
+    uint8_t bytes[256];
+    size_t size = unhex(v1_hex, bytes);
+    assert_int_equal(size, 151);
+    inception_weights *weights = read_memory(inc_slices_read, bytes, size, NULL);
+    assert_non_null(weights);
+    assert_int_equal(weights->count, 1);
+    assert_int_equal(weights->tensors[0].dims[0], 2);
+    assert_true((const uint8_t *)weights->tensors[0].data > bytes); /* a view */
+    assert_true((const uint8_t *)weights->tensors[0].data < bytes + size);
+    check_value(weights, "a", 0, 1);
+    check_value(weights, "a", 1, 2);
+    inc_weights_close(weights);
+}
+
+/* Each byte of the vector that is changed must be noticed: all but the file's padding are under a checksum. */
+static void v1_damage(void **state)
+{
+    (void)state;
+    uint8_t bytes[256], *copy;
+    size_t size = unhex(v1_hex, bytes);
+    for (size_t cut = 0; cut < size; cut++) {
+        inception_error error = {0};
+        copy = malloc(cut ? cut : 1);
+        memcpy(copy, bytes, cut);
+        assert_null(read_memory(inc_slices_read, copy, cut, &error));
+        assert_int_equal(error.status, INCEPTION_DATA);
+        free(copy);
+    }
+    for (size_t at = 0; at < size; at++) {
+        inception_error error = {0};
+        bytes[at] ^= 0x55;
+        assert_null(read_memory(inc_slices_read, bytes, size, &error));
+        assert_int_not_equal(error.status, INCEPTION_OK);
+        assert_int_equal(strncmp(error.message, NAME ": byte ", strlen(NAME ": byte ")), 0);
+        bytes[at] ^= 0x55;
+    }
+}
+
+static void v2_vector(void **state)
+{
+    (void)state;
+    uint8_t index[256], data[8];
+    size_t size = unhex(v2_hex, index), data_size = unhex(v2_data_hex, data), shards;
+    inc_reader file = inc_reader_of("x.index", index, size), shard = inc_reader_of("x.data", data, data_size);
+    inc_draft draft;
+    assert_int_equal(inc_bundle_shards(file, &shards, NULL), INCEPTION_OK);
+    assert_int_equal(shards, 1);
+    inc_draft_begin(&draft, NULL);
+    inception_weights *weights = inc_draft_end(&draft, inc_bundle_read(&draft, file, &shard, 1));
+    assert_non_null(weights);
+    assert_int_equal(weights->count, 1);
+    assert_int_equal(weights->tensors[0].rank, 2);
+    assert_ptr_equal(weights->tensors[0].data, data);
+    check_value(weights, "input_tensor", 0, (double)0x1.f97994p-1f);
+    inc_weights_close(weights);
+
+    inception_error error = {0};
+    data[1] ^= 1;
+    inc_draft_begin(&draft, &error);
+    assert_null(inc_draft_end(&draft, inc_bundle_read(&draft, file, &shard, 1)));
+    assert_string_equal(error.message, "x.data: byte 0: tensor checksum does not match: input_tensor");
+    assert_int_equal(error.position, 0);
+}
+
+/* ---- files made here ---- */
+
+/* A SavedSlice of `values`, whose box is given per dimension (length -1: the whole), and its key. */
+static void add_slice(inc_table_writer *table, const char *name, const inc_slice *slice, const inc_buffer *values)
+{
+    inc_buffer record = {0}, saved = {0}, box = {0};
+    uint8_t key[INC_MAX_KEY];
+    for (int i = 0; i < slice->rank; i++) {
+        inc_buffer extent = {0};
+        inc_buffer_add_number(&extent, 1, (uint64_t)slice->start[i], NULL);
+        if (slice->length[i] >= 0) inc_buffer_add_number(&extent, 2, (uint64_t)slice->length[i], NULL);
+        inc_buffer_add_bytes(&box, 1, extent.data, extent.size, NULL);
+        free(extent.data);
+    }
+    inc_buffer_add_bytes(&saved, 1, name, strlen(name), NULL);
+    inc_buffer_add_bytes(&saved, 2, box.data, box.size, NULL);
+    inc_buffer_add_bytes(&saved, 3, values->data, values->size, NULL);
+    inc_buffer_add_bytes(&record, 2, saved.data, saved.size, NULL);
+    inc_reader text = inc_reader_of(name, name, strlen(name));
+    size_t size = inc_slice_key(&text, slice, key);
+    assert_int_equal(inc_table_writer_add(table, key, size, record.data, record.size, NULL), INCEPTION_OK);
+    free(record.data);
+    free(saved.data);
+    free(box.data);
+}
+
+/* The first record: tensors with their types and shapes. */
+static void add_list(inc_table_writer *table, const inception_tensor *tensors, size_t count)
+{
+    inc_buffer record = {0}, meta = {0};
+    for (size_t i = 0; i < count; i++) {
+        inc_buffer tensor = {0}, shape = {0};
+        for (int d = 0; d < tensors[i].rank; d++) {
+            inc_buffer dim = {0};
+            inc_buffer_add_number(&dim, 1, (uint64_t)tensors[i].dims[d], NULL);
+            inc_buffer_add_bytes(&shape, 2, dim.data, dim.size, NULL);
+            free(dim.data);
+        }
+        inc_buffer_add_bytes(&tensor, 1, tensors[i].name, strlen(tensors[i].name), NULL);
+        inc_buffer_add_bytes(&tensor, 2, shape.data, shape.size, NULL);
+        inc_buffer_add_number(&tensor, 3, inc_dtype_for(tensors[i].type)->number, NULL);
+        inc_buffer_add_bytes(&meta, 1, tensor.data, tensor.size, NULL);
+        free(tensor.data);
+        free(shape.data);
+    }
+    inc_buffer_add_bytes(&record, 1, meta.data, meta.size, NULL);
+    inc_table_writer_add(table, "", 0, record.data, record.size, NULL);
+    free(record.data);
+    free(meta.data);
+}
+
+static inception_weights *finish(inc_table_writer *table, inception_error *error)
+{
+    assert_int_equal(inc_table_writer_finish(table, NULL), INCEPTION_OK);
+    return read_memory(inc_slices_read, table->file.data, table->file.size, error);
+}
+
+/* Floats as the elements of a TensorProto: packed, one by one, or as its raw content. */
+typedef enum encoding { PACKED, UNPACKED, CONTENT, SPLIT } encoding;
+
+static void add_floats(inc_buffer *values, encoding how, const float *from, size_t count)
+{
+    size_t half = how == SPLIT ? count / 2 : 0;
+    if (how == CONTENT) inc_buffer_add_bytes(values, 4, from, count * 4, NULL);
+    if (how == PACKED || how == SPLIT) inc_buffer_add_bytes(values, 5, from + half, 0, NULL);
+    if (how == SPLIT) inc_buffer_add_bytes(values, 5, from, half * 4, NULL);
+    if (how == PACKED || how == SPLIT) inc_buffer_add_bytes(values, 5, from + half, (count - half) * 4, NULL);
+    for (size_t i = 0; how == UNPACKED && i < count; i++) {
+        inc_buffer_add_varint(values, 5 << 3 | 5, NULL);
+        inc_buffer_add(values, &from[i], 4, NULL);
+    }
+}
+
+static void v1_encodings(void **state)
+{
+    (void)state;
+    static const float numbers[6] = {1, -2, 3, -4, 5, -6};
+    const inception_tensor list = {.name = "x", .type = INCEPTION_F32, .rank = 2, .dims = {2, 3}};
+    const inc_slice whole = {2, {0, 0}, {-1, -1}};
+    for (encoding how = PACKED; how <= SPLIT; how++) {
+        inc_table_writer table;
+        inc_buffer values = {0};
+        inc_table_writer_init(&table);
+        add_list(&table, &list, 1);
+        add_floats(&values, how, numbers, 6);
+        add_slice(&table, "x", &whole, &values);
+        inception_weights *weights = finish(&table, NULL);
+        assert_non_null(weights);
+        for (size_t i = 0; i < 6; i++) check_value(weights, "x", i, (double)numbers[i]);
+        inc_weights_close(weights);
+        inc_table_writer_free(&table);
+        free(values.data);
+    }
+}
+
+/* Integers and halves are varints in V1 files; negative ones take ten bytes. */
+static void v1_types(void **state)
+{
+    (void)state;
+    static const struct {
+        inception_type type;
+        uint32_t field;
+        uint64_t bits;
+        double value;
+    } rows[] = {
+        {INCEPTION_I32, 7, (uint64_t)-5, -5}, {INCEPTION_U8, 7, 200, 200}, {INCEPTION_I16, 7, (uint64_t)-300, -300},
+        {INCEPTION_I8, 7, (uint64_t)-1, -1}, {INCEPTION_I64, 10, (uint64_t)INT64_MIN, -0x1p63},
+        {INCEPTION_BOOL, 11, 1, 1}, {INCEPTION_BF16, 13, 0x3FC0, 1.5}, {INCEPTION_F16, 13, 0xC200, -3},
+        {INCEPTION_U16, 7, 65535, 65535}, {INCEPTION_U32, 16, 4000000000u, 4e9}, {INCEPTION_U64, 17, UINT64_MAX, 0x1p64},
+    };
+    const inc_slice whole = {0};
+    for (size_t i = 0; i < INC_COUNT(rows); i++) {
+        for (int packed = 0; packed < 2; packed++) {
+            inc_table_writer table;
+            inc_buffer values = {0}, run = {0};
+            const inception_tensor list = {.name = "x", .type = rows[i].type};
+            inc_table_writer_init(&table);
+            add_list(&table, &list, 1);
+            inc_buffer_add_varint(&run, rows[i].bits, NULL);
+            if (packed) inc_buffer_add_bytes(&values, rows[i].field, run.data, run.size, NULL);
+            else inc_buffer_add_number(&values, rows[i].field, rows[i].bits, NULL);
+            add_slice(&table, "x", &whole, &values);
+            inception_weights *weights = finish(&table, NULL);
+            assert_non_null(weights);
+            check_value(weights, "x", 0, rows[i].value);
+            inc_weights_close(weights);
+            inc_table_writer_free(&table);
+            free(values.data);
+            free(run.data);
+        }
+    }
+}
+
+/* A 4x3 tensor in pieces; piece p has the value 100 p + i at its element i. */
+static inception_weights *partitioned(const inc_slice *slices, size_t count, inc_table_writer *table,
+                                      inception_error *error)
+{
+    const inception_tensor list[] = {{.name = "other", .type = INCEPTION_F32, .rank = 1, .dims = {1}},
+                                     {.name = "parts", .type = INCEPTION_F32, .rank = 2, .dims = {4, 3}}};
+    const inc_slice whole = {1, {0}, {-1}};
+    inc_buffer one = {0};
+    inc_table_writer_init(table);
+    add_list(table, list, 2);
+    add_floats(&one, PACKED, (float[]){7}, 1);
+    add_slice(table, "other", &whole, &one);
+    for (size_t p = 0; p < count; p++) {
+        float numbers[12];
+        inc_buffer values = {0};
+        size_t rows = (size_t)(slices[p].length[0] < 0 ? 4 : slices[p].length[0]);
+        size_t columns = (size_t)(slices[p].length[1] < 0 ? 3 : slices[p].length[1]);
+        for (size_t i = 0; i < 12; i++) numbers[i] = (float)(100 * p + i);
+        add_floats(&values, PACKED, numbers, rows * columns <= 12 ? rows * columns : 12);
+        add_slice(table, "parts", &slices[p], &values);
+        free(values.data);
+    }
+    free(one.data);
+    return finish(table, error);
+}
+
+static void v1_partitioned(void **state)
+{
+    (void)state;
+    static const inc_slice good[] = {{2, {0, 0}, {2, -1}}, {2, {2, 0}, {2, 1}}, {2, {2, 1}, {2, 2}}};
+    static const double wanted[12] = {0, 1, 2, 3, 4, 5, 100, 200, 201, 101, 202, 203};
+    static const struct {
+        inc_slice slices[2];
+        const char *why;
+    } bad[] = {
+        {{{2, {0, 0}, {2, -1}}, {2, {1, 0}, {2, -1}}}, "slices overlap: parts"},
+        {{{2, {0, 0}, {2, -1}}, {2, {2, 0}, {1, -1}}}, "slices hold 9 elements of 12: parts"},
+        {{{2, {0, 0}, {2, -1}}, {2, {3, 0}, {2, -1}}}, "a slice reaches outside its tensor"},
+        {{{2, {0, 0}, {-1, -1}}, {2, {0, 0}, {2, -1}}}, "overlap: parts"},
+    };
+    inc_table_writer table;
+    inception_weights *weights = partitioned(good, 3, &table, NULL);
+    assert_non_null(weights);
+    assert_int_equal(weights->count, 2);
+    for (size_t i = 0; i < 12; i++) check_value(weights, "parts", i, wanted[i]);
+    check_value(weights, "other", 0, 7);
+    inc_weights_close(weights);
+    inc_table_writer_free(&table);
+    for (size_t i = 0; i < INC_COUNT(bad); i++) {
+        inception_error error = {0};
+        assert_null(partitioned(bad[i].slices, 2, &table, &error));
+        assert_int_equal(error.status, INCEPTION_DATA);
+        assert_non_null(strstr(error.message, bad[i].why));
+        inc_table_writer_free(&table);
+    }
+    inception_error error = {0};
+    assert_null(partitioned(NULL, 0, &table, &error));
+    assert_non_null(strstr(error.message, "values are missing of parts"));
+    inc_table_writer_free(&table);
+}
+
+/* ---- keys ---- */
+
+static void slice_keys(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        inc_slice slice;
+        const char *hex;
+    } rows[] = {
+        {"a", {1, {0}, {-1}}, "00610001" "0101" "807f"},
+        {"a", {0, {0}, {0}}, "00610001" "00"},
+        {"\xFF", {1, {100}, {63}}, "00ff000001" "0101" "c064" "bf"},
+        {"", {1, {64}, {-64}}, "000001" "0101" "c040" "40"},
+        {"", {1, {-65}, {8191}}, "000001" "0101" "3fbf" "dfff"},
+        {"", {1, {8192}, {INT64_MAX}}, "000001" "0101" "e02000" "ffc07fffffffffffffff"},
+        {"", {1, {INT64_MIN}, {(INT64_C(1) << 62) - 1}}, "000001" "0101" "003f8000000000000000" "ffbfffffffffffffff"},
+        {"", {1, {(INT64_C(1) << 55) - 1}, {INT64_C(1) << 55}}, "000001" "0101" "ff7fffffffffffff" "ff8080000000000000"},
+    };
+    for (size_t i = 0; i < INC_COUNT(rows); i++) {
+        uint8_t key[INC_MAX_KEY], wanted[64];
+        inc_reader name = inc_reader_of("", rows[i].name, strlen(rows[i].name));
+        size_t size = inc_slice_key(&name, &rows[i].slice, key);
+        assert_int_equal(size, unhex(rows[i].hex, wanted));
+        assert_memory_equal(key, wanted, size);
+    }
+}
+
+/* ---- tables ---- */
+
+typedef struct seen {
+    size_t count;
+    char last[16];
+} seen;
+
+static inception_status count_record(void *context, const inc_record *record, inception_error *error)
+{
+    (void)error;
+    seen *s = context;
+    snprintf(s->last, sizeof s->last, "%.*s", (int)inc_left(&record->key), (const char *)record->key.at);
+    char wanted[16];
+    snprintf(wanted, sizeof wanted, "key%06zu", s->count++);
+    assert_string_equal(s->last, wanted);
+    assert_int_equal(inc_left(&record->value), 100);
+    return INCEPTION_OK;
+}
+
+/* Enough records for several blocks and many restart points. */
+static void tables(void **state)
+{
+    (void)state;
+    inc_table_writer table;
+    uint8_t value[100] = {1};
+    inc_table_writer_init(&table);
+    for (int i = 0; i < 9000; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "key%06d", i);
+        assert_int_equal(inc_table_writer_add(&table, key, strlen(key), value, sizeof value, NULL), INCEPTION_OK);
+    }
+    assert_int_equal(inc_table_writer_finish(&table, NULL), INCEPTION_OK);
+    seen s = {0};
+    inc_reader file = inc_reader_of(NAME, table.file.data, table.file.size);
+    assert_int_equal(inc_table_read(file, count_record, &s, NULL), INCEPTION_OK);
+    assert_int_equal(s.count, 9000);
+    inc_table_writer_free(&table);
+}
+
+/* ---- Caffe ---- */
+
+static void add_shape_four(inc_buffer *blob, const uint64_t dims[4])
+{
+    for (uint32_t i = 0; i < 4; i++) inc_buffer_add_number(blob, i + 1, dims[i], NULL);
+}
+
+static void caffe_blobs(void **state)
+{
+    (void)state;
+    static const float numbers[6] = {1, 2, 3, 4, 5, 6};
+    static const double wide[2] = {0.5, -0.25};
+    inc_buffer blobs[4] = {{0}}, old = {0}, new = {0}, shape = {0}, net = {0};
+    add_shape_four(&blobs[0], (const uint64_t[]){1, 1, 2, 3}); /* a fully connected layer of old */
+    inc_buffer_add_bytes(&blobs[0], 5, numbers, 24, NULL);
+    add_shape_four(&blobs[1], (const uint64_t[]){1, 1, 1, 1});
+    add_floats(&blobs[1], UNPACKED, numbers, 1); /* field 5 in both messages */
+    inc_buffer_add_varint(&shape, 1, NULL);
+    inc_buffer_add_varint(&shape, 3, NULL);
+    inc_buffer_add_varint(&shape, 2, NULL);
+    inc_buffer packed = {0};
+    inc_buffer_add_bytes(&packed, 1, shape.data, shape.size, NULL);
+    inc_buffer_add_bytes(&blobs[2], 7, packed.data, packed.size, NULL);
+    inc_buffer_add_bytes(&blobs[2], 5, numbers, 24, NULL);
+    packed.size = 0;
+    inc_buffer_add_number(&packed, 1, 2, NULL);
+    inc_buffer_add_bytes(&blobs[3], 7, packed.data, packed.size, NULL);
+    inc_buffer_add_bytes(&blobs[3], 8, wide, 16, NULL);
+    inc_buffer_add_bytes(&old, 6, blobs[0].data, blobs[0].size, NULL); /* blobs before the name: allowed */
+    inc_buffer_add_bytes(&old, 6, blobs[1].data, blobs[1].size, NULL);
+    inc_buffer_add_bytes(&old, 4, "old/fc", 6, NULL);
+    inc_buffer_add_bytes(&new, 1, "new", 3, NULL);
+    for (int i = 0; i < 3; i++) inc_buffer_add_bytes(&new, 7, blobs[i ? 3 : 2].data, blobs[i ? 3 : 2].size, NULL);
+    inc_buffer_add_bytes(&net, 1, "Net", 3, NULL);
+    inc_buffer_add_bytes(&net, 2, old.data, old.size, NULL);
+    inc_buffer_add_bytes(&net, 100, new.data, new.size, NULL);
+    assert_true(inc_caffe_probe(inc_reader_of(NAME, net.data, net.size)));
+    inception_weights *weights = read_memory(inc_caffe_read, net.data, net.size, NULL);
+    assert_non_null(weights);
+    assert_int_equal(weights->count, 5);
+    const inception_tensor *tensor = inc_weights_find(weights, "old/fc/weights");
+    assert_non_null(tensor);
+    assert_int_equal(tensor->rank, 2);
+    assert_int_equal(tensor->dims[0] * 10 + tensor->dims[1], 23);
+    assert_int_equal(inc_weights_find(weights, "old/fc/biases")->rank, 1);
+    assert_int_equal(inc_weights_find(weights, "new/weights")->rank, 3);
+    check_value(weights, "old/fc/weights", 5, 6);
+    check_value(weights, "old/fc/biases", 0, 1);
+    check_value(weights, "new/weights", 3, 4);
+    check_value(weights, "new/biases", 1, -0.25);
+    check_value(weights, "new/2", 0, 0.5);
+    inc_weights_close(weights);
+    for (size_t cut = 0; cut < net.size; cut++) { /* whole layers may be missing; nothing may be half there */
+        weights = read_memory(inc_caffe_read, net.data, cut, NULL);
+        assert_true(!weights || weights->count == 2);
+        inc_weights_close(weights);
+    }
+    for (int i = 0; i < 4; i++) free(blobs[i].data);
+    inc_buffer *rest[] = {&old, &new, &shape, &net, &packed};
+    for (size_t i = 0; i < INC_COUNT(rest); i++) free(rest[i]->data);
+}
+
+/* ---- safetensors ---- */
+
+static inception_weights *read_json(const char *json, size_t data, inception_error *error)
+{
+    uint8_t bytes[1024] = {0};
+    uint64_t size = strlen(json);
+    assert_true(8 + size + data <= sizeof bytes);
+    memcpy(bytes, &size, 8);
+    memcpy(bytes + 8, json, size);
+    inception_weights *weights = read_memory(inc_safetensors_read, bytes, 8 + size + data, error);
+    return weights;
+}
+
+static void safetensors_rules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        size_t data;
+        const char *why; /* NULL: good */
+    } rows[] = {
+        {"{}", 0, NULL},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}  ", 4, NULL},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"__metadata__\":{\"k\":\"v\"}}", 0, NULL},
+        {"{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[3],\"data_offsets\":[0,3]}}", 3, NULL},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]},"
+         "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 3, NULL},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 5, "belong to no tensor"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 3, "not inside the file: a"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "do not fit its shape: a"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[4,8]}}", 8, "belong to no tensor"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},"
+         "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", 3, "tensors overlap"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+         "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "duplicate object key"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[-1],\"data_offsets\":[0,0]}}", 0, "negative"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1.5],\"data_offsets\":[0,1]}}", 1, "not a whole number: a"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, "more than 8 dimensions"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,1]}}", 1, "too large"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[1,0]}}", 1, "not inside the file: a"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[0]}}", 0, "without dtype"},
+        {"{\"a\":3}", 0, "without dtype"},
+        {"{\"__metadata__\":{\"k\":1}}", 0, "not text: k"},
+        {"{\"__metadata__\":[]}", 0, "not an object"},
+        {"[]", 0, "not a JSON object"},
+        {"{\"a\":", 0, "not a JSON object"},
+        {"{\"\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", 1, "without a name"},
+        {"{\"a\\u001b\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", 1, "not text"},
+    };
+    for (size_t i = 0; i < INC_COUNT(rows); i++) {
+        inception_error error = {0};
+        inception_weights *weights = read_json(rows[i].json, rows[i].data, &error);
+        assert_int_equal(weights != NULL, rows[i].why == NULL);
+        if (rows[i].why && !strstr(error.message, rows[i].why)) fail_msg("%s: %s", rows[i].json, error.message);
+        inc_weights_close(weights);
+    }
+}
+
+/* ---- writers, read back ---- */
+
+static char *in_folder(const char *folder, const char *name)
+{
+    static char paths[4][512];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void remove_folder(const char *folder)
+{
+    DIR *directory = opendir(folder);
+    for (struct dirent *entry; directory && (entry = readdir(directory));)
+        if (entry->d_name[0] != '.') unlink(in_folder(folder, entry->d_name));
+    if (directory) closedir(directory);
+    rmdir(folder);
+}
+
+static void compare(const char *path, inception_format format, const inception_tensor *tensors, size_t count)
+{
+    inception_error error = {0};
+    inception_weights *weights = inc_weights_open(path, &error);
+    if (!weights) fail_msg("%s", error.message);
+    assert_int_equal(weights->format, format);
+    assert_int_equal(weights->count, count);
+    for (size_t i = 0; i < count; i++) {
+        const inception_tensor *tensor = inc_weights_find(weights, tensors[i].name);
+        assert_non_null(tensor);
+        assert_int_equal(tensor->type, tensors[i].type);
+        assert_int_equal(tensor->rank, tensors[i].rank);
+        assert_memory_equal(tensor->dims, tensors[i].dims, sizeof tensor->dims);
+        if (tensor->count)
+            assert_memory_equal(tensor->data, tensors[i].data, tensor->count * inc_type_size(tensor->type));
+    }
+    if (format == INCEPTION_FORMAT_MODEL_FILE) {
+        assert_string_equal(inc_weights_metadata(weights, "labels"), "a \"b\"\n\xC3\xA9");
+        assert_string_equal(inc_weights_metadata(weights, "empty"), "");
+        assert_null(inc_weights_metadata(weights, "none"));
+    }
+    inc_weights_close(weights);
+}
+
+static void writers(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/inception-test-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    static const uint8_t bytes[64] = {1, 2, 3, 4, 5, 6, 7, 8, 0xFF, 0xFE, 0x7F, 0x80};
+    static const inc_metadata metadata[] = {{"labels", "a \"b\"\n\xC3\xA9"}, {"empty", ""}};
+    inception_tensor tensors[INCEPTION_OTHER + 2] = {{0}};
+    char names[INCEPTION_OTHER][32];
+    size_t count = 0;
+    for (; count < INCEPTION_OTHER; count++) {
+        snprintf(names[count], sizeof names[count], "%s/%zu", count % 2 ? "odd" : "even", count);
+        tensors[count] = (inception_tensor){names[count], (inception_type)count, 2, {2, 3}, 6, bytes};
+    }
+    tensors[count++] = (inception_tensor){"scalar", INCEPTION_F32, 0, {0}, 1, bytes};
+    tensors[count++] = (inception_tensor){"empty", INCEPTION_F64, 2, {5, 0}, 0, NULL};
+    char *model = in_folder(folder, "m.safetensors"), *prefix = in_folder(folder, "b");
+    assert_int_equal(inc_safetensors_write(model, tensors, count, metadata, 2, NULL), INCEPTION_OK);
+    assert_int_equal(inc_bundle_write(prefix, tensors, count, NULL), INCEPTION_OK);
+    compare(model, INCEPTION_FORMAT_MODEL_FILE, tensors, count);
+    compare(prefix, INCEPTION_FORMAT_TF_V2, tensors, count);
+    compare(in_folder(folder, "b.index"), INCEPTION_FORMAT_TF_V2, tensors, count);
+    FILE *file = fopen(in_folder(folder, "checkpoint"), "w");
+    fputs("# a comment\nall_model_checkpoint_paths: \"x\"\nmodel_checkpoint_path: \"\\x62\"\nlast: 1.5e+9\n", file);
+    fclose(file);
+    compare(folder, INCEPTION_FORMAT_TF_V2, tensors, count);
+    file = fopen(in_folder(folder, "checkpoint"), "w");
+    fputs("model_checkpoint_path: '/no/such/folder/b'", file);
+    fclose(file);
+    compare(folder, INCEPTION_FORMAT_TF_V2, tensors, count);
+
+    inception_error error = {0};
+    tensors[1].name = tensors[0].name;
+    assert_int_equal(inc_bundle_write(in_folder(folder, "new"), tensors, 2, &error), INCEPTION_INVALID);
+    tensors[1].name = "\xFF";
+    error = (inception_error){0};
+    assert_int_equal(inc_safetensors_write(in_folder(folder, "new"), tensors, 2, NULL, 0, &error), INCEPTION_INVALID);
+    assert_int_not_equal(access(in_folder(folder, "new.index"), F_OK), 0);
+    assert_int_not_equal(access(in_folder(folder, "new"), F_OK), 0);
+    assert_int_not_equal(inc_bundle_write("/no/such/folder/b", tensors, 1, NULL), INCEPTION_OK);
+    remove_folder(folder);
+}
+
+/* The bytes of the real V2 file come out of the writer. */
+static void bundle_bytes(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/inception-test-XXXXXX";
+    uint8_t index[256], data[8], written[512];
+    size_t size = unhex(v2_hex, index);
+    unhex(v2_data_hex, data);
+    assert_non_null(mkdtemp(folder));
+    const inception_tensor tensor = {"input_tensor", INCEPTION_F32, 2, {1, 1}, 1, data};
+    assert_int_equal(inc_bundle_write(in_folder(folder, "b"), &tensor, 1, NULL), INCEPTION_OK);
+    FILE *file = fopen(in_folder(folder, "b.index"), "r");
+    assert_non_null(file);
+    assert_int_equal(fread(written, 1, sizeof written, file), size);
+    assert_memory_equal(written, index, size);
+    fclose(file);
+    remove_folder(folder);
+}
+
+/* ---- statistics ---- */
+
+static void statistics(void **state)
+{
+    (void)state;
+    static const float numbers[] = {1, NAN, -3, INFINITY, 8};
+    static const uint16_t halves[] = {0x3C00, 0x0001, 0x7C00, 0xFBFF}; /* 1, 2^-24, infinity, -65504 */
+    static const double huge[] = {1.5e308, 1.5e308, 1.5e308, -1e308};
+    inception_statistics out;
+    inception_tensor tensor = {"x", INCEPTION_F32, 1, {5}, 5, numbers};
+    assert_true(inc_tensor_statistics(&tensor, &out));
+    assert_true(out.min == -3 && out.max == 8 && out.mean == 2 && out.not_finite == 2);
+    tensor = (inception_tensor){"x", INCEPTION_F16, 1, {4}, 4, halves};
+    assert_true(inc_tensor_statistics(&tensor, &out));
+    assert_true(out.min == -65504 && out.max == 1 && out.not_finite == 1);
+    tensor = (inception_tensor){"x", INCEPTION_F64, 1, {4}, 4, huge};
+    assert_true(inc_tensor_statistics(&tensor, &out));
+    assert_true(fabs(out.mean / 0.875e308 - 1) < 1e-12);
+    tensor.count = 0;
+    assert_true(inc_tensor_statistics(&tensor, &out));
+    assert_true(out.min == 0 && out.max == 0 && out.mean == 0);
+    double value;
+    assert_false(inc_tensor_read(&tensor, 0, 1, &value));
+    assert_false(inc_tensor_read(&tensor, UINT64_MAX, 1, &value));
+    tensor.type = INCEPTION_OTHER;
+    assert_false(inc_tensor_statistics(&tensor, &out));
+}
+
+/* ---- files that must be refused, and why ---- */
+
+static void refused(void **state)
+{
+    (void)state;
+    const char *root = getenv("INCEPTION_REFUSED");
+    char folder[400];
+    int count = 0;
+    if (!root) skip();
+    snprintf(folder, sizeof folder, "%s/checkpoint", root);
+    DIR *directory = opendir(folder);
+    if (!directory) fail_msg("%s: not there", folder);
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        inception_error error = {0};
+        if (entry->d_name[0] == '.' || strstr(entry->d_name, ".data-")) continue;
+        char *path = in_folder(folder, entry->d_name);
+        inception_weights *weights = inc_weights_open(path, &error);
+        if (weights || error.status == INCEPTION_OK || strncmp(error.message, folder, strlen(folder)) != 0)
+            fail_msg("%s: not refused as it should be: %s", path, error.message);
+        count++;
+    }
+    closedir(directory);
+    assert_true(count > 20);
+}
+
+static void copy(void **state)
+{
+    (void)state;
+    const char *from = getenv("INCEPTION_COPY_FROM"), *to = getenv("INCEPTION_COPY_TO");
+    char path[4096];
+    size_t count = 0;
+    inception_error error = {0};
+    if (!from || !to) skip();
+    inception_weights *weights = inc_weights_open(from, &error);
+    if (!weights) fail_msg("%s", error.message);
+    inception_tensor *tensors = calloc(weights->count + 1, sizeof *tensors);
+    for (size_t i = 0; i < weights->count; i++)
+        if (weights->tensors[i].type != INCEPTION_OTHER) tensors[count++] = weights->tensors[i];
+    snprintf(path, sizeof path, "%s.safetensors", to);
+    if (inc_bundle_write(to, tensors, count, &error) || inc_safetensors_write(path, tensors, count, NULL, 0, &error))
+        fail_msg("%s", error.message);
+    free(tensors);
+    inc_weights_close(weights);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(v1_vector),         cmocka_unit_test(v1_damage),  cmocka_unit_test(v2_vector),
+        cmocka_unit_test(v1_encodings),      cmocka_unit_test(v1_types),   cmocka_unit_test(v1_partitioned),
+        cmocka_unit_test(slice_keys),        cmocka_unit_test(tables),     cmocka_unit_test(caffe_blobs),
+        cmocka_unit_test(safetensors_rules), cmocka_unit_test(writers),    cmocka_unit_test(bundle_bytes),
+        cmocka_unit_test(statistics),        cmocka_unit_test(refused),    cmocka_unit_test(copy),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
