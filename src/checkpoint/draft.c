@@ -56,7 +56,7 @@ inception_status inc_draft_add(inc_draft *draft, const inc_reader *at, const inc
     if (length > INC_MAX_NAME)
         return inc_fail_at(draft->error, INCEPTION_LIMIT, at->name, inc_position(at),
                            "a tensor's name of %zu bytes; the limit is %d", length, INC_MAX_NAME);
-    if (!is_text(name)) return INC_DAMAGED(at, draft->error, "a tensor's name is not text in UTF-8");
+    if (!is_text(name)) return INC_DAMAGED(at, draft->error, "a tensor's name is not printable text in UTF-8");
     if (weights->count >= INC_MAX_TENSORS)
         return inc_fail_at(draft->error, INCEPTION_LIMIT, at->name, inc_position(at), "more than %d tensors",
                            INC_MAX_TENSORS);

@@ -87,7 +87,7 @@ static inception_status split_restarts(inc_reader *block, inc_reader *restarts, 
     uint32_t count;
     size_t size = inc_left(block);
     inc_reader last = *block;
-    if (size < 8) return INC_DAMAGED(block, error, "a block of %zu bytes", size);
+    if (size < 8) return INC_DAMAGED(block, error, "a block of only %zu bytes", size);
     last.at = block->end - 4;
     inc_read_u32(&last, &count);
     if (count == 0 || count > (size - 4) / 4)

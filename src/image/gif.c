@@ -38,7 +38,9 @@ static void report(decoder *d, int code)
 {
     inc_photo *photo = d->photo;
     const char *reason = GifErrorString(code);
-    if (code == D_GIF_ERR_NOT_ENOUGH_MEM) inc_fail_memory(photo->error, 0);
+    /* DGifOpen() says "no screen descriptor" where it had no memory for the colour map */
+    bool no_memory = code == D_GIF_ERR_NOT_ENOUGH_MEM || (code == D_GIF_ERR_NO_SCRN_DSCR && !d->ended);
+    if (no_memory) inc_fail_memory(photo->error, 0);
     else if (d->ended) inc_photo_ends_early(photo);
     else inc_fail_at(photo->error, INCEPTION_DATA, photo->name, d->at, "a damaged GIF: %s",
                      reason ? reason : "no reason given");

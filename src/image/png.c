@@ -16,6 +16,7 @@
 
 #define MAX_CHUNK ((png_alloc_size_t)8 << 20) /* bytes, unpacked */
 #define MAX_CHUNKS 128                        /* kept in memory */
+#define SMALL_READ 16                         /* bytes that a cut file may lose; by default 8192 */
 
 /* Everything that lives across a longjmp is in here, none of it in locals. */
 typedef struct decoder {
@@ -103,6 +104,7 @@ static bool begin(decoder *d)
     png_set_user_limits(d->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* max_pixels decides, below */
     png_set_chunk_cache_max(d->png, MAX_CHUNKS);
     png_set_chunk_malloc_max(d->png, MAX_CHUNK);
+    if (d->photo->options->recover) png_set_compression_buffer_size(d->png, SMALL_READ);
     png_read_info(d->png, d->info);
     d->width = png_get_image_width(d->png, d->info);
     d->height = png_get_image_height(d->png, d->info);

@@ -1,5 +1,5 @@
-/* Bytes -> picture -> input of a network, through the public header. The first byte chooses the options, the second the
- * input; the rest is the file. Everything returned is read, so that the sanitizers see it. */
+/* Bytes -> picture -> input of a network, through the public header. The last byte chooses the options, the one before it
+ * the input (so any photo is a seed); the rest is the file. Everything returned is read, so that the sanitizers see it. */
 #include <inception.h>
 
 #include <math.h>
@@ -22,16 +22,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2) return 0;
+    uint8_t choice = data[size - 1], kind = data[size - 2];
     inception_image_options options;
     inception_image_options_default(&options);
     options.max_pixels = (uint64_t)1 << 22;
-    options.recover = data[0] & 1;
-    options.strip_alpha = data[0] & 2;
-    options.ignore_orientation = data[0] & 4;
-    inception_input input = {SIDE, SIDE, data[1] & 1 ? INCEPTION_PREPROCESS_CAFFE : INCEPTION_PREPROCESS_SLIM,
-                             (inception_crop)((data[1] >> 1) % 3)};
+    options.recover = choice & 1;
+    options.strip_alpha = choice & 2;
+    options.ignore_orientation = choice & 4;
+    inception_input input = {SIDE, SIDE, kind & 1 ? INCEPTION_PREPROCESS_CAFFE : INCEPTION_PREPROCESS_SLIM,
+                             (inception_crop)((kind >> 1) % 3)};
     inception_error error = {0};
-    inception_image *image = inception_image_decode(data + 2, size - 2, "fuzz", &options, &error);
+    inception_image *image = inception_image_decode(data, size - 2, "fuzz", &options, &error);
     if ((image != NULL) != (error.status == INCEPTION_OK)) abort();
     if (!image) {
         if (error.message[0] == 0) abort();
@@ -42,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     float *prepared = calloc(SIDE * SIDE * 3, sizeof *prepared);
     if (!prepared || inception_prepare(&input, image, prepared, &error)) abort();
     for (size_t i = 0; i < SIDE * SIDE * 3; i++) {
-        bool inside = data[1] & 1 ? prepared[i] > -123.1 && prepared[i] < 151.1 : fabsf(prepared[i]) < 1.00001f;
+        bool inside = kind & 1 ? prepared[i] > -123.1 && prepared[i] < 151.1 : fabsf(prepared[i]) < 1.00001f;
         if (!inside) abort(); /* NaN included */
     }
     inception_image *seen = inception_image_from_prepared(&input, prepared, &error);

@@ -1,8 +1,8 @@
 """Prepared inputs against TensorFlow, bit for bit: photos, and made pictures of every kind that TensorFlow can decode.
 
-    PYTHON tests/golden/check_prepare.py [COMMAND [photos|jpegs|cmyk|pngs|damage...]]
+    PYTHON tests/golden/check_prepare.py [BUILD [photos|jpegs|cmyk|pngs|damage...]]
 
-PYTHON has tensorflow-cpu 2.12.1 (any 2.x should do) and numpy; COMMAND is build/inception by default. Photos come from
+PYTHON has tensorflow-cpu 2.12.1 (any 2.x should do) and numpy; BUILD is the build folder (default build). Photos come from
 $INCEPTION_TEST_DATA/photos (default ../shared/photos). JPEGs are made with cjpeg and jpegtran (libjpeg-turbo-progs),
 CMYK ones with Pillow; what is not there is skipped by name. PNGs are written here.
 
@@ -31,7 +31,7 @@ except ImportError as error:
     tap.skip("prepared inputs against TensorFlow", error)
     tap.done()
 
-COMMAND = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "build" / "inception")
+COMMAND = os.path.join(sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "build"), "inception")
 PHOTOS = pathlib.Path(os.environ.get("INCEPTION_TEST_DATA", ROOT.parent / "shared")) / "photos"
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="check_prepare."))
 NETWORKS = {"v3": 299, "v1": 224}

@@ -491,7 +491,7 @@ static void safetensors_rules(void **state)
         {"[]", 0, "not a JSON object"},
         {"{\"a\":", 0, "not a JSON object"},
         {"{\"\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", 1, "without a name"},
-        {"{\"a\\u001b\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", 1, "not text"},
+        {"{\"a\\u001b\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", 1, "not printable"},
     };
     for (size_t i = 0; i < INC_COUNT(rows); i++) {
         inception_error error = {0};
