@@ -33,7 +33,7 @@ check 'folders include only the doors of folders below them' "$found"
 owners='jpeglib.h:src/image png.h:src/image libexif/:src/image webp/:src/image gif_lib.h:src/image
 jansson.h:src/checkpoint|cli oneapi/dnnl:src/engine omp.h:src/engine'
 found=$(for owner in $owners; do
-    grep -nE "#include <${owner%%:*}" $sources | grep -vE "^(${owner##*:})/"
+    grep -nE "#include <${owner%%:*}" src/*.[ch] src/*/*.[ch] cli/*.[ch] | grep -vE "^(${owner##*:})/"
 done)
 check 'each outside library is included by its one folder' "$found"
 check 'the command includes the public header only' "$(grep -nE '#include ".*/' cli/*.[ch])"

@@ -1,5 +1,5 @@
 """Checkpoints: files that TensorFlow writes, in both formats, read by `inception inspect` and copied value for value by
-test_checkpoint; the copies loaded by TensorFlow. Everything must be equal to the last bit.
+copy.c; the copies loaded by TensorFlow. Everything must be equal to the last bit.
 
 From the project's root: python tests/golden/check_checkpoints.py [BUILD]"""
 import json
@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf  # noqa: E402
 
 tf1 = tf.compat.v1
-COPIER = os.path.join(BUILD, "tests", "test_checkpoint")
+COPIER = os.path.join(BUILD, "tests", "copy")
 TYPES = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "bf16": tf.bfloat16.as_numpy_dtype, "i8": np.int8,
          "u8": np.uint8, "i16": np.int16, "u16": np.uint16, "i32": np.int32, "u32": np.uint32, "i64": np.int64,
          "u64": np.uint64, "bool": np.bool_}
@@ -78,8 +78,7 @@ def check_copies(name, path, tensors, folder):
     """Our reader's values, written by our writers, read by others."""
     prefix = os.path.join(folder, "copy", name.replace(" ", "_"))
     os.makedirs(os.path.dirname(prefix), exist_ok=True)
-    environment = dict(os.environ, INCEPTION_COPY_FROM=path, INCEPTION_COPY_TO=prefix)
-    done = subprocess.run([COPIER], env=environment, capture_output=True, text=True)
+    done = subprocess.run([COPIER, path, prefix], capture_output=True, text=True)
     if not tap.ok(done.returncode == 0, f"{name}: copied", done.stdout + done.stderr):
         return None
     loaded, other = tf.train.load_checkpoint(prefix), read_safetensors(prefix + ".safetensors")

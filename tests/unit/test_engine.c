@@ -163,7 +163,8 @@ static void one_conv(net *n)
     const int *k = kernels[random_to(INC_COUNT(kernels))];
     inc_padding padding = (inc_padding)random_to(3);
     int out = pick(channels, INC_COUNT(channels)), stride = 1 + random_to(2);
-    if (!conv(n, k[0], k[1], stride, padding, out, random_to(2))) assert_true(conv(n, k[0], k[1], stride, INC_SAME, out, true));
+    if (!conv(n, k[0], k[1], stride, padding, out, random_to(2)))
+        assert_true(conv(n, k[0], k[1], stride, INC_SAME, out, true));
     norm_relu(n, random_to(2));
 }
 

@@ -371,7 +371,8 @@ static void exif_blocks(void **state)
 static void eight_orientations(void **state)
 {
     (void)state;
-    static const char *const upright[] = {"", "123456", "214365", "654321", "563412", "135246", "531642", "642531", "246135"};
+    static const char *const upright[] = {"",       "123456", "214365", "654321", "563412",
+                                          "135246", "531642", "642531", "246135"};
     for (int orientation = 1; orientation <= 8; orientation++) {
         inception_error error = {0};
         inception_image *image = inc_image_new(2, 3, &error);

@@ -152,7 +152,8 @@ static char *write_file(const char *name, inc_shape shape, change c)
         inception_tensor t = tensors[i];
         if (c.drop && strstr(t.name, c.drop)) continue;
         if (c.rename && strcmp(t.name, c.rename) == 0) t.name = c.to;
-        if (c.cut && strcmp(t.name, c.cut) == 0) t.count = t.count / (uint64_t)t.dims[0] * (uint64_t)(t.dims[0] - 1), t.dims[0]--;
+        if (c.cut && strcmp(t.name, c.cut) == 0)
+            t.count = t.count / (uint64_t)t.dims[0] * (uint64_t)(t.dims[0] - 1), t.dims[0]--;
         tensors[used++] = t;
     }
     snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
