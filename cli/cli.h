@@ -182,6 +182,21 @@ exit_code records_end(const cli_records *records);
 /* Writes one JSON value, for commands that have all of it at once; takes the reference. */
 exit_code output_json(json_t *value);
 
+/* ---- names.c: the list of --files-from ---- */
+
+typedef struct name_list {
+    char *bytes; /* names, each ending in a zero byte */
+    size_t size, next;
+} name_list;
+
+/* `path` "-": standard input. False and an error if it cannot be read; names_free() either way. */
+bool names_read(name_list *list, const char *path, inception_error *error);
+void names_free(name_list *list);
+const char *names_next(name_list *list); /* NULL at the end */
+
+/* Everything that can be read from `fd`, which belongs to the file called `name`: free() *data, after a failure too. */
+bool read_all(int fd, const char *name, size_t limit, char **data, size_t *size, inception_error *error);
+
 /* ---- photos.c: what was named, one photo at a time ---- */
 
 typedef struct photo_settings {

@@ -9,13 +9,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LIST_LIMIT ((size_t)1 << 30) /* bytes */
 #define SNIFF_BYTES 16
 
 const option_row photo_rows[] = {
@@ -44,73 +42,13 @@ typedef struct open_folder {
 struct photo_walk {
     char **operands;
     int operand_count, operand_next;
-    char *list; /* bytes of --files-from, names ending in zero bytes */
-    size_t list_size, list_next;
+    name_list list;
     open_folder *inside; /* innermost folder being walked */
     size_t root_length;  /* of the path of the outermost one */
     size_t looked_at, found;
     char *path; /* of the photo handed out last */
     bool several;
 };
-
-/* ---- The list of names ---- */
-
-static bool read_all(int fd, const char *name, size_t limit, char **data, size_t *size, inception_error *error)
-{
-    size_t capacity = 0;
-    *data = NULL;
-    *size = 0;
-    for (;;) {
-        if (*size == capacity) {
-            capacity = capacity ? capacity * 2 : 65536;
-            char *larger = realloc(*data, capacity);
-            if (!larger) return fail(error, INCEPTION_MEMORY, "out of memory (%zu bytes)", capacity), false;
-            *data = larger;
-        }
-        /* poll, unlike read, returns when a signal comes: Ctrl-C must end the wait. */
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
-        if (poll(&wait, 1, -1) < 0 && interrupted()) return fail(error, INCEPTION_IO, "%s: interrupted", name), false;
-        ssize_t got = read(fd, *data + *size, capacity - *size);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail(error, INCEPTION_IO, "%s: cannot read: %s", name, strerror(errno)), false;
-        if (got == 0) return true;
-        *size += (size_t)got;
-        if (*size > limit)
-            return fail(error, INCEPTION_LIMIT, "%s: larger than the limit of %zu bytes", name, limit), false;
-    }
-}
-
-/* Lines become names that end in zero bytes; the carriage returns of Windows go. */
-static void split_lines(photo_walk *walk)
-{
-    if (!walk->list_size || memchr(walk->list, '\0', walk->list_size)) return;
-    for (size_t i = 0; i < walk->list_size; i++) {
-        if (walk->list[i] != '\n') continue;
-        walk->list[i] = '\0';
-        if (i > 0 && walk->list[i - 1] == '\r') walk->list[i - 1] = '\0';
-    }
-}
-
-static bool read_list(photo_walk *walk, const char *path, inception_error *error)
-{
-    bool standard = strcmp(path, "-") == 0;
-    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        fail(error, errno == ENOENT ? INCEPTION_NOT_FOUND : INCEPTION_IO, "%s: cannot open: %s", path, strerror(errno));
-        return false;
-    }
-    bool read = read_all(fd, path, LIST_LIMIT, &walk->list, &walk->list_size, error);
-    if (!standard) close(fd);
-    if (!read) return false;
-    char *ended = realloc(walk->list, walk->list_size + 1);
-    if (!ended) return fail(error, INCEPTION_MEMORY, "out of memory"), false;
-    walk->list = ended;
-    walk->list[walk->list_size] = '\0';
-    split_lines(walk);
-    static const char mark[] = "\xEF\xBB\xBF";
-    if (strncmp(walk->list, mark, 3) == 0) walk->list_next = 3;
-    return true;
-}
 
 /* ---- Folders ---- */
 
@@ -246,7 +184,7 @@ photo_walk *photos_open(photo_settings *settings, char **operands, int count, in
     if (standard > 1) fail(error, INCEPTION_INVALID, "standard input (-) can be read only once");
     else if (!count && !settings->files_from)
         fail(error, INCEPTION_INVALID, "name a photo, a folder, or - for standard input");
-    else if (settings->files_from) read_list(walk, settings->files_from, error);
+    else if (settings->files_from) names_read(&walk->list, settings->files_from, error);
     if (error->status) photos_close(&walk);
     return walk;
 }
@@ -255,7 +193,7 @@ void photos_close(photo_walk **walk)
 {
     if (!*walk) return;
     while ((*walk)->inside) leave_folder(*walk);
-    free((*walk)->list);
+    names_free(&(*walk)->list);
     free((*walk)->path);
     free(*walk);
     *walk = NULL;
@@ -270,13 +208,7 @@ bool photos_several(const photo_walk *walk)
 static const char *next_input(photo_walk *walk, bool *from_list)
 {
     *from_list = walk->operand_next == walk->operand_count;
-    if (!*from_list) return walk->operands[walk->operand_next++];
-    while (walk->list_next < walk->list_size) {
-        const char *name = walk->list + walk->list_next;
-        walk->list_next += strlen(name) + 1;
-        if (*name) return name;
-    }
-    return NULL;
+    return *from_list ? names_next(&walk->list) : walk->operands[walk->operand_next++];
 }
 
 bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error)

@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 
-FOLDER = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "checkpoint")
+FOLDER = sys.argv[1] if __name__ == "__main__" and sys.argv[1:] else os.path.join(os.path.dirname(__file__), "checkpoint")
 FLOAT, DOUBLE, STRING = 1, 2, 7
 FOUR = struct.pack("<4f", 1, 2, 3, 4)
 
@@ -330,4 +330,5 @@ def main():
     print(f"{FOLDER}: {count} files")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Writes what the fuzz targets start from: a folder for each, with good files of every kind made here (pictures by
+ImageMagick's convert) and the refused ones, as the target wants them.
+
+    python3 tests/fuzz/seeds.py FOLDER"""
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS / "refused"))
+import make_checkpoints as make  # noqa: E402
+
+SMALL = ["rose:", "-resize", "24x20!"]
+PICTURES = {
+    "plain.jpg": [], "grey.jpg": ["-colorspace", "gray"], "cmyk.jpg": ["-colorspace", "CMYK"],
+    "progressive.jpg": ["-interlace", "JPEG"], "444.jpg": ["-sampling-factor", "4:4:4"],
+    "440.jpg": ["-sampling-factor", "1x2"], "422.jpg": ["-sampling-factor", "4:2:2"],
+    "turned.jpg": ["-orient", "LeftBottom"], "plain.png": [], "16.png": ["-depth", "16"], "grey.png": ["-colorspace", "gray"],
+    "palette.png": ["-colors", "7", "-type", "Palette"], "alpha.png": ["-alpha", "set", "-channel", "A", "-evaluate", "set", "40%"],
+    "interlaced.png": ["-interlace", "PNG"], "two.png": ["-monochrome"], "plain.gif": [], "interlaced.gif": ["-interlace", "GIF"],
+    "transparent.gif": ["-transparent", "white"], "plain.bmp": [], "old.bmp": ["-define", "bmp:format=bmp2"],
+    "palette.bmp": ["-colors", "200", "-compress", "None"], "runs.bmp": ["-colors", "9", "-compress", "RLE"],
+    "alpha.bmp": ["-alpha", "set"], "lossy.webp": [], "lossless.webp": ["-define", "webp:lossless=true"],
+    "alpha.webp": ["-alpha", "set", "-channel", "A", "-evaluate", "set", "40%"],
+}
+STATE = b'model_checkpoint_path: "a/model.ckpt-7"\nall_model_checkpoint_paths: "\\x62\\n"\nlast: 1.5e+9\n'
+
+
+def pictures(folder):
+    for name, options in PICTURES.items():
+        made = folder / name
+        subprocess.run(["convert", *SMALL, *options, str(made)], check=True, capture_output=True)
+        data = made.read_bytes()
+        made.write_bytes(data + bytes([0, 1]))  # the target's two last bytes
+    for file in (TESTS / "refused" / "image").iterdir():
+        (folder / file.name).write_bytes(file.read_bytes() + bytes(2))
+
+
+def bundle_input(index, data):
+    return struct.pack("<H", len(index)) + index + data
+
+
+def weights():
+    """target, name, bytes"""
+    good = make.masked(make.FOUR)
+    half = make.row([2], 8, checksum=make.masked(make.FOUR[:8]))
+    back = make.row([2], 8, 8, checksum=make.masked(make.FOUR[8:]))
+    first, second = [(0, 2)], [(2, 2)]
+    halves = struct.pack("<2f", 1, 2)
+    parts = make.saved("a", first, halves), make.saved("a", second, halves)
+    yield "table", "good", make.v1(*make.GOOD)
+    yield "table", "parts", make.v1([make.listed("a", [4])], *parts)
+    yield "bundle", "good", bundle_input(make.bundle((b"a", make.row([4], 16, checksum=good))), make.FOUR)
+    yield "bundle", "parts", bundle_input(make.bundle(
+        (make.ordered("a", first), half), (make.ordered("a", second), back),
+        (b"a", make.row([4], 0, pieces=[first, second]))), make.FOUR)
+    yield "caffe", "good", make.caffe(make.caffe_blob([4]), make.caffe_blob([2, 2]))
+    yield "safetensors", "good", make.safe(dict(a=make.tensor([4], 0, 16), __metadata__={"labels": "x\ny"}))
+    yield "state", "good", STATE
+    yield "labels", "good", bytes([2, 8]) + b"a\nb\nc" + b"n01\nn02\nn03"
+    yield "list", "lines", b"\xef\xbb\xbfa.jpg\r\nb c.png\n\n"
+    yield "list", "zeros", b"a.jpg\0b\nc.png\0"
+
+
+def main(root):
+    for target in "image table bundle caffe safetensors state labels list".split():
+        (root / target).mkdir(parents=True, exist_ok=True)
+    pictures(root / "image")
+    for target, name, data in weights():
+        (root / target / name).write_bytes(data)
+    endings = {".ckpt": "table", ".caffemodel": "caffe", ".safetensors": "safetensors", "": "state"}
+    for path, _, names in os.walk(TESTS / "refused" / "checkpoint"):
+        for file in (pathlib.Path(path) / name for name in names):
+            data, target = file.read_bytes(), endings.get(file.suffix)
+            if file.suffix == ".index":
+                shard = file.with_suffix(".data-00000-of-00001")
+                data, target = bundle_input(data, shard.read_bytes() if shard.exists() else b""), "bundle"
+            if target:
+                name = "-".join(file.relative_to(TESTS / "refused" / "checkpoint").parts)
+                (root / target / name).write_bytes(data)
+
+
+main(pathlib.Path(sys.argv[1]))
