@@ -151,6 +151,8 @@ int text_width(const char *text);
 /* Writes text in at most `width` columns, cut with an ellipsis where it is longer. Returns the columns taken. */
 int text_cut(FILE *file, const char *text, int width);
 
+bool ends_in(const char *text, const char *ending); /* in any case */
+
 /* JSON string with U+FFFD for invalid bytes; NULL when out of memory. */
 json_t *text_json(const char *text);
 

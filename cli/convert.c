@@ -14,7 +14,7 @@ enum { TO_MODEL, TO_TF2, TO_BY_NAME };
 static const option_row rows[] = {
     {"format", 'f', "FORMAT", OPTION_CHOICE, offsetof(convert_options, format),
      "model (the project's model file, safetensors) or tf2 (TensorFlow checkpoint, V2: OUT.index and OUT.data-...); "
-     "default: model if OUT ends in .safetensors, else tf2",
+     "default: model if OUT ends in .safetensors, tf2 if in .ckpt, .ckpt-NUMBER, .index or without a dot",
      0, 0, (const char *const[]){"model", "tf2", NULL}},
     {.name = NULL},
 };
@@ -33,10 +33,18 @@ static const char *const examples[] = {
     NULL,
 };
 
-static bool ends_in(const char *text, const char *ending)
+/* What OUT is to be, from --format or its ending; strips an .index, which names the same checkpoint as its prefix. */
+static exit_code choose_format(const convert_options *options, char *out, bool *to_model)
 {
-    size_t length = strlen(text), tail = strlen(ending);
-    return length >= tail && strcmp(text + length - tail, ending) == 0;
+    const char *slash = strrchr(out, '/'), *dot = strrchr(slash ? slash : out, '.');
+    *to_model = options->format == TO_MODEL || (options->format == TO_BY_NAME && ends_in(out, ".safetensors"));
+    if (!*out || strcmp(out, "-") == 0 || ends_in(out, "/"))
+        return complain_usage("convert", "OUT names a file, or the prefix of a checkpoint's files, not '%s'", out);
+    if (*to_model) return EXIT_FINE;
+    if (ends_in(out, ".index")) out[strlen(out) - strlen(".index")] = '\0';
+    else if (options->format == TO_BY_NAME && dot && strncmp(dot, ".ckpt", strlen(".ckpt")) != 0)
+        return complain_usage("convert", "'%s' ends neither in .safetensors nor in .ckpt; say --format", out);
+    return EXIT_FINE;
 }
 
 static exit_code run(void *given, char **operands, int count)
@@ -45,11 +53,12 @@ static exit_code run(void *given, char **operands, int count)
     const convert_options *options = given;
     const inception_network *network;
     char path[4096];
+    bool to_model;
     exit_code code = network_check("convert", options->model.network, &network);
+    if (!code) code = choose_format(options, operands[1], &to_model);
     if (!code) code = model_find(operands[0], path, sizeof path, &network);
     if (code) return code;
 
-    bool to_model = options->format == TO_BY_NAME ? ends_in(operands[1], ".safetensors") : options->format == TO_MODEL;
     inception_format format = to_model ? INCEPTION_FORMAT_MODEL_FILE : INCEPTION_FORMAT_TF_V2;
     inception_model_options model = model_options(&options->model, network);
     inception_error error = {0};

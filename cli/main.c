@@ -32,6 +32,7 @@ static exit_code general_help(void)
            "  inception help classify               all about one command\n\n"
            "Commands:\n");
     for (size_t i = 0; i < COUNT(commands); i++) printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    printf("  %-10s %s\n", "help", "explain one command");
     printf("\nOptions:\n"
            "  -h, --help                this help; after a command, that command's\n"
            "  -V, --version             print the version\n\n"
@@ -46,7 +47,7 @@ static exit_code general_help(void)
 
 static exit_code unknown_command(const char *word)
 {
-    if (word[0] == '-' && word[1]) return complain_usage(NULL, "'%s' is no option here; the command comes first", word);
+    if (word[0] == '-' && word[1]) return complain_usage(NULL, "name the command before options such as '%s'", word);
     if (access(word, F_OK) == 0)
         return complain_usage(NULL, "'%s' is a file, not a command; did you mean 'inception classify %s'?", word, word);
     const char *near = nearest_name(word, command_name, commands, COUNT(commands));
@@ -57,7 +58,7 @@ static exit_code unknown_command(const char *word)
 static exit_code help_about(const char *word)
 {
     const cli_command *command = word ? find_command(word) : NULL;
-    if (word && !command) return unknown_command(word);
+    if (word && !command && strcmp(word, "help") != 0 && strcmp(word, "--help") != 0) return unknown_command(word);
     if (!command) return general_help();
     options_help(command);
     return output_flush();

@@ -26,8 +26,15 @@ static bool write_file(FILE *file, const float *data, int height, int width)
 
 bool npy_write(const char *path, const float *data, int height, int width, inception_error *error)
 {
-    char *temporary = NULL;
+    char *temporary = NULL, *target = realpath(path, NULL); /* what a link leads to is replaced, not the link */
+    struct stat info;
     FILE *file = NULL;
+    if (target && stat(target, &info) == 0 && !S_ISREG(info.st_mode)) {
+        fail(error, INCEPTION_IO, "%s: not a regular file, so it cannot be replaced", path);
+        free(target);
+        return false;
+    }
+    if (target) path = target;
     int fd = asprintf(&temporary, "%s.XXXXXX", path) < 0 ? -1 : mkstemp(temporary);
     bool written = fd >= 0 && (file = fdopen(fd, "wb")) && write_file(file, data, height, width);
     /* mkstemp's file is private; a data file is as open as the user's mask allows. */
@@ -39,9 +46,11 @@ bool npy_write(const char *path, const float *data, int height, int width, incep
     if (!file && fd >= 0) close(fd);
     if (written && rename(temporary, path) != 0) written = false, problem = errno;
     if (!written) {
-        fail(error, INCEPTION_IO, "%s: cannot write: %s", path, strerror(problem));
+        fail(error, INCEPTION_IO, "%s: cannot write: %s", path,
+             problem == ENOENT ? "the folder to write it to does not exist" : strerror(problem));
         if (fd >= 0) unlink(temporary);
     }
     free(temporary);
+    free(target);
     return written;
 }

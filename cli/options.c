@@ -118,7 +118,6 @@ static bool parse_choice(const char *text, const char *const *choices, int *valu
     return false;
 }
 
-/* Both groups of an option's value, so that "--top" and "-k" are told as they were written. */
 static exit_code refuse_value(const cli_command *command, const option_row *row, const char *value)
 {
     char allowed[256] = "";
@@ -138,7 +137,7 @@ static exit_code refuse_value(const cli_command *command, const option_row *row,
                                            : " or ",
                      row->choices[i]);
         break;
-    default: snprintf(allowed, sizeof allowed, "text that is not empty"); break;
+    default: return complain_usage(command->name, "option --%s must not be empty", row->name);
     }
     return complain_usage(command->name, "option --%s: '%s' is not %s", row->name, value, allowed);
 }

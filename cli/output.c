@@ -57,7 +57,7 @@ exit_code records_end(const cli_records *records)
 
 exit_code output_json(json_t *value)
 {
-    char *text = dump(value, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    char *text = dump(value, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     if (!text) return EXIT_SYSTEM;
     puts(text);
     free(text);

@@ -22,8 +22,7 @@ static const char *const write_choices[] = {"npy", "png", NULL};
 static const option_row rows[] = {
     {"output", 'o', "OUT", OPTION_STRING, offsetof(prepare_options, output),
      "write the prepared input to OUT: .npy (float32, 1 x height x width x 3) or .png (to look at). Several photos: "
-     "OUT "
-     "is a folder; it gets a file for each",
+     "OUT is a folder; it gets a file for each",
      0, 0, NULL},
     {"format", 'f', "FORMAT", OPTION_CHOICE, offsetof(prepare_options, format),
      "npy or png; default: from the end of OUT, npy in a folder", 0, 0, write_choices},
@@ -65,25 +64,21 @@ typedef struct prepare_run {
 
 /* ---- Where to ---- */
 
-static bool ends_in(const char *text, const char *ending)
-{
-    size_t length = strlen(text), tail = strlen(ending);
-    return length >= tail && strcmp(text + length - tail, ending) == 0;
-}
-
 static exit_code choose_output(prepare_run *preparation)
 {
     const char *out = preparation->options->output;
     int format = preparation->options->format;
     struct stat info;
-    if (!out) return EXIT_FINE;
+    if (!out) return format == WRITE_BY_NAME ? EXIT_FINE : complain_usage("prepare", "option --format wants --output");
     if (strcmp(out, "-") == 0)
         return complain_usage("prepare", "option --output: files are written, not standard output");
-    preparation->to_folder = preparation->several || (stat(out, &info) == 0 && S_ISDIR(info.st_mode));
+    bool is_folder = stat(out, &info) == 0 && S_ISDIR(info.st_mode), known = ends_in(out, ".npy") || ends_in(out, ".png");
+    if (preparation->several && known && !is_folder)
+        return complain_usage("prepare", "option --output: '%s' is one file, and there are several photos", out);
+    preparation->to_folder = preparation->several || is_folder || ends_in(out, "/");
     if (!preparation->to_folder && format == WRITE_BY_NAME) {
         format = ends_in(out, ".png") ? WRITE_PNG : WRITE_NPY;
-        if (!ends_in(out, ".npy") && !ends_in(out, ".png"))
-            return complain_usage("prepare", "option --output: '%s' ends neither in .npy nor in .png", out);
+        if (!known) return complain_usage("prepare", "option --output: '%s' ends neither in .npy nor in .png", out);
     }
     preparation->png = format == WRITE_PNG;
     return EXIT_FINE;
@@ -107,6 +102,12 @@ static int compare_names(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
 /* The file for a photo; two photos of one name must not share it. NULL and an error if that fails. */
 static char *output_path(prepare_run *preparation, const cli_photo *photo, inception_error *error)
 {
@@ -115,6 +116,11 @@ static char *output_path(prepare_run *preparation, const cli_photo *photo, incep
     int length =
         preparation->to_folder ? asprintf(&path, "%s/%s.%s", out, photo->name, ending) : asprintf(&path, "%s", out);
     if (length < 0) return fail(error, INCEPTION_MEMORY, "out of memory"), NULL;
+    if (same_file(path, photo->path)) {
+        fail(error, INCEPTION_IO, "%s: would be written over the photo itself", path);
+        free(path);
+        return NULL;
+    }
     if (!preparation->to_folder) return path;
     if (tfind(path, &preparation->written, compare_names)) {
         fail(error, INCEPTION_IO, "%s: %s was already written for another photo of that name", photo->path, path);

@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -99,6 +100,12 @@ int text_cut(FILE *file, const char *text, int width)
     }
     fputs(ellipsis, file);
     return taken + dots;
+}
+
+bool ends_in(const char *text, const char *ending)
+{
+    size_t length = strlen(text), tail = strlen(ending);
+    return length >= tail && strcasecmp(text + length - tail, ending) == 0;
 }
 
 json_t *text_json(const char *text)

@@ -23,8 +23,8 @@
  *         return error.status != INCEPTION_OK;
  *     }
  *
- * Calls chain: handed NULL in place of an object, a function fails, and leaves an error that is already set as it is,
- * so a program may check once, at the end, as above.
+ * Calls chain: handed NULL in place of an object, a function that takes an error fails, and leaves an error that is
+ * already set as it is, so a program may check once, at the end, as above. The others want an object.
  *
  * Ownership: what a function named _open, _read, _decode or _from_ returns belongs to the caller, who hands it to the
  * matching _close or _free. Those take the address of the pointer, set it to NULL and accept NULL. Everything else that
@@ -33,7 +33,7 @@
  * Threads: no function keeps state outside the objects it is given. A model, an image and weights are never changed
  * once made: any number of threads may use one at once. A session belongs to one thread at a time.
  *
- * The library never prints, never ends the process and never changes its arguments on failure.
+ * The library never prints and never ends the process. What results hold after a failure is undefined.
  */
 #ifndef INCEPTION_H
 #define INCEPTION_H
@@ -77,7 +77,7 @@ typedef enum inception_status {
 typedef struct inception_error {
     inception_status status;
     uint64_t position;                    /* byte of the file concerned, or INCEPTION_NO_POSITION */
-    char message[INCEPTION_MESSAGE_SIZE]; /* one sentence for people: what, where, why; UTF-8, no newline */
+    char message[INCEPTION_MESSAGE_SIZE]; /* one sentence for people: what, where, why; no newline */
 } inception_error;
 
 /* Version of the library in use, "major.minor.patch". */
@@ -184,8 +184,8 @@ typedef enum inception_precision { INCEPTION_PRECISION_F32 } inception_precision
 
 typedef struct inception_model_options {
     const char *network;           /* name of the network; NULL (default): found from the variable names */
-    double depth_multiplier;       /* V2 and V3, > 0; 0 (default): found from the shapes */
-    int min_depth;                 /* V2 and V3, fewest channels a layer is scaled down to; 0 (default): 16 */
+    double depth_multiplier;       /* V2 and V3, at most 16; 0 (default): found from the shapes */
+    int min_depth;                 /* V2 and V3, fewest channels of a scaled layer, at most 4096; 0 (default): 16 */
     int threads;                   /* 1...1024; 0 (default): inception_cpu_count() */
     inception_precision precision; /* of the arithmetic; default F32 */
     inception_crop crop;           /* of photos; default CENTRE, anything else is a deviation */

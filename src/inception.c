@@ -95,6 +95,10 @@ static inception_status check_options(const inception_model_options *options, in
 {
     if (options->threads < 0 || options->threads > 1024)
         return inc_fail(error, INCEPTION_INVALID, "threads: %d is not 0 to 1024", options->threads);
+    if (!(options->depth_multiplier >= 0 && options->depth_multiplier <= 16))
+        return inc_fail(error, INCEPTION_INVALID, "depth_multiplier: %g is not 0 to 16", options->depth_multiplier);
+    if (options->min_depth < 0 || options->min_depth > 4096)
+        return inc_fail(error, INCEPTION_INVALID, "min_depth: %d is not 0 to 4096", options->min_depth);
     if (options->crop < INCEPTION_CROP_CENTRE || options->crop > INCEPTION_CROP_LETTERBOX)
         return inc_fail(error, INCEPTION_INVALID, "there is no crop %d", (int)options->crop);
     if (options->precision != INCEPTION_PRECISION_F32)

@@ -22,6 +22,9 @@ inception_status inc_fail(inception_error *error, inception_status status, const
 inception_status inc_fail_at(inception_error *error, inception_status status, const char *name, uint64_t position,
                              const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* Hands a failure on, from an error of our own where the caller's may be NULL or set; returns its status. */
+inception_status inc_pass(inception_error *error, const inception_error *from);
+
 /* "out of memory (N bytes)"; N 0: size unknown. */
 inception_status inc_fail_memory(inception_error *error, uint64_t bytes);
 
@@ -52,6 +55,11 @@ typedef struct inc_arena {
 void *inc_arena_alloc(inc_arena *arena, size_t count, size_t size, inception_error *error); /* zeroed, 64-aligned */
 char *inc_arena_string(inc_arena *arena, const char *text, size_t length, inception_error *error);
 void inc_arena_free(inc_arena *arena);
+
+/* ---- number.c ---- */
+
+void inc_print_number(char *text, size_t size, double number); /* nine significant digits */
+double inc_parse_number(const char *text);                     /* 0 where the text is no number */
 
 /* ---- file.c ---- */
 

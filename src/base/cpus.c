@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool read_text(const char *path, char *text, size_t size)
 {
@@ -54,7 +55,7 @@ static long quota_v1(void)
 int inception_cpu_count(void)
 {
     cpu_set_t set;
-    long count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    long count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
     long quotas[] = {quota_v2(), quota_v1()};
     for (size_t i = 0; i < INC_COUNT(quotas); i++)
         if (quotas[i] && quotas[i] < count) count = quotas[i];

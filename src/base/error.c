@@ -49,9 +49,16 @@ inception_status inc_fail_at(inception_error *error, inception_status status, co
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
+    bool first = error && error->status == INCEPTION_OK;
     inc_fail(error, status, "%s: byte %llu: %s", name, (unsigned long long)position, reason);
-    if (error && error->position == INCEPTION_NO_POSITION && error->status == status) error->position = position;
+    if (first) error->position = position;
     return status;
+}
+
+inception_status inc_pass(inception_error *error, const inception_error *from)
+{
+    if (error && error->status == INCEPTION_OK) *error = *from;
+    return from->status;
 }
 
 inception_status inc_fail_memory(inception_error *error, uint64_t bytes)

@@ -20,7 +20,7 @@ inception_status inc_map_open(const char *path, inc_map *map, inception_error *e
     if (fstat(fd, &info) != 0) {
         status = inc_fail_errno(error, path, "read");
     } else if (!S_ISREG(info.st_mode)) {
-        status = inc_fail(error, INCEPTION_INVALID, "%s: not a regular file", path);
+        status = inc_fail(error, INCEPTION_DATA, "%s: not a regular file", path);
     } else if (info.st_size > 0) {
         void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED) status = inc_fail_errno(error, path, "map");
@@ -80,15 +80,21 @@ inception_status inc_file_read(const char *path, uint64_t limit, uint8_t **data,
 inception_status inc_output_open(inc_output *output, const char *path, inception_error *error)
 {
     *output = (inc_output){.fd = -1};
-    size_t room = strlen(path) + 48;
-    output->path = strdup(path);
+    struct stat info;
+    output->path = realpath(path, NULL); /* what a link leads to is replaced, not the link */
+    if (!output->path) output->path = strdup(path);
+    if (output->path && stat(output->path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        inc_output_discard(output);
+        return inc_fail(error, INCEPTION_IO, "%s: not a regular file, so it cannot be replaced", path);
+    }
+    size_t room = output->path ? strlen(output->path) + 48 : 1;
     output->temporary = calloc(room, 1);
     if (!output->path || !output->temporary) {
         inc_output_discard(output);
         return inc_fail_memory(error, room);
     }
     for (int i = 0; output->fd < 0; i++) { /* a name of its own, whatever other threads and processes write */
-        snprintf(output->temporary, room, "%s.%ld-%d.partial", path, (long)getpid(), i);
+        snprintf(output->temporary, room, "%s.%ld-%d.partial", output->path, (long)getpid(), i);
         output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (output->fd < 0 && errno != EEXIST) break;
     }

@@ -141,7 +141,7 @@ static inception_status read_file(inc_draft *draft, const char *path)
 {
     inception_weights *weights = draft->weights;
     const char *name = locate(&weights->arena, path, draft->error);
-    if (!name) return draft->error ? draft->error->status : INCEPTION_DATA;
+    if (!name) return draft->error->status;
     weights->maps = inc_calloc(1, sizeof *weights->maps, draft->error);
     if (!weights->maps) return INCEPTION_MEMORY;
     inception_status status = inc_map_open(name, &weights->maps[0], draft->error);
@@ -150,6 +150,7 @@ static inception_status read_file(inc_draft *draft, const char *path)
     inc_reader file = inc_reader_of(name, weights->maps[0].data, weights->maps[0].size);
     for (size_t i = 0; i < INC_COUNT(formats); i++)
         if (formats[i].probe(file)) return formats[i].read(draft, file);
+    if (inc_left(&file) == 0) return inc_fail(draft->error, INCEPTION_DATA, "%s: the file is empty", name);
     return inc_fail_at(draft->error, INCEPTION_DATA, name, 0,
                        "not weights in a known format (TensorFlow checkpoint V1 or V2, Caffe model, safetensors)");
 }
@@ -157,8 +158,10 @@ static inception_status read_file(inc_draft *draft, const char *path)
 inception_weights *inc_weights_open(const char *path, inception_error *error)
 {
     inc_draft draft;
-    inception_status status = inc_draft_begin(&draft, error);
-    return status ? NULL : inc_draft_end(&draft, read_file(&draft, path));
+    inception_error own = {0}; /* the readers need one that is there */
+    inception_weights *weights = inc_draft_begin(&draft, &own) ? NULL : inc_draft_end(&draft, read_file(&draft, path));
+    if (!weights) inc_pass(error, &own);
+    return weights;
 }
 
 void inc_weights_close(inception_weights *weights)

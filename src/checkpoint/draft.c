@@ -105,7 +105,8 @@ bool inc_next_field(inc_reader *message, inc_field *field, inception_status *sta
 {
     inc_reader at = *message;
     int got = inc_read_field(message, field);
-    if (got < 0) *status = INC_DAMAGED(&at, error, "not a field of a protocol buffer message");
+    if (got < 0)
+        *status = INC_DAMAGED(&at, error, "not a field of a protocol buffer message; is the file damaged or cut short?");
     return got > 0;
 }
 

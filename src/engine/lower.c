@@ -156,17 +156,15 @@ static inception_status lower_conv(lowering *l, const inc_node *node, inc_step *
 
 static inception_status lower_norm(lowering *l, const inc_node *node, inc_step *step, dnnl_primitive_desc_t *description)
 {
-    static const float one = 1;
     const inc_place *src = &l->e->places[node->inputs[0]];
     const inc_value *values = l->graph->values;
-    if (!inc_describe_norm(l->e->engine, src->layout, node->norm.epsilon, description))
+    bool scaled = node->norm.gamma != INC_NONE;
+    if (!inc_describe_norm(l->e->engine, src->layout, node->norm.epsilon, scaled, description))
         return inc_fail_onednn(l->error, node->name, "batch norm");
     inception_status status = add_vector(l, step, DNNL_ARG_MEAN, values[node->norm.mean].data, src->channels);
     if (!status) status = add_vector(l, step, DNNL_ARG_VARIANCE, values[node->norm.variance].data, src->channels);
     if (!status) status = add_vector(l, step, DNNL_ARG_SHIFT, values[node->norm.beta].data, src->channels);
-    bool scaled = node->norm.gamma != INC_NONE; /* no gamma: one, repeated */
-    if (!status) status = add_vector(l, step, DNNL_ARG_SCALE, scaled ? values[node->norm.gamma].data : &one, src->channels);
-    if (!status && !scaled) l->e->constants[l->e->constant_count - 1].scale_count = -1;
+    if (!status && scaled) status = add_vector(l, step, DNNL_ARG_SCALE, values[node->norm.gamma].data, src->channels);
     add_value(step, DNNL_ARG_SRC, node->inputs[0]);
     return status;
 }

@@ -141,9 +141,10 @@ bool inc_describe_lrn(dnnl_engine_t engine, inc_layout src, int size, float alph
 #endif
 }
 
-bool inc_describe_norm(dnnl_engine_t engine, inc_layout src, float epsilon, dnnl_primitive_desc_t *description)
+bool inc_describe_norm(dnnl_engine_t engine, inc_layout src, float epsilon, bool scaled,
+                       dnnl_primitive_desc_t *description)
 {
-    const unsigned flags = dnnl_use_global_stats | dnnl_use_scale | dnnl_use_shift;
+    const unsigned flags = dnnl_use_global_stats | dnnl_use_shift | (scaled ? (unsigned)dnnl_use_scale : 0);
     dnnl_primitive_attr_t attr = attributes(false, false);
     if (!attr) return false;
 #if V3

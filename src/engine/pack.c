@@ -4,15 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Copies `bytes` of the constant's data with its scale multiplied in (along the fastest dimension). scale_count -1:
- * the data is one number, repeated. */
+/* Copies `bytes` of the constant's data with its scale multiplied in (along the fastest dimension). */
 static void fill_scaled(const inc_constant *constant, float *out, size_t bytes)
 {
     size_t count = bytes / sizeof *out;
-    if (constant->scale_count < 0) {
-        for (size_t i = 0; i < count; i++) out[i] = constant->data[0];
-        return;
-    }
     for (size_t i = 0; i < count;)
         for (int64_t c = 0; c < constant->scale_count; c++, i++) out[i] = constant->data[i] * constant->scale[c];
 }
@@ -68,8 +63,6 @@ inception_status inc_pack(inc_engine *engine, inception_error *error)
     inception_status status = engine->packed && scratch ? INCEPTION_OK : INCEPTION_MEMORY;
     if (!status && dnnl_stream_create(&stream, engine->engine, dnnl_stream_default_flags) != dnnl_success)
         status = inc_fail_onednn(error, "weights", "stream");
-    if (!status) memset(engine->packed, 0, total);
-    engine->packed_bytes = total;
     for (size_t i = 0; i < engine->constant_count && !status; i++)
         status = pack_one(engine, stream, &engine->constants[i], scratch, error);
     if (stream) dnnl_stream_destroy(stream);

@@ -27,7 +27,8 @@ bool inc_describe_pool(dnnl_engine_t engine, inc_layout src, inc_layout dst, con
                        dnnl_primitive_desc_t *description);
 bool inc_describe_lrn(dnnl_engine_t engine, inc_layout src, int size, float alpha, float beta, float k,
                       dnnl_primitive_desc_t *description);
-bool inc_describe_norm(dnnl_engine_t engine, inc_layout src, float epsilon, dnnl_primitive_desc_t *description);
+bool inc_describe_norm(dnnl_engine_t engine, inc_layout src, float epsilon, bool scaled,
+                       dnnl_primitive_desc_t *description);
 bool inc_describe_relu(dnnl_engine_t engine, inc_layout src, dnnl_primitive_desc_t *description);
 bool inc_describe_copy(dnnl_engine_t engine, inc_layout src, dnnl_primitive_desc_t *description);
 bool inc_describe_concat(dnnl_engine_t engine, inc_layout dst, const inc_layout *srcs, int count,
@@ -80,13 +81,13 @@ struct inc_engine {
     dnnl_engine_t engine;
     int threads, block;
     inc_step *steps;
-    size_t step_count, step_capacity;
+    size_t step_count;
     inc_constant *constants;
     size_t constant_count, constant_capacity;
     inc_place *places; /* one a value of the graph */
     size_t place_count;
     uint32_t input;
-    size_t activation_bytes, scratchpad_bytes, packed_bytes;
+    size_t activation_bytes, scratchpad_bytes;
     uint8_t *packed;
 };
 

@@ -5,7 +5,6 @@
 #include "graph.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 static bool foldable(const inc_graph *graph, const inc_node *norm, uint32_t *conv)
 {
@@ -37,19 +36,10 @@ static inception_status fold(inc_graph *graph, inc_node *conv, const inc_node *n
     return INCEPTION_OK;
 }
 
-inception_status inc_fold_norms(inc_graph *graph, int granularity, inception_error *error)
+inception_status inc_fold_norms(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error)
 {
+    uint32_t conv;
     (void)granularity;
-    bool *dead = inc_calloc(graph->node_count, sizeof *dead, error);
-    if (!dead) return INCEPTION_MEMORY;
-    inception_status status = INCEPTION_OK;
-    for (size_t n = 0; n < graph->node_count && !status; n++) {
-        uint32_t conv;
-        if (!foldable(graph, &graph->nodes[n], &conv)) continue;
-        status = fold(graph, &graph->nodes[conv], &graph->nodes[n], error);
-        dead[n] = true;
-    }
-    if (!status) inc_graph_compact(graph, dead);
-    free(dead);
-    return status;
+    dead[n] = foldable(graph, &graph->nodes[n], &conv);
+    return dead[n] ? fold(graph, &graph->nodes[conv], &graph->nodes[n], error) : INCEPTION_OK;
 }

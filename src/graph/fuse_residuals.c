@@ -3,8 +3,6 @@
  * Only where that was the last reader of x. */
 #include "graph.h"
 
-#include <stdlib.h>
-
 /* Is x wanted by anybody but the addition once the convolution has written over it? */
 static bool read_later(const inc_graph *graph, uint32_t x, size_t conv, size_t add)
 {
@@ -14,14 +12,22 @@ static bool read_later(const inc_graph *graph, uint32_t x, size_t conv, size_t a
     return graph->values[x].kept;
 }
 
+/* Is x there before the convolution runs? */
+static bool computed_before(const inc_graph *graph, uint32_t x, size_t conv)
+{
+    uint32_t producer = inc_graph_producer(graph, x);
+    return producer != INC_NONE && producer < conv;
+}
+
 static bool fusable(const inc_graph *graph, size_t n, uint32_t *conv)
 {
     const inc_node *add = &graph->nodes[n];
-    if (add->op != INC_OP_ADD || add->inputs[0] == graph->input) return false;
+    if (add->op != INC_OP_ADD) return false;
     *conv = inc_graph_producer(graph, add->inputs[1]);
     if (*conv == INC_NONE || graph->nodes[*conv].op != INC_OP_CONV) return false;
     if (graph->nodes[*conv].conv.relu || graph->nodes[*conv].conv.residual != INC_NONE) return false;
-    return inc_graph_uses(graph, add->inputs[1]) == 1 && !read_later(graph, add->inputs[0], *conv, n);
+    return inc_graph_uses(graph, add->inputs[1]) == 1 && computed_before(graph, add->inputs[0], *conv)
+        && !read_later(graph, add->inputs[0], *conv, n);
 }
 
 /* A new vector: `factor` times the old one, or times 1 where there was none. */
@@ -51,19 +57,10 @@ static inception_status fuse(inc_graph *graph, inc_node *conv, const inc_node *a
     return INCEPTION_OK;
 }
 
-inception_status inc_fuse_residuals(inc_graph *graph, int granularity, inception_error *error)
+inception_status inc_fuse_residuals(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error)
 {
+    uint32_t conv;
     (void)granularity;
-    bool *dead = inc_calloc(graph->node_count, sizeof *dead, error);
-    if (!dead) return INCEPTION_MEMORY;
-    inception_status status = INCEPTION_OK;
-    for (size_t n = 0; n < graph->node_count && !status; n++) {
-        uint32_t conv;
-        if (!fusable(graph, n, &conv)) continue;
-        status = fuse(graph, &graph->nodes[conv], &graph->nodes[n], error);
-        dead[n] = true;
-    }
-    if (!status) inc_graph_compact(graph, dead);
-    free(dead);
-    return status;
+    dead[n] = fusable(graph, n, &conv);
+    return dead[n] ? fuse(graph, &graph->nodes[conv], &graph->nodes[n], error) : INCEPTION_OK;
 }

@@ -3,7 +3,6 @@
  * a concatenation stay out: they have a place elsewhere. */
 #include "graph.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static bool joined(const inc_graph *graph, uint32_t value)
@@ -83,20 +82,11 @@ static inception_status fuse(inc_graph *graph, const size_t *group, size_t count
     return INCEPTION_OK;
 }
 
-inception_status inc_fuse_siblings(inc_graph *graph, int granularity, inception_error *error)
+inception_status inc_fuse_siblings(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error)
 {
-    bool *dead = inc_calloc(graph->node_count, sizeof *dead, error);
-    if (!dead) return INCEPTION_MEMORY;
-    inception_status status = INCEPTION_OK;
-    for (size_t n = 0; n < graph->node_count && !status; n++) {
-        size_t group[INC_MAX_INPUTS];
-        if (dead[n] || !eligible(graph, &graph->nodes[n])) continue;
-        size_t count = gather(graph, n, granularity, group);
-        if (count < 2) continue;
-        status = fuse(graph, group, count, error);
-        for (size_t i = 1; i < count; i++) dead[group[i]] = true;
-    }
-    if (!status) inc_graph_compact(graph, dead);
-    free(dead);
-    return status;
+    size_t group[INC_MAX_INPUTS];
+    if (!eligible(graph, &graph->nodes[n])) return INCEPTION_OK;
+    size_t count = gather(graph, n, granularity, group);
+    for (size_t i = 1; i < count; i++) dead[group[i]] = true;
+    return count > 1 ? fuse(graph, group, count, error) : INCEPTION_OK;
 }

@@ -90,10 +90,6 @@ void inc_graph_replace(inc_graph *graph, uint32_t old, uint32_t with)
             if (node->inputs[i] == old) node->inputs[i] = with;
         if (has_residual(node, old)) node->conv.residual = with;
     }
-    if (graph->values[old].kept) {
-        graph->values[with].kept = true;
-        graph->values[with].name = graph->values[old].name;
-    }
 }
 
 void inc_graph_compact(inc_graph *graph, const bool *dead)

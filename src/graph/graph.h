@@ -89,7 +89,7 @@ uint32_t inc_graph_floats(inc_graph *graph, int64_t count, float **data, incepti
 /* How often `value` is read by nodes (residuals count), plus one if it is kept. */
 int inc_graph_uses(const inc_graph *graph, uint32_t value);
 uint32_t inc_graph_producer(const inc_graph *graph, uint32_t value); /* node index or INC_NONE */
-void inc_graph_replace(inc_graph *graph, uint32_t old, uint32_t with); /* in all inputs, and `kept` moves */
+void inc_graph_replace(inc_graph *graph, uint32_t old, uint32_t with); /* in all inputs */
 void inc_graph_compact(inc_graph *graph, const bool *dead); /* removes nodes */
 
 /* The value whose memory holds `value`, and from which channel on. */
@@ -124,13 +124,10 @@ typedef enum inc_rewrite {
 /* `granularity`: a value may begin inside another only at multiples of that many channels. */
 inception_status inc_graph_rewrite(inc_graph *graph, unsigned rewrites, int granularity, inception_error *error);
 
-inception_status inc_drop_identities(inc_graph *graph, int granularity, inception_error *error);
-inception_status inc_merge_separable(inc_graph *graph, int granularity, inception_error *error);
-inception_status inc_fold_norms(inc_graph *graph, int granularity, inception_error *error);
-inception_status inc_fuse_residuals(inc_graph *graph, int granularity, inception_error *error);
-inception_status inc_fuse_relus(inc_graph *graph, int granularity, inception_error *error);
-inception_status inc_fuse_siblings(inc_graph *graph, int granularity, inception_error *error);
-inception_status inc_elide_concats(inc_graph *graph, int granularity, inception_error *error);
+/* One rewrite at node n; what it marks dead goes when all nodes were looked at. */
+typedef inception_status inc_rewrite_at(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error);
+inc_rewrite_at inc_drop_identities, inc_merge_separable, inc_fold_norms, inc_fuse_residuals, inc_fuse_relus,
+    inc_fuse_siblings, inc_elide_concats;
 
 /* ---- plan_memory.c ---- */
 

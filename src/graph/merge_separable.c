@@ -3,8 +3,6 @@
  * too few for a fast depthwise kernel. */
 #include "graph.h"
 
-#include <stdlib.h>
-
 static inception_status merge(inc_graph *graph, const inc_node *depthwise, inc_node *pointwise, inception_error *error)
 {
     const inc_value *d = &graph->values[depthwise->conv.weights], *p = &graph->values[pointwise->conv.weights];
@@ -34,21 +32,13 @@ static bool is_pointwise(const inc_node *node)
         && node->window.stride == 1;
 }
 
-inception_status inc_merge_separable(inc_graph *graph, int granularity, inception_error *error)
+inception_status inc_merge_separable(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error)
 {
     (void)granularity;
-    bool *dead = inc_calloc(graph->node_count, sizeof *dead, error);
-    if (!dead) return INCEPTION_MEMORY;
-    inception_status status = INCEPTION_OK;
-    for (size_t n = 0; n < graph->node_count && !status; n++) {
-        if (!is_pointwise(&graph->nodes[n])) continue;
-        uint32_t middle = graph->nodes[n].inputs[0], before = inc_graph_producer(graph, middle);
-        if (before == INC_NONE || graph->nodes[before].op != INC_OP_DEPTHWISE) continue;
-        if (inc_graph_uses(graph, middle) != 1) continue;
-        status = merge(graph, &graph->nodes[before], &graph->nodes[n], error);
-        dead[before] = true;
-    }
-    if (!status) inc_graph_compact(graph, dead);
-    free(dead);
-    return status;
+    if (!is_pointwise(&graph->nodes[n])) return INCEPTION_OK;
+    uint32_t middle = graph->nodes[n].inputs[0], before = inc_graph_producer(graph, middle);
+    if (before == INC_NONE || graph->nodes[before].op != INC_OP_DEPTHWISE) return INCEPTION_OK;
+    if (inc_graph_uses(graph, middle) != 1) return INCEPTION_OK;
+    dead[before] = true;
+    return merge(graph, &graph->nodes[before], &graph->nodes[n], error);
 }

@@ -5,7 +5,7 @@
 
 static const struct {
     inc_rewrite bit;
-    inception_status (*run)(inc_graph *graph, int granularity, inception_error *error);
+    inc_rewrite_at *at;
 } rewrites_in_order[] = {
     {INC_DROP_IDENTITIES, inc_drop_identities}, {INC_MERGE_SEPARABLE, inc_merge_separable},
     {INC_FOLD_NORMS, inc_fold_norms},           {INC_FUSE_RESIDUALS, inc_fuse_residuals},
@@ -13,26 +13,32 @@ static const struct {
     {INC_ELIDE_CONCATS, inc_elide_concats},
 };
 
+/* Every rewrite in turn looks at every node that is left. */
+static inception_status rewrite(inc_graph *graph, inc_rewrite_at *at, int granularity, inception_error *error)
+{
+    inception_status status = INCEPTION_OK;
+    bool *dead = inc_calloc(graph->node_count, sizeof *dead, error);
+    if (!dead) return INCEPTION_MEMORY;
+    for (size_t n = 0; n < graph->node_count && !status; n++)
+        if (!dead[n]) status = at(graph, n, granularity, dead, error);
+    if (!status) inc_graph_compact(graph, dead);
+    free(dead);
+    return status;
+}
+
 inception_status inc_graph_rewrite(inc_graph *graph, unsigned rewrites, int granularity, inception_error *error)
 {
     inception_status status = INCEPTION_OK;
     for (size_t i = 0; i < INC_COUNT(rewrites_in_order) && !status; i++)
-        if (rewrites & rewrites_in_order[i].bit) status = rewrites_in_order[i].run(graph, granularity, error);
+        if (rewrites & rewrites_in_order[i].bit) status = rewrite(graph, rewrites_in_order[i].at, granularity, error);
     return status;
 }
 
-inception_status inc_drop_identities(inc_graph *graph, int granularity, inception_error *error)
+inception_status inc_drop_identities(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error)
 {
-    (void)granularity;
-    bool *dead = inc_calloc(graph->node_count, sizeof *dead, error);
-    if (!dead) return INCEPTION_MEMORY;
-    for (size_t n = 0; n < graph->node_count; n++) {
-        const inc_node *node = &graph->nodes[n];
-        if (node->op != INC_OP_DROPOUT) continue;
-        inc_graph_replace(graph, node->output, node->inputs[0]);
-        dead[n] = true;
-    }
-    inc_graph_compact(graph, dead);
-    free(dead);
+    (void)granularity, (void)error;
+    const inc_node *node = &graph->nodes[n];
+    dead[n] = node->op == INC_OP_DROPOUT && !graph->values[node->output].kept;
+    if (dead[n]) inc_graph_replace(graph, node->output, node->inputs[0]);
     return INCEPTION_OK;
 }

@@ -30,6 +30,7 @@ typedef struct decoder {
     bool interlaced; /* rgba then holds all rows, else one */
     uint8_t *rgba;
     bool ended, out_of_memory;
+    bool rows; /* what libpng takes memory for now; else for chunks, and believes the sizes that they claim */
     char reason[128];
 } decoder;
 
@@ -49,6 +50,7 @@ static void ignore_warning(png_structp png, png_const_charp reason)
 static png_voidp allocate(png_structp png, png_alloc_size_t size)
 {
     decoder *d = png_get_mem_ptr(png);
+    if (size > MAX_CHUNK && !d->rows) return NULL; /* that chunk is then passed over */
     void *memory = malloc(size);
     if (!memory) d->out_of_memory = true;
     return memory;
@@ -110,6 +112,7 @@ static bool begin(decoder *d)
     d->height = png_get_image_height(d->png, d->info);
     d->image = inc_photo_image(d->photo, d->width, d->height);
     if (!d->image) return false;
+    d->rows = true;
     set_transformations(d);
     size_t channels = d->alpha ? 4 : 3;
     if (png_get_rowbytes(d->png, d->info) != d->width * channels) png_error(d->png, "an impossible kind of pixel");
@@ -143,6 +146,7 @@ static bool read_rows(decoder *d)
 static bool read_end(decoder *d)
 {
     if (setjmp(png_jmpbuf(d->png))) return false;
+    d->rows = false;
     png_read_end(d->png, d->info);
     return true;
 }

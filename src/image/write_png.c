@@ -15,7 +15,7 @@ typedef struct encoder {
 static void fail(png_structp png, png_const_charp reason)
 {
     encoder *e = png_get_error_ptr(png);
-    inc_fail(e->error, INCEPTION_MEMORY, "writing PNG: %s", reason); /* an error of the file is set already */
+    inc_fail(e->error, INCEPTION_MEMORY, "%s: %s", e->output->path, reason); /* an error of the file is set already */
     png_longjmp(png, 1);
 }
 
@@ -63,5 +63,5 @@ inception_status inc_image_write_png(const inception_image *image, const char *p
     else if (encode(&e, image)) inc_output_commit(&output, &first);
     png_destroy_write_struct(&e.png, &e.info);
     inc_output_discard(&output);
-    return first.status ? inc_fail(error, first.status, "%s", first.message) : INCEPTION_OK;
+    return first.status ? inc_pass(error, &first) : INCEPTION_OK;
 }

@@ -12,7 +12,7 @@ static inception_status split_lines(inc_model *model, const char *path, const ch
     int count = model->shape.classes;
     for (int i = 0; i < count; i++) {
         size_t length = strcspn(text, "\n");
-        if (length == 0 && i + 1 < count && text[length] == 0)
+        if (length == 0 && i > 0 && text[0] == 0 && text[-1] != '\n')
             return inc_fail(error, INCEPTION_DATA, "%s: %d class names for %d classes", path, i, count);
         lines[i] = inc_arena_string(&model->arena, text, length, error);
         if (!lines[i]) return INCEPTION_MEMORY;

@@ -62,14 +62,17 @@ static inception_status bind_all(inc_model *model, bool averages, inception_erro
 }
 
 /* TF-Slim can be told to train batch norm with a scale; then the file has a gamma for each beta. */
-static inception_status find_gammas(inc_model *model, inception_error *error)
+static inception_status find_gammas(inc_model *model, const char *path, inception_error *error)
 {
     for (size_t n = 0; n < model->graph.node_count; n++) {
         if (model->graph.nodes[n].op != INC_OP_NORM) continue;
         const inc_value *beta = &model->graph.values[model->graph.nodes[n].norm.beta];
         char name[512];
         snprintf(name, sizeof name, "%.*sgamma", (int)(strlen(beta->name) - strlen("beta")), beta->name);
-        if (!inc_weights_find(model->weights, name)) continue;
+        const inception_tensor *tensor = inc_weights_find(model->weights, name);
+        if (!tensor) continue;
+        if (tensor->type == INCEPTION_OTHER || !inc_same_shape(model->weights, tensor, beta))
+            return inc_fail(error, INCEPTION_MISMATCH, "%s: %s has not the shape or type of its beta", path, name);
         uint32_t gamma = inc_graph_variable(&model->graph, name, 1, beta->dims, error);
         if (gamma == INC_NONE) return INCEPTION_MEMORY;
         model->graph.nodes[n].norm.gamma = gamma;
@@ -99,16 +102,14 @@ inception_status inc_model_open(inc_model *model, const char *path, const incept
                                 inception_error *error)
 {
     *model = (inc_model){.shape = {.heads = heads}};
-    inception_status status = INCEPTION_MEMORY;
-    model->weights = inc_weights_open(path, error);
-    if (!model->weights) {
-        status = error && error->status ? error->status : INCEPTION_DATA;
-        goto failed;
-    }
+    inception_status status;
+    inception_error own = {0};
+    model->weights = inc_weights_open(path, &own);
+    if (!model->weights) return inc_pass(error, &own);
     model->format = model->weights->format;
     if ((status = inc_recognise(model, path, options, error))) goto failed;
     if ((status = inc_build(&model->shape, &model->graph, error))) goto failed;
-    if ((status = find_gammas(model, error))) goto failed;
+    if ((status = find_gammas(model, path, error))) goto failed;
     if ((status = bind_all(model, options->moving_averages, error))) goto failed;
     if ((status = inc_label_classes(model, path, error))) goto failed;
     count_work(model);
@@ -149,7 +150,7 @@ static inception_status write_model_file(inc_model *model, const char *out, cons
     static const char *const ways[] = {"slim", "caffe"};
     char classes[16], depth[32], smallest[16], width[16], height[16];
     snprintf(classes, sizeof classes, "%d", model->shape.classes);
-    snprintf(depth, sizeof depth, "%.9g", model->shape.depth_multiplier);
+    inc_print_number(depth, sizeof depth, model->shape.depth_multiplier);
     snprintf(smallest, sizeof smallest, "%d", model->shape.min_depth);
     snprintf(width, sizeof width, "%d", model->shape.input.width);
     snprintf(height, sizeof height, "%d", model->shape.input.height);

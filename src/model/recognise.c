@@ -163,7 +163,7 @@ static inception_status find_sizes(inc_model *model, const char *path, const inc
     }
     shape->min_depth = options->min_depth ? options->min_depth : stated(model->weights, "min_depth", 16);
     if (options->depth_multiplier > 0) shape->depth_multiplier = options->depth_multiplier;
-    else if (depth) shape->depth_multiplier = atof(depth);
+    else if (depth) shape->depth_multiplier = inc_parse_number(depth);
     else if (!status && inc_architecture_of(shape->network)->scales)
         shape->depth_multiplier = find_multiplier(model->weights, &graph, shape->network->classes, shape->min_depth);
     inc_graph_free(&graph);
@@ -185,6 +185,17 @@ static inception_status refuse(const char *path, const inception_network *networ
     return inc_fail(error, INCEPTION_MISMATCH, "%s: %s%zu of %zu variables do not fit %s: %s%s", path, other,
                     f->wanted - f->fitting, f->wanted, asked ? network->name : "it", f->complaints,
                     f->mentioned > 3 ? ", ..." : "");
+}
+
+/* TF-Slim's heads pool windows of fixed size, and over a larger input they would give a map of answers. */
+static inception_status check_logits(const inc_graph *graph, const inc_model *model, const char *path,
+                                     inception_error *error)
+{
+    const inc_value *logits = &graph->values[inc_graph_find(graph, "Logits")];
+    if (logits->dims[1] == 1 && logits->dims[2] == 1) return INCEPTION_OK;
+    return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: an input of %d x %d pixels gives a map of %d x %d answers, not one",
+                    path, model->shape.input.width, model->shape.input.height, (int)logits->dims[2],
+                    (int)logits->dims[1]);
 }
 
 inception_status inc_recognise(inc_model *model, const char *path, const inception_model_options *options,
@@ -210,6 +221,7 @@ inception_status inc_recognise(inc_model *model, const char *path, const incepti
         fit f = fit_of(model->weights, &graph, options->moving_averages, true);
         if (f.fitting != f.wanted) status = refuse(path, model->shape.network, &f, asked != NULL, really, error);
     }
+    if (!status) status = check_logits(&graph, model, path, error);
     inc_graph_free(&graph);
     model->shape.heads = heads;
     return status;

@@ -81,6 +81,7 @@ pngs = {
     "png_depth_3": png(depth=3),
     "png_pixels_not_compressed": png(rows=bytes(100)),
     "png_fewer_rows_than_said": png(height=400),
+    "png_chunk_of_gigabytes": PNG[:33] + struct.pack(">I", 0x7FFFFFFF) + b"tEXta\0b" + PNG[33:],
     "png_header_twice": png(between=PNG[8:33]),
     "png_side_of_2_to_the_31": png(width=1 << 31),
     "limit_png_pixels": png(width=1 << 20, height=1 << 20),

@@ -1,0 +1,35 @@
+/* Numbers in files have a decimal point, whatever the program that uses the library has made its locale. */
+#include "base.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Where there is no memory for a locale, uselocale() changes nothing, and the numbers are the program's. */
+static locale_t enter(locale_t *before)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    *before = uselocale(plain);
+    return plain;
+}
+
+static void leave(locale_t plain, locale_t before)
+{
+    uselocale(before);
+    if (plain) freelocale(plain);
+}
+
+void inc_print_number(char *text, size_t size, double number)
+{
+    locale_t before, plain = enter(&before);
+    snprintf(text, size, "%.9g", number);
+    leave(plain, before);
+}
+
+double inc_parse_number(const char *text)
+{
+    locale_t before, plain = enter(&before);
+    double number = strtod(text, NULL);
+    leave(plain, before);
+    return number;
+}
