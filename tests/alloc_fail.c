@@ -1,4 +1,4 @@
-/* Every allocation fails once. The linker sends malloc and its kin through here; the n-th call fails, for n = 1, 2, ...
+/* Allocations fail, one at a time. The linker sends malloc and its kin through here; the n-th call fails, for n = 1, 2, ...
  * until a whole open-classify-close gets through without reaching n. Each failure must come back as INCEPTION_MEMORY with
  * a sentence, and (under AddressSanitizer) leak nothing. Only our own calls are counted, not those inside libraries. */
 #include "formula.h"
@@ -68,7 +68,9 @@ static inception_status decode(const char *path, inception_error *error)
     inception_prepare(&caffe, photo, input, error);
     slim.crop = INCEPTION_CROP_LETTERBOX;
     inception_prepare(&slim, photo, input, error);
-    if (photo) inception_image_write_png(photo, path, error);
+    char out[96];
+    snprintf(out, sizeof out, "%s/seen.png", folder);
+    if (photo) inception_image_write_png(photo, out, error);
     inception_image_free(&photo);
     free(input);
     return error->status;

@@ -99,7 +99,7 @@ def test_usage():
     check("misspelt command", run("clasify", "x"), 64, err="did you mean 'classify'?")
     check("a photo without a command", run("photo.png"), 64, err="inception classify photo.png")
     check("help of what there is not", run("help", "nonsense"), 64, err="no command 'nonsense'")
-    check("an option in place of the command", run("--top=3"), 64, err="the command comes first")
+    check("an option in place of the command", run("--top=3"), 64, err="before options")
     check("misspelt option", run("classify", "--fromat=json", "x"), 64, err="did you mean --format?")
     check("hopeless option", run("classify", "--zzzzzz", "x"), 64, err="no option --zzzzzz")
     check("unknown short option", run("classify", "-Z", "x"), 64, err="no option -Z")

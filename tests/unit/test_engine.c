@@ -261,7 +261,7 @@ static void networks(void **state)
     (void)state;
     static const char *const names[] = {"v1", "v2", "v3", "v4", "irv2", "googlenet"};
     static const unsigned sets[] = {0, INC_ALL_REWRITES, INC_FOLD_NORMS, INC_FUSE_RESIDUALS, INC_FUSE_SIBLINGS,
-                                    INC_ELIDE_CONCATS};
+                                    INC_ELIDE_CONCATS, INC_FUSE_RELUS, INC_MERGE_SEPARABLE};
     for (size_t i = 0; i < INC_COUNT(names); i++) {
         float first[1001] = {0}, logits[1001];
         for (size_t s = 0; s < INC_COUNT(sets); s++) {
@@ -278,6 +278,7 @@ static void networks(void **state)
             assert_int_equal(inc_run_execute(run, input, 1, NULL), INCEPTION_OK);
             inc_run_read(run, 0, inc_graph_find(&graph, "Logits"), s ? logits : first);
             for (int k = 0; s && k < shape.classes; k++) {
+                assert_true(isfinite(logits[k]));
                 largest = fmaxf(largest, fabsf(first[k]));
                 worst = fmaxf(worst, fabsf(first[k] - logits[k]));
             }

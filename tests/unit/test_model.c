@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -138,6 +139,8 @@ static char folder[] = "/tmp/inception-test-XXXXXX";
 /* Writes a checkpoint of the network, filled by the formula, with one change. */
 typedef struct change {
     const char *drop, *rename, *to, *cut; /* a variable to leave out, to call otherwise, to give one channel less */
+    const char *more;                     /* a vector of 63 to add */
+    inc_metadata metadata[4];             /* up to the first without a key */
 } change;
 
 static char *write_file(const char *name, inc_shape shape, change c)
@@ -156,8 +159,19 @@ static char *write_file(const char *name, inc_shape shape, change c)
             t.count = t.count / (uint64_t)t.dims[0] * (uint64_t)(t.dims[0] - 1), t.dims[0]--;
         tensors[used++] = t;
     }
+    static const float vector[63] = {1};
+    const inception_tensor *all = tensors;
+    inception_tensor *longer = calloc(used + 1, sizeof *longer);
+    if (c.more) {
+        memcpy(longer, tensors, used * sizeof *longer);
+        longer[used++] = (inception_tensor){c.more, INCEPTION_F32, 1, {63}, 63, vector};
+        all = longer;
+    }
+    size_t texts = 0;
+    while (texts < INC_COUNT(c.metadata) && c.metadata[texts].key) texts++;
     snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
-    assert_int_equal(inc_safetensors_write(path, tensors, used, NULL, 0, NULL), INCEPTION_OK);
+    assert_int_equal(inc_safetensors_write(path, all, used, c.metadata, texts, NULL), INCEPTION_OK);
+    free(longer);
     free(tensors);
     inc_graph_free(&graph);
     return path;
@@ -259,6 +273,63 @@ static void labels(void **state)
     inc_model_close(&model);
 }
 
+/* What a model file says of itself is checked like everything else in it. */
+static void hostile_files(void **state)
+{
+    (void)state;
+    static const char gamma[] = "InceptionV2/Conv2d_2b_1x1/BatchNorm/gamma";
+    static const struct {
+        change c;
+        inception_status status;
+        const char *mention;
+    } rows[] = {
+        /* 14 x 14 at the end, pooled 7 x 7 by 2 */
+        {{.metadata = {{"input_width", "448"}, {"input_height", "448"}}}, INCEPTION_UNSUPPORTED, "a map of 4 x 4 answers"},
+        {{.metadata = {{"input_width", "4097"}}}, INCEPTION_DATA, "4097 x 224"},
+        {{.metadata = {{"input_height", "-1"}}}, INCEPTION_DATA, "224 x -1"},
+        {{.metadata = {{"depth_multiplier", "nan"}}}, INCEPTION_INVALID, "multiplier of nan"},
+        {{.metadata = {{"depth_multiplier", "0,25"}}}, INCEPTION_INVALID, "multiplier of 0"},
+        {{.metadata = {{"min_depth", "1000000"}}}, INCEPTION_INVALID, "min_depth of 1000000"},
+        {{.metadata = {{"preprocessing", "other"}}}, INCEPTION_UNSUPPORTED, "'other'"},
+        {{.metadata = {{"labels", "a\nb\nc\nd"}}}, INCEPTION_DATA, "4 class names for 5"},
+        {{.metadata = {{"labels", "a\nb\nc\nd\ne\nf"}}}, INCEPTION_DATA, "more class names than its 5"},
+        {{.metadata = {{"wnids", ""}}}, INCEPTION_DATA, "class names"},
+        {{.more = gamma}, INCEPTION_MISMATCH, gamma},
+        {{.metadata = {{"labels", "a\nb\nc\nd\n"}}}, INCEPTION_OK, ""}, /* the fifth has no name */
+    };
+    inc_shape shape = inc_shape_default(inception_network_find("v2"));
+    shape.depth_multiplier = 0.25, shape.classes = 5;
+    inception_model_options options;
+    inception_model_options_default(&options);
+    for (size_t i = 0; i < INC_COUNT(rows); i++) {
+        inc_model model;
+        inception_error error = {0};
+        const char *path = write_file("hostile", shape, rows[i].c);
+        inception_status status = inc_model_open(&model, path, &options, false, &error);
+        if (status != rows[i].status || !strstr(error.message, rows[i].mention))
+            fail_msg("row %zu: status %d: %s", i, status, error.message);
+        if (status) assert_non_null(strstr(error.message, path));
+        inc_model_close(&model);
+    }
+}
+
+/* A program that writes numbers with a comma reads and writes the same files as all others. */
+static void locales(void **state)
+{
+    (void)state;
+    char command[200], text[32];
+    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 2>/dev/null", folder);
+    if (system(command) != 0) skip();
+    setenv("LOCPATH", folder, 1);
+    assert_non_null(setlocale(LC_NUMERIC, "de_DE.UTF-8"));
+    snprintf(text, sizeof text, "%g", 0.25);
+    assert_string_equal(text, "0,25");
+    inc_print_number(text, sizeof text, 0.25);
+    assert_string_equal(text, "0.25");
+    assert_true(inc_parse_number("0.25") == 0.25);
+    setlocale(LC_NUMERIC, "C");
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -278,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(totals),      cmocka_unit_test(listings), cmocka_unit_test(endpoint_shapes),
         cmocka_unit_test(recognition), cmocka_unit_test(work),     cmocka_unit_test(labels),
+        cmocka_unit_test(hostile_files), cmocka_unit_test(locales),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
