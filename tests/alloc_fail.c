@@ -1,6 +1,7 @@
 /* Allocations fail, one at a time. The linker sends malloc and its kin through here; the n-th call fails, for n = 1, 2, ...
  * until a whole open-classify-close gets through without reaching n. Each failure must come back as INCEPTION_MEMORY with
- * a sentence, and (under AddressSanitizer) leak nothing. Only our own calls are counted, not those inside libraries. */
+ * a sentence, and (under AddressSanitizer) leak nothing. Only our own calls are counted, not those inside libraries.
+ * Photos and weights of the other formats are the fuzz targets' seeds (fuzz/seeds.py). */
 #include "formula.h"
 
 #include <stdio.h>
@@ -90,7 +91,7 @@ static void each_fails_once(inception_status (*round)(const char *, inception_er
         bool reached = countdown == 0;
         countdown = 0;
         if (!reached) return;
-        if (status != INCEPTION_MEMORY) fail_msg("allocation %ld: status %d: %s", n, status, error.message);
+        if (status != INCEPTION_MEMORY) fail_msg("%s: allocation %ld: status %d: %s", path, n, status, error.message);
         assert_non_null(strstr(error.message, "memory"));
     }
     fail_msg("more allocations than expected");
@@ -117,7 +118,31 @@ static void conversions(void **state)
 static void photos(void **state)
 {
     (void)state;
-    each_fails_once(decode, paths[2]);
+    static const char *const seeds[] = {"progressive.jpg", "turned.jpg", "cmyk.jpg", "interlaced.png", "alpha.png", "plain.png",
+                                        "interlaced.gif", "palette.bmp", "runs.bmp", "lossy.webp", "alpha.webp"};
+    for (size_t i = 0; i < INC_COUNT(seeds); i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/image/%s", folder, seeds[i]);
+        each_fails_once(decode, path);
+    }
+}
+
+static inception_status open_weights(const char *path, inception_error *error)
+{
+    inception_weights *weights = inception_weights_open(path, error);
+    inception_weights_close(&weights);
+    return error->status;
+}
+
+static void other_weights(void **state)
+{
+    (void)state;
+    static const char *const seeds[] = {"table/good", "table/parts", "caffe/good", "safetensors/good"};
+    for (size_t i = 0; i < INC_COUNT(seeds); i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", folder, seeds[i]);
+        each_fails_once(open_weights, path);
+    }
 }
 
 /* A network with few parameters: V2 at a small multiplier, as a model file and as a TensorFlow checkpoint. */
@@ -136,7 +161,9 @@ static int make_files(void **state)
     inception_image *photo = inception_image_from_pixels(pixels, 40, 30, 120, NULL);
     inception_status status = inception_image_write_png(photo, paths[2], NULL);
     inception_image_free(&photo);
-    return (int)status;
+    char command[512];
+    snprintf(command, sizeof command, "python3 '%s/../fuzz/seeds.py' %s", getenv("INCEPTION_REFUSED"), folder);
+    return status ? (int)status : system(command);
 }
 
 static int remove_files(void **state)
@@ -150,6 +177,7 @@ static int remove_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(models), cmocka_unit_test(checkpoints),
-                                       cmocka_unit_test(conversions), cmocka_unit_test(photos)};
+                                       cmocka_unit_test(conversions), cmocka_unit_test(photos),
+                                       cmocka_unit_test(other_weights)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -155,7 +155,7 @@ static bool decode(decoder *d)
 {
     if (!begin(d)) return false;
     bool whole = read_rows(d) && read_end(d);
-    if (!whole && (d->out_of_memory || !d->photo->options->recover)) return report(d), false;
+    if (d->out_of_memory || (!whole && !d->photo->options->recover)) return report(d), false;
     if (d->alpha && d->interlaced) inc_over_white(d->rgba, d->image->pixels, d->width * d->height);
     png_uint_32 size = 0;
     png_bytep exif = NULL;
