@@ -226,7 +226,7 @@ INCEPTION_API inception_status inception_convert(const char *path, const char *o
 typedef struct inception_image inception_image;
 
 typedef struct inception_image_options {
-    uint64_t max_pixels;     /* largest width x height, checked before memory is taken; default 2^28 */
+    uint64_t max_pixels;     /* largest width x height, checked before memory is taken; default 2^28. No side > 65535 */
     uint64_t max_bytes;      /* largest file; default 2^28 */
     bool ignore_orientation; /* do not turn as EXIF says (TensorFlow does not); default false */
     bool strip_alpha;        /* drop alpha as TensorFlow does, in place of white behind it; default false */

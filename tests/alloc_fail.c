@@ -118,8 +118,10 @@ static void conversions(void **state)
 static void photos(void **state)
 {
     (void)state;
-    static const char *const seeds[] = {"progressive.jpg", "turned.jpg", "cmyk.jpg", "interlaced.png", "alpha.png", "plain.png",
-                                        "interlaced.gif", "palette.bmp", "runs.bmp", "lossy.webp", "alpha.webp"};
+    static const char *const seeds[] = {
+        "progressive.jpg", "turned.jpg", "cmyk.jpg", "interlaced.png", "alpha.png", "plain.png",
+        "interlaced.gif", "palette.bmp", "runs.bmp", "lossy.webp", "alpha.webp",
+    };
     for (size_t i = 0; i < INC_COUNT(seeds); i++) {
         char path[128];
         snprintf(path, sizeof path, "%s/image/%s", folder, seeds[i]);
@@ -176,8 +178,9 @@ static int remove_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(models), cmocka_unit_test(checkpoints),
-                                       cmocka_unit_test(conversions), cmocka_unit_test(photos),
-                                       cmocka_unit_test(other_weights)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(models), cmocka_unit_test(checkpoints),   cmocka_unit_test(conversions),
+        cmocka_unit_test(photos), cmocka_unit_test(other_weights),
+    };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -12,12 +12,21 @@ static void make_printable(char *text)
         if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
 }
 
-/* vsnprintf may cut a UTF-8 sequence in two; drop what is left of it. */
-static void trim_utf8(char *text, size_t length)
+static bool inside_character(char c)
 {
-    size_t tail = length;
-    while (tail > 0 && ((unsigned char)text[tail - 1] & 0xC0) == 0x80) tail--;
-    if (tail > 0 && (unsigned char)text[tail - 1] >= 0xC0) text[tail - 1] = 0;
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+/* A sentence that is too long, because of a long path mostly, loses its middle: the reason stands at the end. */
+static void shorten(char *message, const char *whole, size_t length)
+{
+    size_t head = INCEPTION_MESSAGE_SIZE / 3, tail = INCEPTION_MESSAGE_SIZE - head - sizeof "...";
+    const char *end = whole + length - tail;
+    while (head > 0 && inside_character(whole[head])) head--;
+    while (inside_character(*end)) end++;
+    memcpy(message, whole, head);
+    strcpy(message + head, "...");
+    strcat(message, end);
 }
 
 static inception_status set(inception_error *error, inception_status status, uint64_t position, const char *format,
@@ -26,8 +35,11 @@ static inception_status set(inception_error *error, inception_status status, uin
     if (!error || error->status != INCEPTION_OK) return status;
     error->status = status;
     error->position = position;
-    int length = vsnprintf(error->message, sizeof error->message, format, arguments);
-    if (length >= (int)sizeof error->message) trim_utf8(error->message, sizeof error->message - 1);
+    char whole[8192];
+    int length = vsnprintf(whole, sizeof whole, format, arguments);
+    if (length >= (int)sizeof whole) length = (int)sizeof whole - 1;
+    if ((size_t)length < sizeof error->message) strcpy(error->message, whole);
+    else shorten(error->message, whole, (size_t)length);
     make_printable(error->message);
     return status;
 }

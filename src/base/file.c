@@ -14,7 +14,7 @@ inception_status inc_map_open(const char *path, inc_map *map, inception_error *e
 {
     inception_status status = INCEPTION_OK;
     *map = (inc_map){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused, not waited for */
     if (fd < 0) return inc_fail_errno(error, path, "open");
     struct stat info;
     if (fstat(fd, &info) != 0) {

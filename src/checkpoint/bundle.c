@@ -142,7 +142,8 @@ static inception_status file_slice(bundle *b, const inc_record *record)
     if (b->count == INC_MAX_TENSORS)
         return inc_fail_at(b->draft->error, INCEPTION_LIMIT, record->value.name, inc_position(&record->value),
                            "more than %d slices", INC_MAX_TENSORS);
-    inception_status status = read_entry(b->draft, record->value, &e);
+    inception_status status = inc_draft_count_text(b->draft, &record->value, inc_left(&record->key));
+    if (!status) status = read_entry(b->draft, record->value, &e);
     if (!status) status = claim(b, &e, "a slice");
     if (!status) status = inc_grow(&b->slices, &b->capacity, b->count + 1, sizeof *b->slices, b->draft->error);
     if (status) return status;
@@ -191,7 +192,7 @@ static inception_status join_slices(bundle *b, const entry *whole, inception_ten
     if (whole->slices > b->count) return INC_DAMAGED(&whole->at, b->draft->error, "slices are missing: %s", tensor->name);
     inc_part *parts = inc_calloc(whole->slices, sizeof *parts, b->draft->error);
     if (!parts) return INCEPTION_MEMORY;
-    while (!status && inc_next_field(&message, &field, &status, b->draft->error))
+    while (!status && count < whole->slices && inc_next_field(&message, &field, &status, b->draft->error))
         if (field.number == SLICES && field.wire == 2) status = find_part(b, whole, tensor, field.bytes, &parts[count++]);
     if (!status) status = inc_assemble(b->draft, &whole->at, parts, count, tensor);
     free(parts);

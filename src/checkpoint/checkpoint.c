@@ -47,18 +47,18 @@ static const char *file_of_prefix(inc_arena *arena, const char *prefix, inceptio
  * of that name beside the state file is meant. */
 static const char *file_of_directory(inc_arena *arena, const char *directory, inception_error *error)
 {
-    uint8_t *text = NULL;
-    size_t size;
-    const char *folder = inc_join(arena, directory, "/", error), *found = NULL;
+    inc_map text;
+    const char *path = NULL, *folder = inc_join(arena, directory, "/", error), *found = NULL;
     const char *state = folder ? inc_join(arena, folder, "checkpoint", error) : NULL;
     if (!state) return NULL;
     if (access(state, F_OK) != 0) {
         inc_fail(error, INCEPTION_NOT_FOUND, "%s: a directory without a file called checkpoint", directory);
         return NULL;
     }
-    if (inc_file_read(state, STATE_LIMIT, &text, &size, error)) return NULL;
-    const char *path = inc_state_path(inc_reader_of(state, text, size), arena, error);
-    free(text);
+    if (inc_map_open(state, &text, error)) return NULL;
+    if (text.size <= STATE_LIMIT) path = inc_state_path(inc_reader_of(state, text.data, text.size), arena, error);
+    else inc_fail(error, INCEPTION_LIMIT, "%s: larger than the limit of %d bytes", state, STATE_LIMIT);
+    inc_map_close(&text);
     if (!path) return NULL;
     const char *prefix = path[0] == '/' ? path : inc_join(arena, folder, path, error);
     if (prefix) found = file_of_prefix(arena, prefix, error);

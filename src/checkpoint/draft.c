@@ -32,7 +32,8 @@ static size_t character(const uint8_t *at, const uint8_t *end)
             if ((at[i] & 0xC0) != 0x80) return 0;
             code = code << 6 | (at[i] & 0x3F);
         }
-        bool good = code >= kinds[more].least && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF) && code != 0x7F;
+        bool good = code >= kinds[more].least && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF) && code != 0x7F
+                 && (code < 0x80 || code > 0x9F);
         return good ? more + 1 : 0;
     }
     return 0;
@@ -45,6 +46,14 @@ static bool is_text(const inc_reader *name)
     for (size_t step; at < name->end; at += step)
         if ((step = character(at, name->end)) == 0) return false;
     return true;
+}
+
+inception_status inc_draft_count_text(inc_draft *draft, const inc_reader *at, size_t bytes)
+{
+    draft->text += bytes;
+    if (draft->text <= INC_MAX_TEXT) return INCEPTION_OK;
+    return inc_fail_at(draft->error, INCEPTION_LIMIT, at->name, inc_position(at), "more than %d MB of names",
+                       INC_MAX_TEXT >> 20);
 }
 
 inception_status inc_draft_add(inc_draft *draft, const inc_reader *at, const inc_reader *name,
@@ -60,8 +69,9 @@ inception_status inc_draft_add(inc_draft *draft, const inc_reader *at, const inc
     if (weights->count >= INC_MAX_TENSORS)
         return inc_fail_at(draft->error, INCEPTION_LIMIT, at->name, inc_position(at), "more than %d tensors",
                            INC_MAX_TENSORS);
-    inception_status status = inc_grow(&weights->tensors, &draft->capacity, weights->count + 1,
-                                       sizeof(inception_tensor), draft->error);
+    inception_status status = inc_draft_count_text(draft, at, length);
+    if (!status)
+        status = inc_grow(&weights->tensors, &draft->capacity, weights->count + 1, sizeof(inception_tensor), draft->error);
     if (status) return status;
     char *copy = inc_arena_string(&weights->arena, (const char *)name->at, length, draft->error);
     if (!copy) return INCEPTION_MEMORY;
@@ -136,27 +146,40 @@ inception_status inc_repeated_count(inc_draft *draft, inc_reader message, const 
     return status;
 }
 
-/* The low bytes of `value`, as elements of `size` bytes are stored. */
-static void put(uint8_t *out, uint64_t value, size_t size, inception_type type)
+/* Where elements go. They were counted before, but the file may have been changed since: `end` is not passed. */
+typedef struct room {
+    uint8_t *at, *end;
+} room;
+
+static bool put(room *out, const void *bytes, size_t size)
 {
-    if (type == INCEPTION_BOOL) value = value != 0;
-    for (size_t i = 0; i < size; i++) out[i] = (uint8_t)(value >> (8 * i));
+    if ((size_t)(out->end - out->at) < size) return false;
+    memcpy(out->at, bytes, size);
+    out->at += size;
+    return true;
 }
 
-/* Copies the elements of one occurrence to `out`, which has room for them. */
-static inception_status copy_elements(inc_draft *draft, const inc_repeated *kind, inc_field *field, uint8_t *out)
+/* A number of the wire, of which an element of a little-endian machine is the low bytes. */
+static bool put_number(room *out, uint64_t value, const inc_repeated *kind)
 {
-    size_t size = inc_type_size(kind->type);
+    if (kind->type == INCEPTION_BOOL) value = value != 0;
+    return put(out, &value, inc_type_size(kind->type));
+}
+
+/* Copies the elements of one occurrence. */
+static inception_status copy_elements(inc_draft *draft, const inc_repeated *kind, inc_field *field, room *out)
+{
+    bool good = true;
     if (field->number != kind->number) return INCEPTION_OK;
-    if (field->wire == kind->wire) return put(out, field->value, size, kind->type), INCEPTION_OK;
-    if (field->wire != 2) return INCEPTION_OK;
-    if (kind->wire != 0) return memcpy(out, field->bytes.at, inc_left(&field->bytes)), INCEPTION_OK;
-    for (uint64_t value; inc_left(&field->bytes) > 0; out += size) {
+    if (field->wire == kind->wire) good = put_number(out, field->value, kind);
+    else if (field->wire == 2 && kind->wire != 0) good = put(out, field->bytes.at, inc_left(&field->bytes));
+    while (good && field->wire == 2 && kind->wire == 0 && inc_left(&field->bytes) > 0) {
+        uint64_t value;
         if (!inc_read_varint(&field->bytes, &value))
             return INC_DAMAGED(&field->bytes, draft->error, "a packed number is incomplete");
-        put(out, value, size, kind->type);
+        good = put_number(out, value, kind);
     }
-    return INCEPTION_OK;
+    return good ? INCEPTION_OK : INC_DAMAGED(&field->bytes, draft->error, "the file was changed while it was read");
 }
 
 inception_status inc_repeated_read(inc_draft *draft, inc_reader message, const inc_repeated *kind,
@@ -174,13 +197,11 @@ inception_status inc_repeated_read(inc_draft *draft, inc_reader message, const i
         if (kind->wire != 0 && field.wire == 2 && elements_of(kind, &field) == count)
             return *data = field.bytes.at, INCEPTION_OK;
     size_t size = inc_type_size(kind->type);
-    uint8_t *out = inc_arena_alloc(&draft->weights->arena, count, size, draft->error);
-    if (!out) return INCEPTION_MEMORY;
-    *data = out;
-    for (message = begin; !status && inc_next_field(&message, &field, &status, draft->error);) {
-        uint64_t here = elements_of(kind, &field);
-        status = copy_elements(draft, kind, &field, out);
-        out += here * size;
-    }
+    uint8_t *copy = inc_arena_alloc(&draft->weights->arena, count, size, draft->error);
+    if (!copy) return INCEPTION_MEMORY;
+    *data = copy;
+    room out = {copy, copy + count * size};
+    for (message = begin; !status && inc_next_field(&message, &field, &status, draft->error);)
+        status = copy_elements(draft, kind, &field, &out);
     return status;
 }

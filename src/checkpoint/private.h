@@ -7,6 +7,7 @@
 /* Limits on what a file may ask for. */
 #define INC_MAX_TENSORS 1000000
 #define INC_MAX_NAME 4096
+#define INC_MAX_TEXT (64 << 20) /* bytes of all names and keys: those of a table take far less in the file */
 #define INC_MAX_KEY (2 * INC_MAX_NAME + 256) /* of a table: an escaped name and its slice */
 #define INC_MAX_SHARDS 99999                 /* five digits in a file's name */
 
@@ -19,6 +20,7 @@
 typedef struct inc_draft {
     inception_weights *weights;
     size_t capacity; /* of weights->tensors */
+    size_t text;     /* bytes of names and keys so far */
     inception_error *error;
 } inc_draft;
 
@@ -26,6 +28,9 @@ inception_status inc_draft_begin(inc_draft *draft, inception_error *error);
 
 /* The weights, or, where `status` says that reading failed, NULL and everything freed. */
 inception_weights *inc_draft_end(inc_draft *draft, inception_status status);
+
+/* Refuses a file whose names and keys become too many with these `bytes`. */
+inception_status inc_draft_count_text(inc_draft *draft, const inc_reader *at, size_t bytes);
 
 /* Lists a copy of `tensor` under the name in `name`. The shape must come from inc_shape_append(). `at`: for messages. */
 inception_status inc_draft_add(inc_draft *draft, const inc_reader *at, const inc_reader *name,

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_HEADER 100000000
+#define MAX_HEADER (16 << 20) /* the format allows 100 MB, which a parser turns into gigabytes */
 #define METADATA "__metadata__"
 
 static const struct {

@@ -3,9 +3,10 @@
  * The content decides, never the name. Adding a format is adding a row. */
 #include "private.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MAX_SIDE 65535 /* that of JPEG: a longer side is no photo, and costs time and memory out of all proportion */
 
 static bool is_jpeg(const uint8_t *data, size_t size)
 {
@@ -107,7 +108,12 @@ inception_image *inc_photo_image(inc_photo *photo, uint64_t width, uint64_t heig
                  (unsigned long long)width, (unsigned long long)height);
         return NULL;
     }
-    if (width > INT_MAX || height > INT_MAX || width * height > photo->options->max_pixels) {
+    if (width > MAX_SIDE || height > MAX_SIDE) {
+        inc_fail(photo->error, INCEPTION_LIMIT, "%s: %llu x %llu pixels; no side may have more than %d", photo->name,
+                 (unsigned long long)width, (unsigned long long)height, MAX_SIDE);
+        return NULL;
+    }
+    if (width * height > photo->options->max_pixels) {
         inc_fail(photo->error, INCEPTION_LIMIT, "%s: %llu x %llu pixels, more than the limit of %llu (max_pixels)",
                  photo->name, (unsigned long long)width, (unsigned long long)height,
                  (unsigned long long)photo->options->max_pixels);

@@ -20,6 +20,8 @@
 #include <jerror.h>
 
 #define MAX_SCANS 500
+#define FEW_SCANS 32 /* more than any encoder makes */
+#define MAX_WORK ((uint64_t)1 << 31) /* of more scans, each over all pixels: seconds */
 #define MAX_REPEATS 65536
 #define EXIF_MARKER (JPEG_APP0 + 1)
 
@@ -84,8 +86,10 @@ static void print_nothing(j_common_ptr jpeg)
 static void watch_scans(j_common_ptr jpeg)
 {
     decoder *d = decoder_of(jpeg);
-    if (d->jpeg.input_scan_number <= MAX_SCANS) return;
-    inc_fail(d->photo->error, INCEPTION_LIMIT, "%s: more than %d scans in one JPEG", d->photo->name, MAX_SCANS);
+    uint64_t scans = (uint64_t)d->jpeg.input_scan_number, pixels = (uint64_t)d->jpeg.image_width * d->jpeg.image_height;
+    if (scans <= FEW_SCANS || (scans <= MAX_SCANS && scans * pixels <= MAX_WORK)) return;
+    inc_fail(d->photo->error, INCEPTION_LIMIT, "%s: a JPEG of %llu scans and more", d->photo->name,
+             (unsigned long long)scans);
     longjmp(d->failed, 1);
 }
 

@@ -1,6 +1,8 @@
 /* A file's weights bound to the graph of the network it holds; and written again as a model file or a checkpoint. */
 #include "private.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +50,23 @@ static inception_status bind(inc_model *model, inc_value *value, const inception
     return INCEPTION_OK;
 }
 
-static inception_status bind_all(inc_model *model, bool averages, inception_error *error)
+/* A ReLU turns what is not a number into 0, so the answer would not show it. */
+static inception_status check_values(const inc_value *value, const char *path, inception_error *error)
+{
+    uint64_t count = 1, bad = 0;
+    for (int d = 0; d < value->rank; d++) count *= (uint64_t)value->dims[d];
+    for (uint64_t i = 0; i < count; i++) bad += !(fabsf(value->data[i]) <= FLT_MAX);
+    if (bad)
+        return inc_fail(error, INCEPTION_DATA, "%s: %llu values are not finite: %s", path, (unsigned long long)bad,
+                        value->name);
+    size_t length = strlen(value->name), tail = strlen("moving_variance");
+    bool variance = length > tail && strcmp(value->name + length - tail, "moving_variance") == 0;
+    for (uint64_t i = 0; variance && i < count; i++)
+        if (value->data[i] < 0) return inc_fail(error, INCEPTION_DATA, "%s: a negative variance: %s", path, value->name);
+    return INCEPTION_OK;
+}
+
+static inception_status bind_all(inc_model *model, const char *path, bool averages, inception_error *error)
 {
     inception_status status = INCEPTION_OK;
     for (size_t i = 0; i < model->graph.value_count && !status; i++) {
@@ -57,6 +75,7 @@ static inception_status bind_all(inc_model *model, bool averages, inception_erro
         const inception_tensor *tensor = inc_variable_tensor(model->weights, value->name, averages);
         if (tensor && tensor->type != INCEPTION_OTHER && inc_same_shape(model->weights, tensor, value))
             status = bind(model, value, tensor, error);
+        if (!status && value->data) status = check_values(value, path, error);
     }
     return status;
 }
@@ -110,7 +129,7 @@ inception_status inc_model_open(inc_model *model, const char *path, const incept
     if ((status = inc_recognise(model, path, options, error))) goto failed;
     if ((status = inc_build(&model->shape, &model->graph, error))) goto failed;
     if ((status = find_gammas(model, path, error))) goto failed;
-    if ((status = bind_all(model, options->moving_averages, error))) goto failed;
+    if ((status = bind_all(model, path, options->moving_averages, error))) goto failed;
     if ((status = inc_label_classes(model, path, error))) goto failed;
     count_work(model);
     return INCEPTION_OK;

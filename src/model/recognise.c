@@ -1,6 +1,7 @@
 /* Which network a file holds, told from the names and shapes of its variables. */
 #include "private.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,11 +123,14 @@ static double find_multiplier(const inception_weights *weights, const inc_graph 
     return low;
 }
 
-/* A whole number the model file states, or `otherwise`. */
+/* A whole number the model file states (-1: it is none), or `otherwise`. */
 static int stated(const inception_weights *weights, const char *key, int otherwise)
 {
     const char *text = inc_weights_metadata(weights, key);
-    return text ? (int)strtol(text, NULL, 10) : otherwise;
+    char *end;
+    if (!text) return otherwise;
+    long number = strtol(text, &end, 10);
+    return *end || number < INT_MIN || number > INT_MAX ? -1 : (int)number;
 }
 
 /* How the model file wants photos prepared, where it differs from the published network. */
@@ -152,7 +156,10 @@ static inception_status find_sizes(inc_model *model, const char *path, const inc
     inc_shape *shape = &model->shape;
     const char *depth = inc_weights_metadata(model->weights, "depth_multiplier");
     inc_graph graph = {0};
-    inception_status status = inc_build(shape, &graph, error);
+    inception_error own = {0};
+    inception_status status = inc_build(shape, &graph, &own);
+    if (status == INCEPTION_INVALID) status = INCEPTION_DATA; /* an input that is too small: the file is at fault */
+    if (status) inc_fail(error, status, "%s: %s", path, own.message);
     const inception_tensor *biases =
         status ? NULL : inc_variable_tensor(model->weights, classifier_biases(&graph), options->moving_averages);
     if (biases && biases->rank == 1) {
@@ -168,10 +175,10 @@ static inception_status find_sizes(inc_model *model, const char *path, const inc
         shape->depth_multiplier = find_multiplier(model->weights, &graph, shape->network->classes, shape->min_depth);
     inc_graph_free(&graph);
     if (!status && !(shape->depth_multiplier > 0 && shape->depth_multiplier <= 16))
-        status = inc_fail(error, INCEPTION_INVALID, "%s: a depth multiplier of %g is not above 0 and at most 16", path,
+        status = inc_fail(error, INCEPTION_DATA, "%s: a depth multiplier of %g is not above 0 and at most 16", path,
                           shape->depth_multiplier);
     if (!status && (shape->min_depth < 1 || shape->min_depth > 4096))
-        status = inc_fail(error, INCEPTION_INVALID, "%s: a min_depth of %d is not 1 to 4096", path, shape->min_depth);
+        status = inc_fail(error, INCEPTION_DATA, "%s: a min_depth of %d is not 1 to 4096", path, shape->min_depth);
     return status;
 }
 
