@@ -247,6 +247,9 @@ bool download_memory(const char *url, uint64_t limit, const net_settings *settin
 
 bool is_web_address(const char *text); /* http or https */
 
+/* False and an error if the URL would use the network, and --offline forbids it. */
+bool net_allows(const char *url, const net_settings *settings, inception_error *error);
+
 #define URL_SHOWN 256
 
 /* The URL for messages: without a password, and cut. */
@@ -391,7 +394,8 @@ extern const option_row model_rows[];   /* -m */
 extern const option_row network_rows[]; /* the others */
 
 /* The weights that `name` means: a path, or a network, which is fetched if it is not in the cache and `net` is not NULL
- * (name NULL: the best network in the cache). Sets *network where a name told it. Complains and returns another code than EXIT_FINE if there are none. */
+ * (name NULL: the best network in the cache). Sets *network where a name told it. Complains and returns another code
+ * than EXIT_FINE if there are none. */
 exit_code model_find(const char *name, const net_settings *net, char *path, size_t size,
                      const inception_network **network);
 

@@ -42,6 +42,14 @@ const char *url_shown(const char *url, char text[URL_SHOWN])
     return text;
 }
 
+bool net_allows(const char *url, const net_settings *settings, inception_error *error)
+{
+    char shown[URL_SHOWN];
+    if (!settings->offline || strncasecmp(url, "file:", 5) == 0) return true;
+    fail(error, INCEPTION_INVALID, "%s: not fetched, because of --offline", url_shown(url, shown));
+    return false;
+}
+
 /* ---- One attempt ---- */
 
 typedef struct attempt {
@@ -255,11 +263,7 @@ bool download_run(cli_download *download, const net_settings *given, inception_e
     net_settings settings = *given;
     if (!settings.timeout) settings.timeout = DEFAULT_TIMEOUT;
     if (!settings.tries) settings.tries = DEFAULT_TRIES;
-    char shown[URL_SHOWN];
-    if (settings.offline && strncasecmp(download->url, "file:", 5) != 0) {
-        fail(error, INCEPTION_INVALID, "%s: not fetched, because of --offline", url_shown(download->url, shown));
-        return false;
-    }
+    if (!net_allows(download->url, given, error)) return false;
     for (int left = settings.tries, pause = 1;; pause *= 2) {
         inception_error own = {0};
         bool again;

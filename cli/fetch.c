@@ -45,7 +45,7 @@ static void tell_licence(const cli_release *release)
 {
     static const char *told; /* once a run */
     if (told && strcmp(told, release->licence) == 0) return;
-    complain("licence: %s%s%s", release->licence, told ? "" : "; ", told ? "" : imagenet_caveat);
+    complain("licence: %s%s%s", release->licence, told ? "" : " ", told ? "" : imagenet_caveat);
     told = release->licence;
 }
 

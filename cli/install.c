@@ -98,6 +98,7 @@ bool install_weights(const cli_order *order, const net_settings *net, char *path
     bool done = false, keep = false;
     int fd = -1;
     *news = false;
+    if (order->url && !net_allows(order->url, net, error)) return false;
     if (!cache_make(folder, error)) return false;
     if ((size_t)snprintf(path, size, "%s/%s", folder, order->target) >= size)
         return fail(error, INCEPTION_INVALID, "%s: the name is too long", order->target), false;
@@ -111,6 +112,9 @@ bool install_weights(const cli_order *order, const net_settings *net, char *path
     else if (download(&partial, order, net, error)) fd = partial.fd;
     else keep = error->status == INCEPTION_IO;
     if (fd >= 0) done = *news = put_in_place(fd, &partial, order, folder, path, error);
+    if (*news && order->url && !net->quiet)
+        fprintf(stderr, "Successfully downloaded %s %llu bytes.\n", order->name,
+                (unsigned long long)partial.download.held);
 end:
     if (fd >= 0 && order->file) close(fd);
     partial_close(&partial, keep);

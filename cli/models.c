@@ -31,8 +31,8 @@ static const char *const examples[] = {
 };
 
 const char imagenet_caveat[] =
-    "the weights were trained on the ImageNet photos, which are for non-commercial research and education; whether that "
-    "reaches the weights is not settled";
+    "The weights were trained on the ImageNet photos, which are for non-commercial research and education; whether that "
+    "reaches the weights is not settled.";
 
 json_t *network_json(const inception_network *network)
 {
@@ -79,14 +79,9 @@ static exit_code print_text(const inception_network *networks, size_t count)
         text_write(stdout, path);
         printf("\n");
     }
-    printf("\nLicence: ");
-    for (size_t i = 0; i < release_count; i++) {
-        if (i && strcmp(releases[i].licence, releases[i - 1].licence) == 0) continue;
-        printf("\n");
-        print_wrapped(releases[i].network, 2);
-        print_wrapped(releases[i].licence, 4);
-    }
-    printf("\n");
+    printf("\nLicences:\n");
+    for (size_t i = 0; i < release_count; i++)
+        if (!i || strcmp(releases[i].licence, releases[i - 1].licence) != 0) print_wrapped(releases[i].licence, 2);
     print_wrapped(imagenet_caveat, 0);
     return output_flush();
 }

@@ -3,8 +3,7 @@
 #include "cli.h"
 
 #define SLIM "http://download.tensorflow.org/models"
-#define SLIM_LICENCE                                                                                                  \
-    "TF-Slim is under the Apache License 2.0; the weights came without a licence of their own"
+#define SLIM_LICENCE "TF-Slim is under the Apache License 2.0; its weights came without a licence of their own."
 
 const cli_release releases[] = {
     {"inception_v1", SLIM, "inception_v1_2016_08_28.tar.gz", "inception_v1.ckpt", 24642554, 0,
@@ -19,6 +18,6 @@ const cli_release releases[] = {
      NULL, "9e0f18e1259acf943e30690460d96123", SLIM_LICENCE},
     {"googlenet", "http://dl.caffe.berkeleyvision.org", "bvlc_googlenet.caffemodel", "bvlc_googlenet.caffemodel",
      53533754, 53533754, "6f7101e3a2183738a7125a0c5021ba82a1feb4228c5ca0924d991b6daf6f6fad", NULL,
-     "released by BVLC for unrestricted use"},
+     "BVLC GoogLeNet was released for unrestricted use."},
 };
 const size_t release_count = COUNT(releases);
