@@ -234,6 +234,7 @@ typedef struct cli_download {
     bool web_only;                /* no file:// */
     uint64_t held;                /* bytes that are there, to go on from */
     char validator[256];          /* what If-Range is to hold; "": they cannot be continued */
+    bool resumed;                 /* some of the bytes are of an earlier answer */
     bool (*restart)(struct cli_download *download, inception_error *error);
     bool (*take)(struct cli_download *download, const void *data, size_t size, inception_error *error);
     void *owner;

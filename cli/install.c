@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MOST_BYTES (1ull << 31) /* of a download whose size is not known */
+#define MOST_BYTES (1ull << 30) /* of a download whose size is not known */
 
 static bool exists(const char *path)
 {
@@ -53,12 +53,11 @@ static bool download(cli_partial *partial, const cli_order *order, const net_set
     down->name = net->quiet ? NULL : order->name;
     down->bytes = order->package.bytes;
     down->limit = down->bytes ? down->bytes : MOST_BYTES;
-    bool whole = down->bytes && down->held == down->bytes; /* killed between download and check */
-    bool resumed = down->held && (whole || down->validator[0]);
-    if (!whole && !download_run(down, net, error)) return false;
+    down->resumed = down->bytes && down->held == down->bytes; /* killed between download and check */
+    if (!down->resumed && !download_run(down, net, error)) return false;
     inception_error wrong = {0};
-    if (digest_agrees(partial->fd, PARTIAL_HEAD, order, resumed ? &wrong : error)) return true;
-    if (!resumed) return false;
+    if (digest_agrees(partial->fd, PARTIAL_HEAD, order, down->resumed ? &wrong : error)) return true;
+    if (!down->resumed) return false;
     down->held = 0; /* the older part may be what is wrong: once more from the beginning */
     down->validator[0] = '\0';
     return download_run(down, net, error) && digest_agrees(partial->fd, PARTIAL_HEAD, order, error);

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STEP 65536             /* bytes at a time */
-#define MOST_MEMBERS 10000     /* of an archive */
-#define MOST_BYTES (1ull << 31) /* unpacked, of all members */
+#define STEP 65536              /* bytes at a time */
+#define MOST_MEMBERS 10000      /* of an archive */
+#define MOST_BYTES (1ull << 30) /* unpacked, of all members */
 
 bool write_all(int fd, const void *data, size_t size, const char *name, inception_error *error)
 {
