@@ -247,6 +247,7 @@ bool download_memory(const char *url, uint64_t limit, const net_settings *settin
                      inception_error *error);
 
 bool is_web_address(const char *text); /* http or https */
+const char *url_name(const char *url, size_t *length); /* the last part of its path, which may be empty */
 
 /* False and an error if the URL would use the network, and --offline forbids it. */
 bool net_allows(const char *url, const net_settings *settings, inception_error *error);
@@ -427,7 +428,7 @@ exit_code compare_weights(const inception_weights *first, const char *first_path
 /* ---- models.c, show.c ---- */
 
 extern const char imagenet_caveat[];
-json_t *network_json(const inception_network *network);
+json_t *network_json(const inception_network *network); /* what the list and `show` have in common */
 exit_code show_json(const inception_network *network, const inception_network_size *size);
 exit_code show_text(const inception_network *network, const inception_network_size *size);
 

@@ -26,7 +26,7 @@ static const option_row rows[] = {
 
 static const option_group groups[] = {
     {"Options", rows, 0},
-    {"Network", net_rows, offsetof(fetch_options, net)},
+    {"Downloads", net_rows, offsetof(fetch_options, net)},
     {"General", common_rows, offsetof(fetch_options, common)},
     {.title = NULL},
 };
@@ -100,12 +100,6 @@ bool fetch_release(const cli_release *release, const net_settings *net, char *pa
 
 /* ---- What was asked for ---- */
 
-static const char *last_part(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static const cli_release *find_release(const char *name, const char *sha256)
 {
     for (size_t i = 0; i < release_count; i++) {
@@ -120,7 +114,8 @@ static const cli_release *find_release(const char *name, const char *sha256)
 static void name_target(const char *name, const char *sha256, bool archive, char *text, size_t size)
 {
     snprintf(text, size, "%.8s-%s", sha256, name);
-    if (archive) *strstr(text, strstr(text, ".tgz") ? ".tgz" : ".tar") = '\0';
+    char *ending = strstr(text, ".tgz") ? strstr(text, ".tgz") : strstr(text, ".tar");
+    if (archive && ending) *ending = '\0';
     for (char *c = text; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("._-", *c)) *c = '_';
 }
@@ -129,19 +124,23 @@ static void name_target(const char *name, const char *sha256, bool archive, char
 static bool fetch_other(const fetch_options *options, const char *operand, bool is_url, char *path, size_t size,
                         bool *news, inception_error *error)
 {
-    char target[256], name[256];
-    snprintf(name, sizeof name, "%.*s", is_url ? (int)strcspn(last_part(operand), "?#") : 255, last_part(operand));
-    const cli_release *release = find_release(name, options->sha256);
-    cli_order order = {.name = *name ? name : "weights", .kind = "SHA256", .digest = options->sha256, .target = target};
+    char target[256], name[256], digest[SHA256_DIGITS + 1] = "";
+    const char *slash = strrchr(operand, '/'), *last = slash ? slash + 1 : operand, *sha256 = options->sha256;
+    size_t length = strlen(last);
+    if (is_url) last = url_name(operand, &length);
+    snprintf(name, sizeof name, "%.*s", (int)length, last);
+    for (size_t i = 0; sha256 && i < SHA256_DIGITS; i++) digest[i] = (char)tolower((unsigned char)sha256[i]);
+    const cli_release *release = find_release(name, sha256);
+    cli_order order = {.name = *name ? name : "weights", .kind = "SHA256", .digest = digest, .target = target};
     if (release) {
         order = order_of(release);
-    } else if (!options->sha256) {
+    } else if (!sha256) {
         fail(error, INCEPTION_INVALID, "%s: has not the name of a published file; give its checksum with --sha256",
              operand);
         return false;
     } else {
         order.package.archive = is_archive_name(name);
-        name_target(order.name, options->sha256, order.package.archive, target, sizeof target);
+        name_target(order.name, digest, order.package.archive, target, sizeof target);
     }
     if (is_url) order.url = operand;
     else order.file = operand;

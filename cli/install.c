@@ -63,12 +63,13 @@ static bool download(cli_partial *partial, const cli_order *order, const net_set
     return download_run(down, net, error) && digest_agrees(partial->fd, PARTIAL_HEAD, order, error);
 }
 
-static bool flush_folder(const char *folder)
+/* So that the new name survives a power cut; where a file system cannot do that, nothing is lost but the name. */
+static void flush_folder(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool flushed = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0) close(fd);
-    return flushed;
+    if (fd < 0) return;
+    fsync(fd);
+    close(fd);
 }
 
 /* What `fd` holds gets its place. */
@@ -84,8 +85,9 @@ static bool put_in_place(int fd, const cli_partial *partial, const cli_order *or
     bool fine = fresh >= 0 && unpack_weights(fd, &package, fresh, error) && fsync(fresh) == 0;
     int problem = errno;
     if (fresh >= 0) close(fresh);
-    if (fine && (rename(partial->fresh, path) != 0 || !flush_folder(folder))) fine = false, problem = errno;
-    if (!fine) fail(error, INCEPTION_IO, "%s: cannot write: %s", path, strerror(problem));
+    if (fine && rename(partial->fresh, path) != 0) fine = false, problem = errno;
+    if (fine) flush_folder(folder);
+    else fail(error, INCEPTION_IO, "%s: cannot write: %s", path, strerror(problem));
     return fine;
 }
 

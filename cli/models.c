@@ -34,17 +34,6 @@ const char imagenet_caveat[] =
     "The weights were trained on the ImageNet photos, which are for non-commercial research and education; whether that "
     "reaches the weights is not settled.";
 
-json_t *network_json(const inception_network *network)
-{
-    char path[FOLDER_SIZE + 256];
-    bool cached = cache_find(network, path, sizeof path);
-    return json_pack("{s:s, s:s, s:s, s:{s:i, s:i}, s:i, s:b, s:f, s:f, s:s, s:o}", "name", network->name, "alias",
-                     network->alias, "title", network->title, "input", "width", network->input.width, "height",
-                     network->input.height, "classes", network->classes, "background", network->background, "top1",
-                     network->top1, "top5", network->top5, "source", network->source, "path",
-                     cached ? text_json(path) : json_null());
-}
-
 static exit_code print_json(const inception_network *networks, size_t count)
 {
     json_t *list = json_array();
@@ -58,11 +47,10 @@ static exit_code print_json(const inception_network *networks, size_t count)
 
 static void print_row(const inception_network *network)
 {
-    char input[32], download[BYTES_TEXT] = "", path[FOLDER_SIZE + 256];
+    char input[32], bytes[BYTES_TEXT], path[FOLDER_SIZE + 256];
     const cli_release *release = release_of(network);
+    const char *download = !release ? "" : release->bytes ? bytes_text(release->bytes, bytes) : "unknown";
     snprintf(input, sizeof input, "%dx%d", network->input.width, network->input.height);
-    if (release && release->bytes) bytes_text(release->bytes, download);
-    else if (release) strcpy(download, "unknown");
     printf("%-20s %-9s %7s %7d %5.1f %5.1f %9s  %s\n", network->name, network->alias, input, network->classes,
            network->top1, network->top5, download, cache_find(network, path, sizeof path) ? "yes" : "no");
 }
@@ -137,7 +125,8 @@ static exit_code remove_weights(const models_options *options, const inception_n
 static const struct {
     const char *word;
     exit_code (*run)(const models_options *options, const inception_network *network);
-} actions[] = {{"show", show}, {"path", print_path}, {"rm", remove_weights}};
+    bool several;
+} actions[] = {{"show", show, false}, {"path", print_path, false}, {"rm", remove_weights, true}};
 
 static const char *action_name(const void *unused, size_t i)
 {
@@ -157,6 +146,8 @@ static exit_code run(void *given, char **operands, int count)
                               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     if (count < 2) return complain_usage("models", "%s: name a network", operands[0]);
+    if (count > 2 && !actions[action].several)
+        return complain_usage("models", "'%s' is one word too many", operands[2]);
     for (int i = 1; i < count; i++) {
         if (inception_network_find(operands[i])) continue;
         const char *near = nearest_network(operands[i]);
@@ -173,11 +164,10 @@ static exit_code run(void *given, char **operands, int count)
 const cli_command models_command = {
     .name = "models",
     .summary = "list the networks, and which weights are at hand",
-    .operands = "[show|path|rm NAME...]",
+    .operands = "[show NAME | path NAME | rm NAME...]",
     .about =
         "Lists the networks that can be used, their published accuracy, and whether their weights are in the cache "
-        "folder. 'show' tells all about networks, 'path' prints where their weights are, 'rm' removes them from the "
-        "cache.",
+        "folder. 'show' tells all about one, 'path' prints where its weights are, 'rm' removes weights from the cache.",
     .examples = examples,
     .groups = groups,
     .options_size = sizeof(models_options),

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -13,6 +12,13 @@
 #include <unistd.h>
 
 static const char magic[] = "inception: a partial download\n";
+
+static void set_names(cli_partial *partial, const char *folder, const char *digest)
+{
+    *partial = (cli_partial){.fd = -1};
+    snprintf(partial->path, sizeof partial->path, "%s/.%s.part", folder, digest);
+    snprintf(partial->fresh, sizeof partial->fresh, "%s/.%s.new", folder, digest);
+}
 
 /* The file may be removed, and made again, by who held the lock before. */
 static bool is_still_there(const cli_partial *partial)
@@ -85,9 +91,7 @@ static bool take(cli_download *download, const void *data, size_t size, inceptio
 
 bool partial_open(cli_partial *partial, const char *folder, const char *digest, bool quiet, inception_error *error)
 {
-    *partial = (cli_partial){.fd = -1};
-    snprintf(partial->path, sizeof partial->path, "%s/.%s.part", folder, digest);
-    snprintf(partial->fresh, sizeof partial->fresh, "%s/.%s.new", folder, digest);
+    set_names(partial, folder, digest);
     for (bool told = quiet; !try_lock(partial, error); told = true) {
         if (interrupted()) fail(error, INCEPTION_IO, "%s: interrupted", partial->path);
         if (error->status) return false;
@@ -112,9 +116,8 @@ void partial_close(cli_partial *partial, bool keep)
 
 void partial_remove(const char *folder, const char *digest)
 {
-    cli_partial partial = {.fd = -1};
+    cli_partial partial;
     inception_error ignored = {0};
-    snprintf(partial.path, sizeof partial.path, "%s/.%s.part", folder, digest);
-    snprintf(partial.fresh, sizeof partial.fresh, "%s/.%s.new", folder, digest);
+    set_names(&partial, folder, digest);
     if (try_lock(&partial, &ignored)) partial_close(&partial, false);
 }

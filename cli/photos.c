@@ -214,10 +214,10 @@ static const char *next_input(photo_walk *walk, bool *from_list)
 /* The last part of the path within a URL names the photo. */
 static bool name_web_photo(photo_walk *walk, cli_photo *photo, const char *url, inception_error *error)
 {
-    const char *host = strstr(url, "://") + 3, *end = host + strcspn(host, "?#");
-    const char *slash = memrchr(host, '/', (size_t)(end - host)), *last = slash ? slash + 1 : end;
+    size_t length;
+    const char *last = url_name(url, &length);
     free(walk->path);
-    walk->path = strndup(last, (size_t)(end - last));
+    walk->path = strndup(last, length);
     if (!walk->path) fail(error, INCEPTION_MEMORY, "out of memory");
     photo->path = url;
     photo->name = walk->path && *walk->path ? walk->path : "photo";

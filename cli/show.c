@@ -1,4 +1,4 @@
-/* inception models show: all that is known of one network. */
+/* What is known of one network: `inception models show`. */
 #include "cli.h"
 
 #include <string.h>
@@ -18,14 +18,24 @@ static json_t *release_json(const cli_release *release)
                      release->member_bytes ? json_integer((json_int_t)release->member_bytes) : json_null());
 }
 
+json_t *network_json(const inception_network *network)
+{
+    char path[FOLDER_SIZE + 256];
+    bool cached = cache_find(network, path, sizeof path);
+    const cli_release *release = release_of(network);
+    return json_pack("{s:s, s:s, s:s, s:{s:i, s:i}, s:i, s:b, s:f, s:f, s:s, s:o, s:o, s:o}", "name", network->name, "alias",
+                     network->alias, "title", network->title, "input", "width", network->input.width, "height",
+                     network->input.height, "classes", network->classes, "background", network->background, "top1",
+                     network->top1, "top5", network->top5, "source", network->source, "path",
+                     cached ? text_json(path) : json_null(), "release", release ? release_json(release) : json_null(),
+                     "licence", release ? json_string(release->licence) : json_null());
+}
+
 exit_code show_json(const inception_network *network, const inception_network_size *size)
 {
-    const cli_release *release = release_of(network);
     json_t *object = network_json(network);
-    json_t *more = json_pack("{s:i, s:i, s:I, s:I, s:o, s:o, s:s}", "layers", size->layers, "depth", size->depth,
-                             "parameters", (json_int_t)size->parameters, "multiply_adds",
-                             (json_int_t)size->multiply_adds, "release", release ? release_json(release) : json_null(),
-                             "licence", release ? json_string(release->licence) : json_null(), "caveat",
+    json_t *more = json_pack("{s:i, s:i, s:I, s:I, s:s}", "layers", size->layers, "depth", size->depth, "parameters",
+                             (json_int_t)size->parameters, "multiply_adds", (json_int_t)size->multiply_adds, "caveat",
                              imagenet_caveat);
     if (!object || !more || json_object_update(object, more) != 0) {
         json_decref(object);

@@ -257,7 +257,8 @@ def test_usage():
                             (["fetch", "a", "b", f"--sha256={known}"], "one URL or one file"),
                             (["fetch", "x", "--sha256=12"], "64 hexadecimal"), (["fetch", "v3", "--mirror=/tmp"], "begins neither"),
                             (["fetch", "v3", "--timeout=0"], "from 1"), (["models", "shew", "v3"], "did you mean 'show'?"),
-                            (["models", "show"], "name a network"), (["models", "rm", "inceptoin_v3"], "did you mean inception_v3?")]:
+                            (["models", "show"], "name a network"), (["models", "path", "v1", "v2"], "one word too many"),
+                            (["models", "rm", "inceptoin_v3"], "did you mean inception_v3?")]:
         result = run(*words)
         tap.ok(result.code == 64 and sentence in result.err and result.out == "", f"usage: {' '.join(words)[:40]}", result)
     check("a mirror of another kind", run("fetch", "v3", INCEPTION_MIRROR="ftp://x"), 64, "", "mirror 'ftp://x'")
@@ -328,13 +329,17 @@ def test_other(server):
             tap.ok(got.parent == cache().resolve() and got.read_bytes() == content(9, 5000), f"{name}: unpacked", result)
     tap.ok(not any(p.exists() for p in EVIL) and not Path("/tmp/inception-evil.ckpt").exists(), "nothing outside the cache")
     server.folder = Path("served")
-    url, good = server.url("ok") + "/plain.tar?signature=1", sha256("served/plain.tar")
+    url, good = server.url("ok") + "/plain.tar?signature=1/2.tgz", sha256("served/plain.tar")
     clear()
     result = run("fetch", url, "--sha256", good)
     check("any URL with its checksum", result, 0, f"{good[:8]}-plain\n", "Successfully downloaded plain.tar ")
     before = len(server.requests)
     check("again: nothing to do", run("fetch", url, "--sha256", good), 0, f"{good[:8]}-plain\n")
     tap.ok(len(server.requests) == before, "and nothing is asked")
+    check("whatever the case of its digits", run("fetch", url, "--sha256", good.upper()), 0, f"{good[:8]}-plain\n")
+    long = Path("served") / ("x" * 248 + ".tar.gz")
+    shutil.copy("served/plain.tar", long)
+    check("a name as long as names can be", run("fetch", str(long), "--sha256", good), 0, f"{good[:8]}-xxx")
     check("a wrong checksum", run("fetch", url, "-q", "--sha256", "0" * 64), 65, "", "0" * 64)
     server.folder = RELEASES
     url = server.url("ok") + "/inception_v3.tar.gz"
