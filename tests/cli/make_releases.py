@@ -33,12 +33,13 @@ def pack(path, members, mode="w:gz"):
 def company(name):
     """What a hostile archive may hold besides the weights called `name`."""
     evil = b"written by an archive"
-    return [member("/tmp/inception-evil", evil), member("../inception-evil", evil), member("a/../../inception-evil", evil),
-            member("README", b"harmless"), member(f"sub/{name}", evil), member("elsewhere", kind=tarfile.SYMTYPE, link="/tmp"),
-            member("elsewhere/inception-evil", evil), member(f"../{name}", evil), member(f"/{name}", evil),
-            member(name, kind=tarfile.SYMTYPE, link="/etc/passwd"), member(name, kind=tarfile.LNKTYPE, link="README"),
-            member(name, kind=tarfile.DIRTYPE), member("pipe", kind=tarfile.FIFOTYPE),
-            member("device", kind=tarfile.CHRTYPE), member("x" * 300, evil)]
+    links = [member("elsewhere", kind=tarfile.SYMTYPE, link="/tmp"), member("elsewhere/inception-evil", evil),
+             member(name, kind=tarfile.SYMTYPE, link="/etc/passwd"), member(name, kind=tarfile.LNKTYPE, link="README")]
+    others = [member(name, kind=tarfile.DIRTYPE), member("pipe", kind=tarfile.FIFOTYPE),
+              member("device", kind=tarfile.CHRTYPE)]
+    places = ["/tmp/inception-evil", "../inception-evil", "a/../../inception-evil", f"sub/{name}", f"../{name}", f"/{name}",
+              "x" * 300]
+    return [member("README", b"harmless"), *(member(place, evil) for place in places), *links, *others]
 
 
 def main():

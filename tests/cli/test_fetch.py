@@ -38,6 +38,7 @@ from tap import Tap  # noqa: E402
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
 SHIPPED, COMMAND = str(BUILD / "inception"), str(BUILD / "tests" / "inception_fetch_test")
 RELEASES = BUILD / "tests" / "releases"
+SIZE = (RELEASES / "inception_v3.tar.gz").stat().st_size
 EVIL = [Path("/tmp/inception-evil"), Path("/inception-evil")]
 NETWORKS = {"v1": "inception_v1.ckpt", "v2": "inception_v2.ckpt", "v3": "inception_v3.ckpt",
             "irv2": "inception_resnet_v2.ckpt", "googlenet": "bvlc.caffemodel"}
@@ -114,8 +115,7 @@ def test_all(server):
            sorted(holdings()))
     tap.ok(result.out.splitlines() == [str(cache().resolve() / f) for f in NETWORKS.values()], "their paths are printed",
            result)
-    size = (RELEASES / "inception_v3.tar.gz").stat().st_size
-    lines = f">> Downloading inception_v3.tar.gz 100.0%\nSuccessfully downloaded inception_v3.tar.gz {size} bytes.\n"
+    lines = f">> Downloading inception_v3.tar.gz 100.0%\nSuccessfully downloaded inception_v3.tar.gz {SIZE} bytes.\n"
     tap.ok(lines in result.err and "\r" not in result.err, "the article's two lines", result)
     tap.ok(result.err.count("ImageNet") == 1, "licence and caveat once", result)
     tap.ok(result.err.count("MD5") == 1 and "forgery" in result.err, "an MD5 alone is told", result)
@@ -137,14 +137,13 @@ def test_ways(server):
     def fetch(mode):
         own = Path(f"ways/{mode}").resolve()
         return run("fetch", "v3", "--mirror", server.url(mode), XDG_CACHE_HOME=str(own)), holdings(own / "inception")
-    modes = ["date", "weak", "no_length", "no_type", "redirect", "busy_once", "cut", "cut_then_changed", "cut_then_forgotten",
-             "cut_then_416", "wrong_first_half"]
+    modes = ["date", "weak", "no_length", "no_type", "redirect", "busy_once", "cut", "cut_then_changed",
+             "cut_then_forgotten", "cut_then_416", "wrong_first_half"]
     for mode, (result, held) in at_once(fetch, modes):
         check(f"{mode}: fetched", result, 0)
         tap.ok(held == {"inception_v3.ckpt": whole("v3")}, f"{mode}: whole", result)
     sent = [headers for _, path, headers in server.requests if path.startswith("/cut/")]
-    half = (RELEASES / "inception_v3.tar.gz").stat().st_size // 2
-    tap.ok(len(sent) == 2 and sent[1].get("Range") == f"bytes={half}-" and sent[1].get("If-Range") == '"one"',
+    tap.ok(len(sent) == 2 and sent[1].get("Range") == f"bytes={SIZE // 2}-" and sent[1].get("If-Range") == '"one"',
            "a broken download goes on, if the file is the same", sent)
 
     clear()
@@ -174,7 +173,8 @@ def test_partial(server):
     check("the next run goes on", run("fetch", "v3", "--mirror", server.url("ok")), 0)
     tap.ok("Range" in server.requests[before][2] and holdings() == {"inception_v3.ckpt": whole("v3")}, "from where it was",
            server.requests[before])
-    for name, change in [("no header", lambda part: b"x" + part[1:]), ("other bytes", lambda part: part[:9999] + b"other" + part[10004:]),
+    for name, change in [("no header", lambda part: b"x" + part[1:]),
+                         ("other bytes", lambda part: part[:9999] + b"other" + part[10004:]),
                          ("too long", lambda part: part + bytes(9000000)), ("a header only", lambda part: part[:300]),
                          ("empty", lambda part: b"")]:
         clear()
@@ -199,11 +199,13 @@ FAILURES = [  # mode, exit code, part of the sentence
     ("404", 66, "404 (not found)"), ("403", 74, "403 (forbidden)"), ("401", 74, "401"), ("410", 66, "410"),
     ("500", 74, "500"), ("503", 74, "503"), ("418", 74, "418"),
     ("page", 65, "web page"), ("page_in_disguise", 74, "broke off after 39 bytes"), ("empty", 65, "has 0 bytes"),
-    ("short", 65, "not the 3001150 that are expected"), ("long", 65, "has 3001151 bytes"),
-    ("long_without_length", 65, "more than the expected 3001150"), ("endless", 65, "more than the expected"),
-    ("no_length_cut", 74, "broke off after"), ("cut_without_validator", 74, "broke off after"), ("cut_then_other_part", 65, "another part"),
+    ("short", 65, f"not the {SIZE} that are expected"), ("long", 65, f"has {SIZE + 1} bytes"),
+    ("long_without_length", 65, f"more than the expected {SIZE}"), ("endless", 65, "more than the expected"),
+    ("no_length_cut", 74, "broke off after"), ("cut_without_validator", 74, "broke off after"),
+    ("cut_then_other_part", 65, "another part"),
     ("wrong", 65, "SHA256 is"), ("stall", 74, "sent nothing for 1 seconds"), ("silent", 74, "sent nothing for 1 seconds"),
-    ("drip", 74, "sent nothing for 1 seconds"), ("reset", 74, "onnection"), ("garbage", 74, "HTTP"), ("redirect_loop", 74, "edirect"),
+    ("drip", 74, "sent nothing for 1 seconds"), ("reset", 74, "onnection"), ("garbage", 74, "HTTP"),
+    ("redirect_loop", 74, "edirect"),
     ("redirect_file", 74, "file"), ("redirect_ftp", 74, "ftp"),
 ]
 
@@ -230,13 +232,14 @@ def test_failures(server):
     (cache() / "inception_v1.ckpt").write_bytes(b"was here")
     expected = sha256(RELEASES / "inception_v3.tar.gz")
     wrong = run("fetch", "v3", "-q", "--mirror", server.url("wrong")).err
-    tap.ok(len(set(re.findall(r"\b[0-9a-f]{64}\b", wrong)) | {expected}) == 2 and expected in wrong, "both checksums are told",
-           wrong)
+    told = set(re.findall(r"\b[0-9a-f]{64}\b", wrong))
+    tap.ok(len(told) == 2 and expected in told, "both checksums are told", wrong)
     closed = run("fetch", "v3", "-q", "--tries=1", "--mirror=http://127.0.0.1:1")
     check("nobody listens", closed, 74, "", "127.0.0.1")
     check("no such host", run("fetch", "v3", "-q", "--mirror=http://nowhere.invalid/"), 74, "", "nowhere.invalid")
     check("a mirror without the file", run("fetch", "v3", "-q", f"--mirror=file://{Path.cwd()}"), 66, "", "no such file")
-    check("an archive with the weights twice", run("fetch", "v4", "-q", "--mirror", server.url("ok")), 65, "", "more than one")
+    check("an archive with the weights twice", run("fetch", "v4", "-q", "--mirror", server.url("ok")), 65, "",
+          "more than one")
     check("an MD5 that is wrong", run("fetch", "irv2", "-q", "--mirror", server.url("wrong")), 65, "", "MD5 is")
     asked = len(server.requests)
     for words in (["fetch", "v3"], ["classify", "-m", "v3", "x"], ["prepare", "-m", "v3", "x"]):
@@ -255,7 +258,8 @@ def test_usage():
     for words, sentence in [(["fetch"], "fetch needs"), (["fetch", "http://127.0.0.1:1/x"], "--sha256"),
                             (["fetch", "v3", f"--sha256={known}"], "one URL or one file"),
                             (["fetch", "a", "b", f"--sha256={known}"], "one URL or one file"),
-                            (["fetch", "x", "--sha256=12"], "64 hexadecimal"), (["fetch", "v3", "--mirror=/tmp"], "begins neither"),
+                            (["fetch", "x", "--sha256=12"], "64 hexadecimal"),
+                            (["fetch", "v3", "--mirror=/tmp"], "begins neither"),
                             (["fetch", "v3", "--timeout=0"], "from 1"), (["models", "shew", "v3"], "did you mean 'show'?"),
                             (["models", "show"], "name a network"), (["models", "path", "v1", "v2"], "one word too many"),
                             (["models", "rm", "inceptoin_v3"], "did you mean inception_v3?")]:
@@ -268,7 +272,8 @@ def test_usage():
     check("no cache folder", run("fetch", "v3", HOME="", XDG_CACHE_HOME=""), 64, "", "HOME")
     check("a relative XDG_CACHE_HOME is ignored", run("models", XDG_CACHE_HOME="cache"), 0, "home/.cache/inception")
     Path("file").write_bytes(b"")
-    check("a cache folder that cannot be", run("fetch", "v3", XDG_CACHE_HOME=str(Path("file").resolve())), 74, "", "cannot create")
+    check("a cache folder that cannot be", run("fetch", "v3", XDG_CACHE_HOME=str(Path("file").resolve())), 74, "",
+          "cannot create")
 
 
 # ---- Other archives ----
@@ -280,7 +285,7 @@ def other_archives():
     yield "plain.tar", [member("a/m.ckpt", data)], 0, ""
     yield "plain.tar.xz", [member("README"), member("m.safetensors", data)], 0, ""
     yield "plain.tgz", [member("m.caffemodel", data)], 0, ""
-    yield "company.tar.gz", company("m.ckpt")[:4] + [member("m.ckpt", data)], 0, ""
+    yield "company.tar.gz", company("m.ckpt") + [member("m.ckpt", data)], 0, ""
     yield "absolute.tar.gz", [member("/tmp/inception-evil.ckpt", evil)], 65, "no file of weights"
     yield "upwards.tar.gz", [member("../m.ckpt", evil), member("a/../../m.ckpt", evil)], 65, "no file of weights"
     yield "linked.tar.gz", [member("m.ckpt", kind=tarfile.SYMTYPE, link="/etc/passwd")], 65, "no file of weights"
@@ -346,7 +351,7 @@ def test_other(server):
     check("a URL with a published checksum", run("fetch", url, "--sha256", sha256(RELEASES / "inception_v3.tar.gz")), 0,
           "inception_v3.ckpt")
     changed = Path("inception_v3.tar.gz")
-    changed.write_bytes(bytes(3001150))
+    changed.write_bytes(bytes(SIZE))
     clear()
     check("a file on disk that is not what it says", run("fetch", str(changed)), 65, "", "SHA256 is")
     changed.write_bytes(b"")
@@ -369,7 +374,8 @@ def test_full(server):
         tap.ok(holdings() == {}, f"no room {name}: the cache is as it was", sorted(holdings()))
     mount = Path("mount")
     mount.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(mount)], capture_output=True).returncode:
+    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(mount)]
+    if os.geteuid() or subprocess.run(words, capture_output=True).returncode:
         tap.skip("a file system that is full", "cannot mount one here")
         return
     try:
@@ -378,8 +384,8 @@ def test_full(server):
             filler.write_bytes(bytes((4 - free) << 20))
             result = run("fetch", network, "-q", "--mirror", server.url("ok"), XDG_CACHE_HOME=str(mount.resolve()))
             left = [p for p in mount.rglob("*") if p.is_file()]
-            tap.ok(result.code == 74 and "No space left" in result.err and len(result.err.splitlines()) == 1 and left == [filler],
-                   f"a file system with {free} MB left", f"{result}\n{left}")
+            tap.ok(result.code == 74 and "No space left" in result.err and len(result.err.splitlines()) == 1 and
+                   left == [filler], f"a file system with {free} MB left", f"{result}\n{left}")
     finally:
         subprocess.run(["umount", str(mount)], check=True)
 
@@ -431,7 +437,8 @@ def test_together(server):
     first.kill()
     first.communicate()
     out, err = second.communicate(timeout=30)
-    tap.ok(second.returncode == 0 and holdings() == {"inception_v3.ckpt": whole("v3")}, "the first is killed: the second goes on", err)
+    tap.ok(second.returncode == 0 and holdings() == {"inception_v3.ckpt": whole("v3")}, 
+           "the first is killed: the second goes on", err)
     clear()
     many = [start("fetch", *names, "--mirror", server.url("ok")) for names in (["v1", "v3"], ["v3", "v1"], ["v3", "irv2"])]
     ends = [(*p.communicate(timeout=30), p.returncode) for p in many]
@@ -480,14 +487,17 @@ def test_terminal(server):
     for columns in (100, 60, 24):
         clear()
         code, seen = on_terminal(columns, "fetch", "v3", "--mirror", server.url("slower"))
-        pictures = [line for line in seen.replace("\r\n", "\n").replace("\n", "\r").split("\r") if line.startswith(">> Downl")]
-        tap.ok(code == 0 and len(pictures) > 5 and max(map(len, pictures)) < columns, f"{columns} columns: a bar that fits", seen)
+        pictures = [line for line in re.split(r"[\r\n]+", seen) if line.startswith(">> Downl")]
+        tap.ok(code == 0 and len(pictures) > 5 and max(map(len, pictures)) < columns,
+               f"{columns} columns: a bar that fits", seen)
         if columns == 100:
             shares = [float(found[1]) for found in re.finditer(r" ([\d.]+)%", " ".join(pictures))]
             tap.ok(shares == sorted(shares) and shares[0] < 50 and shares[-1] == 100, "it grows", shares)
-            tap.ok(any(re.search(r"\[#+\.+\] [\d.]+ [kM]B/s \d:\d\d left", p) for p in pictures), "with rate and time left", pictures)
+            tap.ok(any(re.search(r"\[#+\.+\] [\d.]+ [kM]B/s \d:\d\d left", p) for p in pictures),
+                   "with rate and time left", pictures)
             tap.ok(pictures[-1].rstrip() == ">> Downloading inception_v3.tar.gz 100.0%" and "\x1b" not in seen and
-                   "Successfully downloaded inception_v3.tar.gz 3001150 bytes.\r\n" in seen, "and ends as elsewhere", seen[-300:])
+                   f"Successfully downloaded inception_v3.tar.gz {SIZE} bytes.\r\n" in seen, "and ends as elsewhere",
+                   seen[-300:])
     clear()
     code, seen = on_terminal(100, "fetch", "-q", "v3", "--mirror", server.url("slow"))
     tap.ok(code == 0 and seen == "", "--quiet: nothing", seen)
@@ -529,25 +539,28 @@ def test_models(server):
     check("models path: not there", run("models", "path", "v3"), 69, "", "inception fetch v3")
     run("fetch", "-q", "v3", "v1", "--mirror", server.url("ok"))
     check("models path", run("models", "path", "v3"), 0, f"{cache().resolve()}/inception_v3.ckpt\n")
-    for name in ("inception_v3.safetensors", "inception_v3.ckpt.index", "inception_v3.ckpt.data-00000-of-00001", "other.ckpt"):
+    for name in ("inception_v3.safetensors", "inception_v3.ckpt.index", "inception_v3.ckpt.data-00000-of-00001",
+                 "other.ckpt"):
         (cache() / name).write_bytes(b"x")
     check("models rm", run("models", "rm", "V3"), 0, "", "inception_v3.safetensors removed")
     tap.ok(sorted(holdings()) == ["inception_v1.ckpt", "other.ckpt"], "all of the network, nothing else", sorted(holdings()))
     check("models rm: not there", run("models", "rm", "v3", "v1"), 69, "", "inception_v3 is not in the cache")
     tap.ok(sorted(holdings()) == ["other.ckpt"], "the others are removed all the same")
-    facts = {"v1": (58, 6633209, 1.498), "v2": (71, 11199137, 1.935), "v3": (95, 23853833, 5.713), "v4": (150, 42712937, 12.254),
-             "irv2": (245, 55875273, 13.156)}
+    facts = {"v1": (58, 6633209, 1.498), "v2": (71, 11199137, 1.935), "v3": (95, 23853833, 5.713),
+             "v4": (150, 42712937, 12.254), "irv2": (245, 55875273, 13.156)}
     for name, (layers, parameters, work) in facts.items():
         known = json.loads(run("models", "show", name, "-j", command=SHIPPED).out)
-        tap.ok(known["layers"] == layers and known["parameters"] == parameters and abs(known["multiply_adds"] / 1e9 - work) < 5e-4,
-               f"models show {name}: size", known)
+        tap.ok(known["layers"] == layers and known["parameters"] == parameters and
+               abs(known["multiply_adds"] / 1e9 - work) < 5e-4, f"models show {name}: size", known)
         tap.ok(known["release"]["url"].endswith(".tar.gz") and known["licence"] and known["top5"] > 89 and known["source"],
                f"models show {name}: provenance", known)
     text = run("models", "show", "irv2", command=SHIPPED)
     check("models show as text", text, 0, "55,875,273")
-    tap.ok("only checksum known" in text.out and "13,155,795,552" in text.out and "80.4 %" in text.out, "an MD5 only: said", text)
+    tap.ok("only checksum known" in text.out and "13,155,795,552" in text.out and "80.4 %" in text.out,
+           "an MD5 only: said", text)
     table = run("models", command=SHIPPED)
-    tap.ok("171.2 MB" in table.out and max(map(len, table.out.splitlines())) <= 80, "the table tells what a download takes", table)
+    tap.ok("171.2 MB" in table.out and max(map(len, table.out.splitlines())) <= 80,
+           "the table tells what a download takes", table)
 
 
 # ---- Photos from URLs ----
@@ -570,8 +583,8 @@ def test_photos(server):
     Path("list").write_text(server.url("no_length") + "/a.png\nb.png\n")
     found, result = shapes("--files-from=list")
     tap.ok(found == [41, 42], "URLs in a list", result)
-    modes = ["404", "403", "page", "stall", "silent", "drip", "reset", "cut_always", "endless", "redirect_file", "redirect_loop",
-             "empty", "garbage"]
+    modes = ["404", "403", "page", "stall", "silent", "drip", "reset", "cut_always", "endless", "redirect_file",
+             "redirect_loop", "empty", "garbage"]
     words = [["b.png", server.url(mode) + "/a.png", "b.png", "--max-bytes=1M"] for mode in modes]
     for mode, (found, result) in zip(modes, (r for _, r in at_once(lambda w: shapes(*w), words))):
         tap.ok(found == [42, "error", 42] and result.code == 1 and server.url(mode) in json.loads(result.out)[1]["error"],
@@ -590,7 +603,8 @@ def test_photos(server):
     tap.ok(found == ["error", 42] and "--offline" in result.out and len(server.requests) == before, "--offline", result)
     check("a file behind a URL is no photo", run("prepare", "-n", "v1", f"file://{Path('b.png').resolve()}"), 66)
     result = run("prepare", "-n", "v1", "-o", "out", server.url("ok") + "/a.png", server.url("ok") + "/?q")
-    tap.ok([p.name for p in Path("out").iterdir()] == ["a.png.npy"] and result.code == 1, "named after the URL's last part", result)
+    tap.ok([p.name for p in Path("out").iterdir()] == ["a.png.npy"] and result.code == 1,
+           "named after the URL's last part", result)
     run("fetch", "-q", "v2", "--mirror", f"file://{RELEASES}")
     here, web = (run("classify", "-m", "v2", word).out for word in ("web/a.png", server.url("ok") + "/a.png"))
     tap.ok(here == web and "class" in web, "classify: the same answer as for the file", web)
