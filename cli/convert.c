@@ -1,6 +1,8 @@
 /* inception convert: weights from any format to the project's model file or a TensorFlow checkpoint. */
 #include "cli.h"
 
+#include <string.h>
+
 typedef struct convert_options {
     common_settings common;
     model_settings model;

@@ -285,7 +285,7 @@ def other_archives():
     yield "plain.tar", [member("a/m.ckpt", data)], 0, ""
     yield "plain.tar.xz", [member("README"), member("m.safetensors", data)], 0, ""
     yield "plain.tgz", [member("m.caffemodel", data)], 0, ""
-    yield "company.tar.gz", company("m.ckpt") + [member("m.ckpt", data)], 0, ""
+    yield "company.tar.gz", company("other") + [member("m.ckpt", data)], 0, ""
     yield "absolute.tar.gz", [member("/tmp/inception-evil.ckpt", evil)], 65, "no file of weights"
     yield "upwards.tar.gz", [member("../m.ckpt", evil), member("a/../../m.ckpt", evil)], 65, "no file of weights"
     yield "linked.tar.gz", [member("m.ckpt", kind=tarfile.SYMTYPE, link="/etc/passwd")], 65, "no file of weights"
