@@ -36,6 +36,7 @@ static const option_group groups[] = {
     {"Weights", model_rows, offsetof(classify_options, model)},
     {"", network_rows, offsetof(classify_options, model)},
     {"Photos", photo_rows, offsetof(classify_options, photos)},
+    {"Downloads", net_rows, offsetof(classify_options, photos.net)},
     {"General", common_rows, offsetof(classify_options, common)},
     {.title = NULL},
 };
@@ -44,7 +45,8 @@ static const char *const examples[] = {
     "inception classify photo.jpg                the ten most probable classes",
     "inception classify -m v3 -m v4 photo.jpg    two networks side by side",
     "inception classify --format=jsonl photos/   a folder, for programs",
-    "curl -s URL | inception classify -          standard input",
+    "inception classify https://HOST/photo.jpg   from the web",
+    "import png:- | inception classify -         standard input",
     NULL,
 };
 
@@ -89,7 +91,7 @@ static exit_code open_networks(classify_run *contest)
     for (size_t i = 0; i < contest->count; i++) {
         cli_contestant *entrant = &contest->contestants[i];
         const char *name = settings->models.count ? settings->models.items[i] : NULL;
-        exit_code code = contestant_open(entrant, name, &options);
+        exit_code code = contestant_open(entrant, name, &contest->options->photos.net, &options);
         if (code) return code;
         if (contest->options->common.verbose)
             complain("%s from %s: %d classes, %.1f million weights, %.2f billion multiply-adds, %d threads",
@@ -133,7 +135,7 @@ static exit_code write_failure(classify_run *contest, const char *file, const in
 
 static exit_code classify_photo(classify_run *contest, const cli_photo *photo, inception_error *error)
 {
-    inception_image *image = error->status ? NULL : photo_decode(photo, &contest->options->photos.decode, error);
+    inception_image *image = error->status ? NULL : photo_decode(photo, &contest->options->photos, error);
     exit_code code = EXIT_FINE;
     if (!answer_all(contest, image, photo->path, error)) {
         code = write_failure(contest, photo->path, error);
@@ -170,6 +172,7 @@ static exit_code run(void *given, char **operands, int count)
     inception_error error = {0};
     exit_code code = network_check("classify", options->model.network, &network);
     if (code) return code;
+    options->photos.net.quiet = options->common.quiet;
     photo_walk *walk = photos_open(&options->photos, operands, count, &error);
     if (!walk) return complain_error(&error);
 
@@ -195,8 +198,8 @@ const cli_command classify_command = {
     .summary = "say what is on photos",
     .operands = "PHOTO...",
     .about = "Names what is on photos. PHOTO is a file (JPEG, PNG, GIF, BMP, WebP; the content decides), a folder (all "
-             "photos in it and below, in natural order, dot files passed over, linked folders not followed), or - for "
-             "standard input. A photo that cannot be read is reported, and the run goes on.",
+             "photos in it and below, in natural order, dot files passed over, linked folders not followed), a URL "
+             "(http, https), or - for standard input. A photo that cannot be read is reported, and the run goes on.",
     .examples = examples,
     .groups = groups,
     .options_size = sizeof(classify_options),

@@ -11,11 +11,12 @@ const char *const crop_choices[] = {
     NULL,
 };
 
-exit_code contestant_open(cli_contestant *contestant, const char *name, const inception_model_options *options)
+exit_code contestant_open(cli_contestant *contestant, const char *name, const net_settings *net,
+                          const inception_model_options *options)
 {
     char path[4096];
     const inception_network *network;
-    exit_code code = model_find(name, path, sizeof path, &network);
+    exit_code code = model_find(name, net, path, sizeof path, &network);
     if (code) return code;
 
     inception_error error = {0};

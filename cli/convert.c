@@ -56,7 +56,7 @@ static exit_code run(void *given, char **operands, int count)
     bool to_model;
     exit_code code = network_check("convert", options->model.network, &network);
     if (!code) code = choose_format(options, operands[1], &to_model);
-    if (!code) code = model_find(operands[0], path, sizeof path, &network);
+    if (!code) code = model_find(operands[0], NULL, path, sizeof path, &network);
     if (code) return code;
 
     inception_format format = to_model ? INCEPTION_FORMAT_MODEL_FILE : INCEPTION_FORMAT_TF_V2;

@@ -116,7 +116,7 @@ static exit_code open_weights(const char *name, char *path, size_t size, incepti
 {
     const inception_network *network;
     inception_error error = {0};
-    exit_code code = model_find(name, path, size, &network);
+    exit_code code = model_find(name, NULL, path, size, &network);
     if (code) return code;
     *weights = inception_weights_open(path, &error);
     return *weights ? EXIT_FINE : complain_error(&error);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 static const cli_command *const commands[] = {
-    &classify_command, &prepare_command, &models_command, &inspect_command, &convert_command,
+    &classify_command, &prepare_command, &fetch_command, &models_command, &inspect_command, &convert_command,
 };
 
 static const cli_command *find_command(const char *name)
@@ -40,8 +40,10 @@ static exit_code general_help(void)
     for (size_t i = 0; i < exit_meaning_count; i++)
         printf("  %3d  %s\n", exit_meanings[i].code, exit_meanings[i].meaning);
     printf("\nEnvironment:\n"
-           "  XDG_CACHE_HOME  weights are looked for in its folder 'inception'\n"
-           "                  (default: ~/.cache/inception)\n");
+           "  XDG_CACHE_HOME    weights are in its folder 'inception'\n"
+           "                    (default: ~/.cache/inception)\n"
+           "  INCEPTION_MIRROR  URL of a folder to fetch published weights from\n"
+           "  http_proxy, https_proxy, all_proxy, no_proxy    as for curl(1)\n");
     return output_flush();
 }
 

@@ -1,4 +1,4 @@
-/* The photos of a run: files, folders, lists, standard input, handed out one at a time.
+/* The photos of a run: files, folders, URLs, lists, standard input, handed out one at a time.
  *
  * A file that is named is a photo, or an error that says why not. In a folder only what looks like a photo counts, by
  * its first bytes; dot files are passed over, links to folders too (they may lead in circles), pipes and devices as
@@ -183,7 +183,7 @@ photo_walk *photos_open(photo_settings *settings, char **operands, int count, in
     walk->several |= count > 1 || settings->files_from;
     if (standard > 1) fail(error, INCEPTION_INVALID, "standard input (-) can be read only once");
     else if (!count && !settings->files_from)
-        fail(error, INCEPTION_INVALID, "name a photo, a folder, or - for standard input");
+        fail(error, INCEPTION_INVALID, "name a photo, a folder, a URL, or - for standard input");
     else if (settings->files_from) names_read(&walk->list, settings->files_from, error);
     if (error->status) photos_close(&walk);
     return walk;
@@ -211,6 +211,19 @@ static const char *next_input(photo_walk *walk, bool *from_list)
     return *from_list ? names_next(&walk->list) : walk->operands[walk->operand_next++];
 }
 
+/* The last part of the path within a URL names the photo. */
+static bool name_web_photo(photo_walk *walk, cli_photo *photo, const char *url, inception_error *error)
+{
+    size_t length;
+    const char *last = url_name(url, &length);
+    free(walk->path);
+    walk->path = strndup(last, length);
+    if (!walk->path) fail(error, INCEPTION_MEMORY, "out of memory");
+    photo->path = url;
+    photo->name = walk->path && *walk->path ? walk->path : "photo";
+    return true;
+}
+
 bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error)
 {
     *photo = (cli_photo){0};
@@ -231,6 +244,7 @@ bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error)
         walk->looked_at = walk->found = 0;
         walk->root_length = strlen(input);
         if (is_folder && enter_folder(walk, input, error)) continue;
+        if (is_web_address(input)) return name_web_photo(walk, photo, input, error);
         const char *slash = strrchr(input, '/');
         photo->path = input;
         photo->name = photo->standard_input ? "stdin" : slash ? slash + 1 : input;
@@ -239,15 +253,17 @@ bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error)
     return false;
 }
 
-inception_image *photo_decode(const cli_photo *photo, const inception_image_options *options, inception_error *error)
+inception_image *photo_decode(const cli_photo *photo, const photo_settings *settings, inception_error *error)
 {
-    if (!photo->standard_input) return inception_image_read(photo->path, options, error);
-    static const char name[] = "standard input";
-    char *data;
-    size_t size;
-    size_t limit = options->max_bytes < SIZE_MAX ? (size_t)options->max_bytes : SIZE_MAX;
+    const inception_image_options *options = &settings->decode;
+    bool web = !photo->standard_input && is_web_address(photo->path);
+    if (!photo->standard_input && !web) return inception_image_read(photo->path, options, error);
+    char *data, shown[URL_SHOWN];
+    const char *name = web ? url_shown(photo->path, shown) : "standard input";
+    size_t size, limit = options->max_bytes < SIZE_MAX ? (size_t)options->max_bytes : SIZE_MAX;
     inception_image *image = NULL;
-    if (read_all(STDIN_FILENO, name, limit, &data, &size, error))
+    if (web ? download_memory(photo->path, limit, &settings->net, &data, &size, error)
+            : read_all(STDIN_FILENO, name, limit, &data, &size, error))
         image = inception_image_decode(data, size, name, options, error);
     free(data);
     return image;

@@ -41,6 +41,7 @@ static const option_group groups[] = {
     {"Options", rows, 0},
     {"", network_rows, offsetof(prepare_options, model)},
     {"Photos", photo_rows, offsetof(prepare_options, photos)},
+    {"Downloads", net_rows, offsetof(prepare_options, photos.net)},
     {"General", common_rows, offsetof(prepare_options, common)},
     {.title = NULL},
 };
@@ -173,7 +174,7 @@ static exit_code prepare_photo(prepare_run *preparation, const cli_photo *photo,
 {
     exit_code code = EXIT_FINE;
     char *out = NULL;
-    inception_image *image = error->status ? NULL : photo_decode(photo, &preparation->options->photos.decode, error);
+    inception_image *image = error->status ? NULL : photo_decode(photo, &preparation->options->photos, error);
     bool fine = image && inception_prepare(&preparation->input, image, preparation->prepared, error) == INCEPTION_OK;
     if (fine && preparation->options->output)
         fine = (out = output_path(preparation, photo, error)) && write_output(preparation, out, error);
@@ -208,7 +209,8 @@ static exit_code choose_input(prepare_run *preparation)
         char path[4096];
         const inception_network *found;
         inception_error error = {0};
-        code = model_find(settings->models.items[0], path, sizeof path, &found);
+        const net_settings *net = &preparation->options->photos.net;
+        code = model_find(settings->models.items[0], net, path, sizeof path, &found);
         if (code) return code;
         inception_model_options options = model_options(settings, found);
         inception_model *model = inception_model_open(path, &options, &error);
@@ -232,6 +234,7 @@ static exit_code run(void *given, char **operands, int count)
     prepare_options *options = given;
     inception_error error = {0};
     cli_photo photo;
+    options->photos.net.quiet = options->common.quiet;
     prepare_run preparation = {.options = options, .records = {.format = options->records}};
     photo_walk *walk = photos_open(&options->photos, operands, count, &error);
     if (!walk) return complain_error(&error);

@@ -124,6 +124,17 @@ INCEPTION_API const inception_network *inception_networks(size_t *count);
 /* The network called so, by name or alias, in any case; NULL if there is none. */
 INCEPTION_API const inception_network *inception_network_find(const char *name);
 
+typedef struct inception_network_size {
+    int layers;             /* that have weights: convolutions and fully connected ones */
+    int depth;              /* most of them that follow each other between photo and answer */
+    uint64_t parameters;    /* weights used for inference, batch norm statistics counted */
+    uint64_t multiply_adds; /* for one photo */
+} inception_network_size;
+
+/* Size of one of our networks as published: default input and classes, no auxiliary heads. Needs no weights. */
+INCEPTION_API inception_status inception_network_measure(const inception_network *network, inception_network_size *out,
+                                                         inception_error *error);
+
 /* ---- Weights files ----------------------------------------------------------------------------------------------- */
 
 typedef struct inception_weights inception_weights;

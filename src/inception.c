@@ -28,6 +28,23 @@ const char *inception_version(void)
     return INCEPTION_VERSION;
 }
 
+/* ---- networks ---- */
+
+inception_status inception_network_measure(const inception_network *network, inception_network_size *out,
+                                           inception_error *error)
+{
+    const inception_network *known = network ? inception_network_find(network->name) : NULL;
+    if (!known || !out) return inc_fail(error, INCEPTION_INVALID, "inception_network_measure: no network of ours given");
+    inc_shape shape = inc_shape_default(known);
+    inc_graph graph = {0};
+    inception_network_size size;
+    inception_status status = inc_build(&shape, &graph, error);
+    if (!status) status = inc_measure(&graph, &size, error);
+    if (!status) *out = size;
+    inc_graph_free(&graph);
+    return status;
+}
+
 /* ---- weights ---- */
 
 inception_weights *inception_weights_open(const char *path, inception_error *error)
@@ -112,7 +129,7 @@ static void fill_info(inception_model *model, int threads)
     model->info = (inception_model_info){
         .network = shape->network, .format = model->model.format, .input = shape->input, .classes = shape->classes,
         .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads,
-        .parameters = model->model.parameters, .multiply_adds = model->model.multiply_adds,
+        .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
     };
 }
 

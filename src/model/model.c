@@ -99,24 +99,6 @@ static inception_status find_gammas(inc_model *model, const char *path, inceptio
     return INCEPTION_OK;
 }
 
-static void count_work(inc_model *model)
-{
-    for (size_t i = 0; i < model->graph.value_count; i++) {
-        const inc_value *v = &model->graph.values[i];
-        uint64_t elements = 1;
-        for (int d = 0; v->variable && d < v->rank; d++) elements *= (uint64_t)v->dims[d];
-        if (v->variable) model->parameters += elements;
-    }
-    for (size_t n = 0; n < model->graph.node_count; n++) {
-        const inc_node *node = &model->graph.nodes[n];
-        const int64_t *out = model->graph.values[node->output].dims;
-        uint64_t each = (uint64_t)node->window.kernel_h * (uint64_t)node->window.kernel_w;
-        if (node->op == INC_OP_CONV) each *= (uint64_t)model->graph.values[node->inputs[0]].dims[3];
-        if (node->op == INC_OP_CONV || node->op == INC_OP_DEPTHWISE)
-            model->multiply_adds += each * (uint64_t)(out[1] * out[2] * out[3]);
-    }
-}
-
 inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
                                 inception_error *error)
 {
@@ -131,7 +113,7 @@ inception_status inc_model_open(inc_model *model, const char *path, const incept
     if ((status = find_gammas(model, path, error))) goto failed;
     if ((status = bind_all(model, path, options->moving_averages, error))) goto failed;
     if ((status = inc_label_classes(model, path, error))) goto failed;
-    count_work(model);
+    if ((status = inc_measure(&model->graph, &model->size, error))) goto failed;
     return INCEPTION_OK;
 
 failed:

@@ -20,6 +20,9 @@ inc_shape inc_shape_default(const inception_network *network);
 /* Nodes and variables without data. The values "Logits" and, with heads, the auxiliary ones are kept. */
 inception_status inc_build(const inc_shape *shape, inc_graph *graph, inception_error *error);
 
+/* Counts the graph's layers, variables and work. */
+inception_status inc_measure(const inc_graph *graph, inception_network_size *size, inception_error *error);
+
 /* ---- A file's weights, recognised ---- */
 
 typedef struct inc_model {
@@ -27,7 +30,7 @@ typedef struct inc_model {
     inc_graph graph; /* variables bound; optional ones (heads) may be without data */
     inception_format format;
     const char **labels, **wnids; /* [classes] */
-    uint64_t parameters, multiply_adds; /* of the graph without heads */
+    inception_network_size size;
     inception_weights *weights; /* views point into it */
     inc_arena arena;
 } inc_model;

@@ -24,7 +24,7 @@ from tap import Tap  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
 COMMAND = str(BUILD / "inception")
-COMMANDS = ["classify", "prepare", "models", "inspect", "convert"]
+COMMANDS = ["classify", "prepare", "fetch", "models", "inspect", "convert"]
 tap = Tap()
 
 
@@ -107,7 +107,7 @@ def test_usage():
     check("option without its value", run("classify", "x", "--top"), 64, err="--top needs a value")
     check("flag with a value", run("classify", "--json=3", "x"), 64, err="--json takes no value")
     check("no photo", run("classify"), 64, err="name a photo")
-    check("a word too many", run("models", "x"), 64, err="one word too many")
+    check("a word too many", run("inspect", "x", "y"), 64, err="one word too many")
     check("a word too few", run("convert", "x"), 64, err="convert needs IN OUT")
     for option, value, allowed in [
             ("--top", "0", "whole number from 1"), ("--top", "ten", "whole number"), ("--top", "3x", "whole number"),
@@ -143,9 +143,10 @@ def test_models():
 
 def test_missing_model():
     missing = run("classify", "photo.png")
-    check("no model: says what to fetch", missing, 69, err="inception_v4_2016_09_09.tar.gz")
+    check("no model: says what to do", missing, 69, err="inception fetch v4")
     tap.ok(missing.out == "", "no model: nothing on standard output")
-    check("a network not in the cache", run("classify", "-m", "V3", "photo.png"), 69, err="inception_v3_2016_08_28")
+    check("a network not in the cache", run("classify", "-m", "V3", "--offline", "photo.png"), 69,
+          err="inception fetch v3")
     check("neither file nor network", run("classify", "-m", "inceptoin_v3", "photo.png"), 66, err="inception_v3?")
     Path("junk.ckpt").write_bytes(b"junk" * 100)
     check("a file that is no model", run("classify", "-m", "junk.ckpt", "photo.png"), 65, err="junk.ckpt")

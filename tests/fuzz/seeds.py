@@ -9,8 +9,9 @@ import subprocess
 import sys
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(TESTS / "refused"))
+sys.path[:0] = [str(TESTS / "refused"), str(TESTS / "cli")]
 import make_checkpoints as make  # noqa: E402
+from make_releases import company, member, pack  # noqa: E402
 
 SMALL = ["rose:", "-resize", "24x20!"]
 PICTURES = {
@@ -64,10 +65,19 @@ def weights():
     yield "list", "zeros", b"a.jpg\0b\nc.png\0"
 
 
+def archives(folder):
+    one = member("m.ckpt", b"sixteen bytes ok")
+    for ending, first in ("", 0), ("gz", 1), ("bz2", 2), ("xz", 3):
+        made = folder / f"tar.{ending}"
+        pack(made, company("m.ckpt") + [one], f"w:{ending}")
+        made.write_bytes(bytes([first]) + made.read_bytes())
+
+
 def main(root):
-    for target in "image table bundle caffe safetensors state labels list".split():
+    for target in "image table bundle caffe safetensors state labels list archive".split():
         (root / target).mkdir(parents=True, exist_ok=True)
     pictures(root / "image")
+    archives(root / "archive")
     for target, name, data in weights():
         (root / target / name).write_bytes(data)
     endings = {".ckpt": "table", ".caffemodel": "caffe", ".safetensors": "safetensors", "": "state"}

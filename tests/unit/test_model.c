@@ -10,18 +10,21 @@
 #include <cmocka.h>
 
 /* Totals of TF-Slim's definitions with auxiliary heads, and without; multiply-adds of a photo to the digits published.
- * GoogLeNet: 6,998,552 parameters of the deployed network (a fact of its caffemodel). */
+ * GoogLeNet: 6,998,552 parameters of the deployed network (a fact of its caffemodel). Layers follow from the number of
+ * variables (4 with batch norm, 2 with biases, V2's first has 3 for two layers); depths were added up by hand,
+ * block by block. */
 static const struct {
     const char *name, *listing;
     size_t variables, elements, bare_variables, bare_elements;
     double giga_macs;
+    int layers, depth;
 } facts[] = {
-    {"inception_v1", "v1", 230, 6633209, 230, 6633209, 1.498},
-    {"inception_v2", "v2", 277, 11199137, 277, 11199137, 1.935},
-    {"inception_v3", "v3", 388, 27182194, 378, 23853833, 5.713},
-    {"inception_v4", "v4", 608, 46074066, 598, 42712937, 12.254},
-    {"inception_resnet_v2", "resnet_v2", 908, 59244594, 898, 55875273, 13.156},
-    {"googlenet", NULL, 0, 0, 116, 6998552, 0},
+    {"inception_v1", "v1", 230, 6633209, 230, 6633209, 1.498, 58, 22},
+    {"inception_v2", "v2", 277, 11199137, 277, 11199137, 1.935, 71, 35},
+    {"inception_v3", "v3", 388, 27182194, 378, 23853833, 5.713, 95, 48},
+    {"inception_v4", "v4", 608, 46074066, 598, 42712937, 12.254, 150, 76},
+    {"inception_resnet_v2", "resnet_v2", 908, 59244594, 898, 55875273, 13.156, 245, 176},
+    {"googlenet", NULL, 0, 0, 116, 6998552, 0, 58, 22},
 };
 
 static void count(const inc_graph *graph, size_t *variables, size_t *elements)
@@ -238,10 +241,28 @@ static void work(void **state)
         if (!facts[i].giga_macs) continue;
         const char *path = write_file("work", inc_shape_default(network), (change){0});
         assert_int_equal(inc_model_open(&model, path, &options, false, NULL), INCEPTION_OK);
-        assert_int_equal(model.parameters, facts[i].bare_elements);
-        assert_true(fabs((double)model.multiply_adds / 1e9 - facts[i].giga_macs) < 0.0005);
+        assert_int_equal(model.size.parameters, facts[i].bare_elements);
+        assert_true(fabs((double)model.size.multiply_adds / 1e9 - facts[i].giga_macs) < 0.0005);
         inc_model_close(&model);
     }
+}
+
+static void measured(void **state)
+{
+    (void)state;
+    inception_network_size size;
+    inception_error error = {0};
+    for (size_t i = 0; i < INC_COUNT(facts); i++) {
+        assert_int_equal(inception_network_measure(inception_network_find(facts[i].name), &size, NULL), INCEPTION_OK);
+        assert_int_equal(size.parameters, facts[i].bare_elements);
+        assert_int_equal(size.layers, facts[i].layers);
+        assert_int_equal(size.depth, facts[i].depth);
+        if (facts[i].giga_macs) assert_true(fabs((double)size.multiply_adds / 1e9 - facts[i].giga_macs) < 0.0005);
+    }
+    const inception_network stranger = {.name = "stranger"};
+    assert_int_equal(inception_network_measure(&stranger, &size, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_network_measure(NULL, &size, &error), INCEPTION_INVALID);
+    assert_non_null(strstr(error.message, "inception_network_measure"));
 }
 
 static void labels(void **state)
@@ -350,8 +371,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(totals),      cmocka_unit_test(listings), cmocka_unit_test(endpoint_shapes),
-        cmocka_unit_test(recognition), cmocka_unit_test(work),     cmocka_unit_test(labels),
-        cmocka_unit_test(hostile_files), cmocka_unit_test(locales),
+        cmocka_unit_test(recognition), cmocka_unit_test(work),     cmocka_unit_test(measured),
+        cmocka_unit_test(labels),      cmocka_unit_test(hostile_files), cmocka_unit_test(locales),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

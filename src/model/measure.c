@@ -1,0 +1,43 @@
+/* How large a network is: counted on its graph, so that no weights are needed. */
+#include "private.h"
+
+#include <stdlib.h>
+
+static bool has_weights(const inc_node *node)
+{
+    return node->op == INC_OP_CONV || node->op == INC_OP_DEPTHWISE;
+}
+
+static uint64_t multiply_adds(const inc_graph *graph, const inc_node *node)
+{
+    const int64_t *out = graph->values[node->output].dims;
+    uint64_t each = (uint64_t)node->window.kernel_h * (uint64_t)node->window.kernel_w;
+    if (node->op == INC_OP_CONV) each *= (uint64_t)graph->values[node->inputs[0]].dims[3];
+    return each * (uint64_t)(out[1] * out[2] * out[3]);
+}
+
+inception_status inc_measure(const inc_graph *graph, inception_network_size *size, inception_error *error)
+{
+    *size = (inception_network_size){0};
+    int *depths = inc_calloc(graph->value_count, sizeof *depths, error); /* of the layers before each value */
+    if (!depths) return INCEPTION_MEMORY;
+    for (size_t i = 0; i < graph->value_count; i++) {
+        const inc_value *v = &graph->values[i];
+        uint64_t elements = 1;
+        for (int d = 0; v->variable && d < v->rank; d++) elements *= (uint64_t)v->dims[d];
+        if (v->variable) size->parameters += elements;
+    }
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const inc_node *node = &graph->nodes[n];
+        int depth = 0;
+        for (uint32_t i = 0; i < node->input_count; i++)
+            if (depths[node->inputs[i]] > depth) depth = depths[node->inputs[i]];
+        depths[node->output] = depth + has_weights(node);
+        if (depths[node->output] > size->depth) size->depth = depths[node->output];
+        if (!has_weights(node)) continue;
+        size->layers++;
+        size->multiply_adds += multiply_adds(graph, node);
+    }
+    free(depths);
+    return INCEPTION_OK;
+}
