@@ -332,7 +332,7 @@ INCEPTION_API inception_sheet *inception_sheet_open(const char *path, const ince
 INCEPTION_API inception_status inception_sheet_add(inception_sheet *sheet, const inception_card *card,
                                                    inception_error *error);
 
-/* Writes what is not written yet. Without a card there is no file, and that is no error. */
+/* Writes what is not written yet; the sheet takes no more. Without a card there is no file, and that is no error. */
 INCEPTION_API inception_status inception_sheet_finish(inception_sheet *sheet, inception_error *error);
 INCEPTION_API int inception_sheet_pages(const inception_sheet *sheet); /* written so far */
 

@@ -83,15 +83,15 @@ static void add_photo(pen *p, const inc_subject *subject, size_t index, double x
 {
     add(p, (inc_item){INC_PHOTO, INC_INK_PAPER, x, y, width, height, .subject = index});
     const inc_part *seen = &subject->seen;
-    double left = round(seen->x * width), top = round(seen->y * height);
-    double across = round(seen->width * width), down = round(seen->height * height);
-    if (across < width || down < height) {
-        add_box(p, INC_INK_VEIL, x, y, width, top, 0);
-        add_box(p, INC_INK_VEIL, x, y + top + down, width, height - top - down, 0);
-        add_box(p, INC_INK_VEIL, x, y + top, left, down, 0);
-        add_box(p, INC_INK_VEIL, x + left + across, y + top, width - left - across, down, 0);
-        add_outline(p, INC_INK_SHADE, x + left - 1, y + top - 1, across + 2, down + 2);
-        add_outline(p, INC_INK_FRAME, x + left, y + top, across, down);
+    double left = round(seen->x * width), right = round((seen->x + seen->width) * width);
+    double top = round(seen->y * height), bottom = round((seen->y + seen->height) * height);
+    add_box(p, INC_INK_VEIL, x, y, width, top, 0);
+    add_box(p, INC_INK_VEIL, x, y + bottom, width, height - bottom, 0);
+    add_box(p, INC_INK_VEIL, x, y + top, left, bottom - top, 0);
+    add_box(p, INC_INK_VEIL, x + right, y + top, width - right, bottom - top, 0);
+    if (left > 0 && top > 0) {
+        add_outline(p, INC_INK_SHADE, x + left - 1, y + top - 1, right - left + 2, bottom - top + 2);
+        add_outline(p, INC_INK_FRAME, x + left, y + top, right - left, bottom - top);
     }
     add_outline(p, INC_INK_EDGE, x, y, width, height);
 }

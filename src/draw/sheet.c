@@ -44,7 +44,7 @@ struct inception_sheet {
     int pages;
     sink sink;            /* of the file being written; it lasts from page to page in a PDF */
     cairo_surface_t *pdf; /* NULL before its first page */
-    bool failed;
+    bool over; /* finished, or a page could not be written */
 };
 
 /* ---- Files ---- */
@@ -153,7 +153,7 @@ static inception_status write_page(inception_sheet *sheet, bool last, inception_
     if (!status) status = writers[sheet->format](sheet, &page, error);
     if (!status && own_file) status = inc_output_commit(&sheet->sink.output, error);
     if (status && own_file) inc_output_discard(&sheet->sink.output); /* a PDF's: see inc_sheet_close */
-    sheet->failed = status != INCEPTION_OK;
+    sheet->over = status != INCEPTION_OK;
     sheet->pages += !status;
     inc_page_free(&page);
     drop_cards(sheet);
@@ -268,17 +268,17 @@ inception_sheet *inc_sheet_open(const char *path, inception_sheet_options option
     return NULL;
 }
 
-static inception_status check_failed(const inception_sheet *sheet, inception_error *error)
+static inception_status check_open(const inception_sheet *sheet, inception_error *error)
 {
-    if (!sheet->failed) return INCEPTION_OK;
-    return inc_fail(error, INCEPTION_INVALID, "%s: writing it has failed before", sheet->path);
+    if (!sheet->over) return INCEPTION_OK;
+    return inc_fail(error, INCEPTION_INVALID, "%s: it is finished, or writing it has failed", sheet->path);
 }
 
 inception_status inc_sheet_add(inception_sheet *sheet, const inception_card *card, inception_error *error)
 {
     held new = {0};
     inc_subject *subject = &new.subject;
-    inception_status status = check_failed(sheet, error);
+    inception_status status = check_open(sheet, error);
     if (!status) status = check(sheet, card, error);
     if (status) return status;
     *subject = (inc_subject){.width = card->photo->width, .height = card->photo->height, .seen = {0, 0, 1, 1}};
@@ -299,14 +299,13 @@ inception_status inc_sheet_add(inception_sheet *sheet, const inception_card *car
 
 inception_status inc_sheet_finish(inception_sheet *sheet, inception_error *error)
 {
-    inception_status status = check_failed(sheet, error);
+    inception_status status = check_open(sheet, error);
     if (!status && sheet->count) status = write_page(sheet, true, error);
+    sheet->over = true;
     if (status || !sheet->pdf) return status;
     cairo_surface_finish(sheet->pdf);
     status = check_cairo(sheet, cairo_surface_status(sheet->pdf), error);
-    if (!status) status = inc_output_commit(&sheet->sink.output, error);
-    sheet->failed = true; /* nothing can follow */
-    return status;
+    return status ? status : inc_output_commit(&sheet->sink.output, error);
 }
 
 int inc_sheet_pages(const inception_sheet *sheet)
