@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAMILIES "Inter, Helvetica Neue, Arial, Noto Sans, sans-serif"
+#define FAMILIES "Inter, Helvetica Neue, Arial, Noto Sans, DejaVu Sans, sans-serif"
 #define BASELINE 1.06 /* below the top of a line, in font sizes */
 #define CRISP 64      /* pictures of at most so many pixels a side keep their pixels when enlarged */
 
@@ -41,16 +41,16 @@ inc_painter *inc_painter_new(inception_error *error)
     inc_painter *painter = inc_calloc(1, sizeof *painter, error);
     if (!painter) return NULL;
     painter->fonts = pango_cairo_font_map_new();
-    PangoFontFamily **families = NULL;
-    int count = 0;
-    pango_font_map_list_families(painter->fonts, &families, &count);
-    g_free(families);
-    if (count == 0) { /* pango would end the process */
+    painter->context = pango_font_map_create_context(painter->fonts);
+    PangoFontDescription *any = pango_font_description_from_string(FAMILIES);
+    PangoFont *font = pango_font_map_load_font(painter->fonts, painter->context, any);
+    pango_font_description_free(any);
+    if (!font) { /* pango would draw nothing, or end the process */
         inc_fail(error, INCEPTION_UNSUPPORTED, "no text can be drawn: there is no font on this machine");
         inc_painter_free(painter);
         return NULL;
     }
-    painter->context = pango_font_map_create_context(painter->fonts);
+    g_object_unref(font);
     pango_context_set_round_glyph_positions(painter->context, FALSE);
     cairo_font_options_t *options = cairo_font_options_create();
     cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);

@@ -122,6 +122,9 @@ def test_usage():
         result = run("classify", f"{option}={value}", "photo.png")
         if check(f"{option}={value} is refused", result, 64, err=allowed):
             tap.ok(option in result.err and result.err.count("\n") == 2, f"{option}={value}: one sentence", result)
+    Path("no-fonts.conf").write_text("<fontconfig/>")
+    fontless = run("classify", "--plot=card.png", "photo.png", FONTCONFIG_FILE=str(Path("no-fonts.conf").resolve()))
+    check("--plot without a font", fontless, 65, err="no font on this machine")
     check("double dash: what follows is a name", run("prepare", "-n", "v1", "--", "--top"), 66, err="--top")
     check("options after photos", run("prepare", "photo.png", "-n", "v1"), 0, "(20, 30, 3) (1, 224, 224, 3)")
 
