@@ -77,7 +77,7 @@ static inception_status decode(const char *path, inception_error *error)
     return error->status;
 }
 
-/* A contact sheet in a PDF. */
+/* Two pages of a PDF. */
 static inception_status draw(const char *path, inception_error *error)
 {
     static const inception_prediction top[] = {{.probability = 0.9f, .label = "one"}, {.probability = 0.1f, .label = "two"}};

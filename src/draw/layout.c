@@ -167,7 +167,7 @@ static void add_caption(pen *p, const char *left, const char *right, double x, d
 {
     double taken = *right ? fmin(text_width(p, right, (inc_font){p->look->small, false}), width / 2) : 0;
     add_line(p, left, false, x, y, width - taken - (*right ? percent_gap : 0));
-    if (*right) add_line(p, right, false, x + width - taken, y, taken);
+    add_line(p, right, false, x + width - taken, y, taken);
 }
 
 /* ---- Pages ---- */

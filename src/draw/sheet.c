@@ -59,7 +59,7 @@ static inception_status check_cairo(inception_sheet *sheet, cairo_status_t statu
 {
     if (status == CAIRO_STATUS_SUCCESS) return INCEPTION_OK;
     if (status == CAIRO_STATUS_NO_MEMORY) return inc_fail_memory(error, 0);
-    if (sheet->sink.error.status) return inc_fail(error, sheet->sink.error.status, "%s", sheet->sink.error.message);
+    if (sheet->sink.error.status) return inc_pass(error, &sheet->sink.error);
     return inc_fail(error, INCEPTION_INTERNAL, "%s: cannot draw: %s", sheet->path, cairo_status_to_string(status));
 }
 
