@@ -10,6 +10,7 @@ typedef struct classify_options {
     common_settings common;
     model_settings model;
     photo_settings photos;
+    plot_settings plot;
     int top; /* 0: not set */
     int format, threads, precision, crop;
 } classify_options;
@@ -33,6 +34,7 @@ static const option_row rows[] = {
 
 static const option_group groups[] = {
     {"Options", rows, 0},
+    {"", plot_rows, offsetof(classify_options, plot)},
     {"Weights", model_rows, offsetof(classify_options, model)},
     {"", network_rows, offsetof(classify_options, model)},
     {"Photos", photo_rows, offsetof(classify_options, photos)},
@@ -44,6 +46,7 @@ static const option_group groups[] = {
 static const char *const examples[] = {
     "inception classify photo.jpg                the ten most probable classes",
     "inception classify -m v3 -m v4 photo.jpg    two networks side by side",
+    "inception classify --plot=card.png photo.jpg  a picture to share",
     "inception classify --format=jsonl photos/   a folder, for programs",
     "inception classify https://HOST/photo.jpg   from the web",
     "import png:- | inception classify -         standard input",
@@ -57,8 +60,9 @@ typedef struct classify_run {
     size_t count;
     cli_records records;
     cli_tally tally;
-    bool several; /* photos */
-    bool begun;   /* text: the heading is written */
+    inception_sheet *plot; /* NULL: none */
+    bool several;          /* photos */
+    bool begun;            /* text: the heading is written */
 } classify_run;
 
 static exit_code limit_top(classify_run *contest)
@@ -144,6 +148,7 @@ static exit_code classify_photo(classify_run *contest, const cli_photo *photo, i
         if (contest->records.format == FORMAT_TEXT) code = write_text(contest, photo->path);
         for (size_t i = 0; !code && contest->records.format != FORMAT_TEXT && i < contest->count; i++)
             code = records_add(&contest->records, answer_json(&contest->contestants[i], photo->path, image));
+        if (!code) code = plot_add(contest->plot, photo, image, contest->contestants, contest->count);
     }
     inception_image_free(&image);
     return code;
@@ -162,6 +167,7 @@ static exit_code classify_photos(classify_run *contest, photo_walk *walk)
         error = (inception_error){0};
     }
     if (!code) code = records_end(&contest->records);
+    if (!code) code = plot_finish(contest->plot, &contest->options->plot, &contest->options->common);
     return code ? code : tally_exit(&contest->tally, contest->options->common.quiet);
 }
 
@@ -184,11 +190,13 @@ static exit_code run(void *given, char **operands, int count)
         code = EXIT_SYSTEM;
         goto end;
     }
-    code = open_networks(&contest);
+    code = plot_open(&options->plot, &contest.plot);
+    if (!code) code = open_networks(&contest);
     if (!code) code = classify_photos(&contest, walk);
 end:
     for (size_t i = 0; contest.contestants && i < contest.count; i++) contestant_close(&contest.contestants[i]);
     free(contest.contestants);
+    inception_sheet_close(&contest.plot);
     photos_close(&walk);
     return code;
 }

@@ -458,6 +458,21 @@ void answer_heading(const cli_contestant *contestants, size_t count);
 void answer_text(const cli_contestant *contestants, size_t count);
 json_t *answer_json(const cli_contestant *contestant, const char *file, const inception_image *image);
 
+/* ---- plot.c: the card ---- */
+
+typedef struct plot_settings {
+    const char *file;
+    int theme, scale;
+} plot_settings;
+
+extern const option_row plot_rows[];
+
+/* *sheet stays NULL where no plot was asked for, and the two others then do nothing. */
+exit_code plot_open(const plot_settings *settings, inception_sheet **sheet);
+exit_code plot_add(inception_sheet *sheet, const cli_photo *photo, const inception_image *image,
+                   const cli_contestant *contestants, size_t count);
+exit_code plot_finish(inception_sheet *sheet, const plot_settings *settings, const common_settings *common);
+
 /* ---- npy.c ---- */
 
 /* Writes float32 [1][height][width][3] as a NumPy file that appears whole or not at all. */

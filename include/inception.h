@@ -300,6 +300,56 @@ INCEPTION_API inception_status inception_session_run(inception_session *session,
 INCEPTION_API inception_status inception_classify(inception_session *session, const inception_image *const *images,
                                                   int count, int k, inception_prediction *top, inception_error *error);
 
+/* ---- Pictures of results ----------------------------------------------------------------------------------------- */
+
+/* Cards: a photo, uncropped, the part that the network looked at lightly marked, and what the networks said of it as bars
+ * with names and percentages. One photo is a card of its own; several are a contact sheet, whose next page begins when
+ * one is full. Pages of a PDF are in one file; those of PNG and SVG are files FILE-1.png, FILE-2.png, ... where there are
+ * several. Each file appears whole or not at all. Only one page is held in memory, its photos reduced. */
+typedef struct inception_sheet inception_sheet;
+
+typedef enum inception_theme { INCEPTION_THEME_LIGHT, INCEPTION_THEME_DARK } inception_theme;
+
+typedef struct inception_sheet_options {
+    inception_theme theme; /* default LIGHT */
+    int scale;             /* 1 or 2: pixels for one unit of length, in a PNG and in the photos of all; default 2 */
+} inception_sheet_options;
+
+INCEPTION_API void inception_sheet_options_default(inception_sheet_options *options);
+
+/* What one network said. */
+typedef struct inception_card_column {
+    const char *title;               /* of the network */
+    const inception_prediction *top; /* most probable first; probability, label and nothing else is drawn */
+    int count;                       /* 1...; a card shows 20 at most, a contact sheet 3 */
+} inception_card_column;
+
+/* A photo and the answers to it. Texts that are not UTF-8 are repaired. */
+typedef struct inception_card {
+    const inception_image *photo;
+    const char *name;             /* to stand under it, such as the name of the file */
+    const inception_input *input; /* its preprocessing tells the part looked at; NULL: nothing is marked */
+    const inception_card_column *columns;
+    int column_count; /* 1...8, the same for all cards of a sheet */
+} inception_card;
+
+/* The ending of `path` (.png, .svg, .pdf, in any case) says the format. A folder that cannot be written to is an error
+ * at once, but no file appears before a page is complete. `options` NULL: defaults. */
+INCEPTION_API inception_sheet *inception_sheet_open(const char *path, const inception_sheet_options *options,
+                                                    inception_error *error);
+
+/* Adds a card, of which everything is copied. A card that is refused leaves the sheet as it was; after a page could not
+ * be written the sheet takes no more. */
+INCEPTION_API inception_status inception_sheet_add(inception_sheet *sheet, const inception_card *card,
+                                                   inception_error *error);
+
+/* Writes what is not written yet; the sheet takes no more. Without a card there is no file, and that is no error. */
+INCEPTION_API inception_status inception_sheet_finish(inception_sheet *sheet, inception_error *error);
+INCEPTION_API int inception_sheet_pages(const inception_sheet *sheet); /* written so far */
+
+/* Without inception_sheet_finish: drops the page at hand, and a PDF as a whole. */
+INCEPTION_API void inception_sheet_close(inception_sheet **sheet);
+
 #ifdef __cplusplus
 }
 #endif

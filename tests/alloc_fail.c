@@ -35,7 +35,7 @@ void *__wrap_realloc(void *old, size_t size) { return now() ? NULL : __real_real
 void *__wrap_aligned_alloc(size_t alignment, size_t size) { return now() ? NULL : __real_aligned_alloc(alignment, size); }
 char *__wrap_strdup(const char *text) { return now() ? NULL : __real_strdup(text); }
 
-static char folder[] = "/tmp/inception-alloc-XXXXXX", paths[3][64];
+static char folder[] = "/tmp/inception-alloc-XXXXXX", paths[4][64];
 
 /* One round; the status of the first failure. */
 static inception_status open_classify_close(const char *path, inception_error *error)
@@ -74,6 +74,22 @@ static inception_status decode(const char *path, inception_error *error)
     if (photo) inception_image_write_png(photo, out, error);
     inception_image_free(&photo);
     free(input);
+    return error->status;
+}
+
+/* Two pages of a PDF. */
+static inception_status draw(const char *path, inception_error *error)
+{
+    static const inception_prediction top[] = {{.probability = 0.9f, .label = "one"}, {.probability = 0.1f, .label = "two"}};
+    static const inception_card_column column = {"network", top, 2};
+    inception_input input = {299, 299, INCEPTION_PREPROCESS_SLIM, 0};
+    inception_image *photo = inception_image_read(path, NULL, error);
+    inception_card card = {photo, "photo", &input, &column, 1};
+    inception_sheet *sheet = inception_sheet_open(paths[3], NULL, error);
+    for (int i = 0; i < 13 && !error->status; i++) inception_sheet_add(sheet, &card, error);
+    inception_sheet_finish(sheet, error);
+    inception_sheet_close(&sheet);
+    inception_image_free(&photo);
     return error->status;
 }
 
@@ -147,6 +163,13 @@ static void other_weights(void **state)
     }
 }
 
+static void pictures(void **state)
+{
+    (void)state;
+    each_fails_once(draw, paths[2]);
+    assert_int_equal(unlink(paths[3]), 0);
+}
+
 /* A network with few parameters: V2 at a small multiplier, as a model file and as a TensorFlow checkpoint. */
 static int make_files(void **state)
 {
@@ -157,6 +180,7 @@ static int make_files(void **state)
     snprintf(paths[0], sizeof paths[0], "%s/m.safetensors", folder);
     snprintf(paths[1], sizeof paths[1], "%s/c", folder);
     snprintf(paths[2], sizeof paths[2], "%s/p.png", folder);
+    snprintf(paths[3], sizeof paths[3], "%s/d.pdf", folder);
     if (!formula_write(shape, paths[0], paths[1])) return -1;
     uint8_t pixels[40 * 30 * 3];
     for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 7);
@@ -180,7 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models), cmocka_unit_test(checkpoints),   cmocka_unit_test(conversions),
-        cmocka_unit_test(photos), cmocka_unit_test(other_weights),
+        cmocka_unit_test(photos), cmocka_unit_test(other_weights), cmocka_unit_test(pictures),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -18,7 +18,8 @@ image: base
 checkpoint: base
 graph: base
 model: base checkpoint graph
-engine: base graph'
+engine: base graph
+draw: base image'
 found=$(echo "$directions" | while IFS=: read -r folder allowed; do
     grep -n '#include "\.\./' src/"$folder"/*.[ch] | while IFS= read -r line; do
         target=$(echo "$line" | sed 's/.*"\.\.\/\([a-z]*\)\/\([a-z]*\.h\)".*/\1\/\2/')
@@ -32,7 +33,8 @@ check 'folders include only the doors of folders below them' "$found"
 
 # library header: the folder that alone includes it
 owners='jpeglib.h:src/image png.h:src/image libexif/:src/image webp/:src/image gif_lib.h:src/image
-jansson.h:src/checkpoint|cli curl/:cli archive:cli openssl/:cli oneapi/dnnl:src/engine omp.h:src/engine'
+jansson.h:src/checkpoint|cli curl/:cli archive:cli openssl/:cli oneapi/dnnl:src/engine omp.h:src/engine
+cairo:src/draw pango/:src/draw glib:src/draw'
 found=$(for owner in $owners; do
     grep -nE "#include <${owner%%:*}" src/*.[ch] src/*/*.[ch] cli/*.[ch] | grep -vE "^(${owner##*:})/"
 done)

@@ -8,7 +8,7 @@ oracles=${INCEPTION_ORACLES:-$cache/inception-oracles}
 INCEPTION_TEST_DATA=$(realpath -m "${INCEPTION_TEST_DATA:-../shared}")
 export INCEPTION_TEST_DATA CMOCKA_MESSAGE_OUTPUT=TAP
 export INCEPTION_REFUSED="$PWD/tests/refused" ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
-export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 LSAN_OPTIONS=suppressions=$PWD/tests/leaks.txt:print_suppressions=0
 logs=$(mktemp -d)
 passed=0 failed=0 skipped=0
 
@@ -42,7 +42,7 @@ build() { # FOLDER, environment and meson options ...
     fi
     echo 1..1
 }
-units='graph engine model image checkpoint weights_files library'
+units='graph engine model image checkpoint weights_files library draw'
 
 part 'build with gcc' build build meson setup build
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \

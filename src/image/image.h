@@ -24,4 +24,16 @@ inception_status inc_prepare(const inception_input *input, const inception_image
                              inception_error *error);
 inception_image *inc_prepared_picture(const inception_input *input, const float *prepared, inception_error *error);
 
+/* A part of a picture, in fractions of its sides. */
+typedef struct inc_part {
+    double x, y, width, height;
+} inc_part;
+
+/* The part that inception_prepare() looks at in a photo of width x height. */
+inception_status inc_part_seen(const inception_input *input, int width, int height, inc_part *part,
+                               inception_error *error);
+
+/* The picture reduced (or enlarged) to width x height, smoothly. */
+inception_image *inc_image_scaled(const inception_image *image, int width, int height, inception_error *error);
+
 #endif

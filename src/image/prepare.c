@@ -51,6 +51,31 @@ static float *pixel_of(const inception_input *input, inc_rect to, int y, float *
     return out + ((size_t)(to.y + y) * (size_t)input->width + (size_t)to.x) * 3;
 }
 
+/* The side of which CAFFE takes the centre: 256 for 224. */
+static int caffe_full(int side)
+{
+    return (side * 8 + 3) / 7;
+}
+
+inception_status inc_part_seen(const inception_input *input, int width, int height, inc_part *part,
+                               inception_error *error)
+{
+    inception_status status = check(input, error);
+    if (status) return status;
+    *part = (inc_part){0, 0, 1, 1};
+    if (input->crop != INCEPTION_CROP_CENTRE) return INCEPTION_OK;
+    if (input->preprocessing == INCEPTION_PREPROCESS_SLIM) {
+        part->x = (double)(width / 16) / width;
+        part->y = (double)(height / 16) / height;
+    } else {
+        part->x = (1 - (double)input->width / caffe_full(input->width)) / 2;
+        part->y = (1 - (double)input->height / caffe_full(input->height)) / 2;
+    }
+    part->width = 1 - 2 * part->x;
+    part->height = 1 - 2 * part->y;
+    return INCEPTION_OK;
+}
+
 static inception_status prepare_slim(const inception_input *input, const inception_image *image, float *out,
                                      inception_error *error)
 {
@@ -81,8 +106,8 @@ static inception_status prepare_caffe(const inception_input *input, const incept
     inc_rect to = target(input, image, out);
     inc_scale scale = {to.width, to.height, 0, 0};
     if (input->crop == INCEPTION_CROP_CENTRE) {
-        scale.full_width = (input->width * 8 + 3) / 7; /* rounded; 256 for 224 */
-        scale.full_height = (input->height * 8 + 3) / 7;
+        scale.full_width = caffe_full(input->width);
+        scale.full_height = caffe_full(input->height);
         scale.skip_x = (scale.full_width - input->width) / 2;
         scale.skip_y = (scale.full_height - input->height) / 2;
     }

@@ -170,3 +170,19 @@ inception_status inc_resize_smooth(const inception_image *image, inc_scale scale
     free(row);
     return status;
 }
+
+inception_image *inc_image_scaled(const inception_image *image, int width, int height, inception_error *error)
+{
+    inception_image *scaled = inc_image_new(width, height, error);
+    size_t values = (size_t)width * (size_t)height * 3;
+    float *smooth = scaled ? inc_calloc(values, sizeof *smooth, error) : NULL;
+    if (smooth && !inc_resize_smooth(image, (inc_scale){width, height, 0, 0}, smooth, width,
+                                     (inc_rect){0, 0, width, height}, error)) {
+        for (size_t i = 0; i < values; i++) scaled->pixels[i] = (uint8_t)lrintf(fminf(smooth[i], 255));
+        free(smooth);
+        return scaled;
+    }
+    free(smooth);
+    inc_image_free(scaled);
+    return NULL;
+}

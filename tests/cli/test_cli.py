@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import traceback
+import xml.etree.ElementTree
 import zlib
 from pathlib import Path
 
@@ -116,10 +117,14 @@ def test_usage():
             ("--precision", "int8", "f32, the only value"), ("--crop", "left", "centre, full or letterbox"),
             ("--max-pixels", "-1", "whole number"), ("--max-bytes", "1T", "K, M and G"),
             ("--depth-multiplier", "nan", "number from"), ("--depth-multiplier", "-1", "number from"),
-            ("--network", "v9", "option --network")]:
+            ("--network", "v9", "option --network"), ("--plot", "card.gif", "ends in .png, .svg or .pdf"),
+            ("--plot", "-", "ends in .png"), ("--theme", "blue", "light or dark"), ("--plot-scale", "3", "from 1 to 2")]:
         result = run("classify", f"{option}={value}", "photo.png")
         if check(f"{option}={value} is refused", result, 64, err=allowed):
             tap.ok(option in result.err and result.err.count("\n") == 2, f"{option}={value}: one sentence", result)
+    Path("no-fonts.conf").write_text("<fontconfig/>")
+    fontless = run("classify", "--plot=card.png", "photo.png", FONTCONFIG_FILE=str(Path("no-fonts.conf").resolve()))
+    check("--plot without a font", fontless, 65, err="no font on this machine")
     check("double dash: what follows is a name", run("prepare", "-n", "v1", "--", "--top"), 66, err="--top")
     check("options after photos", run("prepare", "photo.png", "-n", "v1"), 0, "(20, 30, 3) (1, 224, 224, 3)")
 
@@ -393,6 +398,31 @@ def test_classify(path):
     check("prepare for a model", run("prepare", "-m", path, "a.png"), 0, "(30, 40, 3) (1, 224, 224, 3)")
 
 
+def test_plot(path):
+    def plot(file, *words):
+        return run("classify", "-m", path, "--plot", file, *words)
+    plain = run("classify", "-m", path, "a.png")
+    plotted = plot("card.png", "a.png")
+    tap.ok(plotted.code == 0 and plotted.raw == plain.raw and plotted.err == "", "--plot prints the same", plotted)
+    sizes = []
+    for scale in ("1", "2"):
+        check(f"--plot-scale={scale}", plot("card.png", "a.png", f"--plot-scale={scale}", "--theme=dark"), 0)
+        sizes.append(struct.unpack(">II", Path("card.png").read_bytes()[16:24]))
+    tap.ok(sizes[1] == (2 * sizes[0][0], 2 * sizes[0][1]), "twice the scale, twice the size", sizes)
+    check("two networks and a bad photo", plot("card.svg", "-m", path, "a.png", "bad.png", "missing.png"), 1)
+    root = xml.etree.ElementTree.parse("card.svg").getroot()
+    images = [element for element in root.iter() if element.tag.endswith("}image")]
+    tap.ok(root.tag.endswith("}svg") and len(images) == 1, "SVG: one photo, for bad ones add nothing", images)
+    check("no photo could be read", plot("none.pdf", "bad.png"), 65)
+    several = plot("sheet.svg", *["a.png"] * 13)
+    check("13 photos are two pages", several, 0, err="sheet.svg: 2 pages")
+    check("of a PDF too", plot("sheet.pdf", "-v", *["a.png"] * 13), 0, err="sheet.pdf: 2 pages")
+    check("a folder that is not there", plot("no/card.png", "a.png"), 74, err="no/card.png")
+    check("more networks than fit", plot("many.png", "a.png", *["-m", path] * 8), 64, err="1 to 8")
+    made = sorted(p.name for p in Path.cwd().iterdir() if re.match(r"(card|none|sheet|many)\b.*\.", p.name))
+    tap.ok(made == ["card.png", "card.svg", "sheet-1.svg", "sheet-2.svg", "sheet.pdf"], "no other files", made)
+
+
 def test_weights(path):
     listed = run("inspect", path)
     check("inspect", listed, 0, "conv1/7x7_s2")
@@ -436,6 +466,7 @@ def main():
     Path("found/inception").mkdir(parents=True)
     Path("found/inception/googlenet.caffemodel").symlink_to(path)
     attempt(test_classify, str(path))
+    attempt(test_plot, str(path))
     attempt(test_weights, str(path))
 
 

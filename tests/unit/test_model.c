@@ -312,7 +312,6 @@ static void hostile_files(void **state)
         {{.metadata = {{"depth_multiplier", "0,25"}}}, INCEPTION_DATA, "multiplier of 0"},
         {{.metadata = {{"min_depth", "1000000"}}}, INCEPTION_DATA, "min_depth of 1000000"},
         {{.metadata = {{"input_width", "224px"}}}, INCEPTION_DATA, "-1 x 224"},
-        {{.metadata = {{"input_width", "8"}, {"input_height", "8"}}}, INCEPTION_DATA, "too small"},
         {{.metadata = {{"preprocessing", "other"}}}, INCEPTION_UNSUPPORTED, "'other'"},
         {{.metadata = {{"labels", "a\nb\nc\nd"}}}, INCEPTION_DATA, "4 class names for 5"},
         {{.metadata = {{"labels", "a\nb\nc\nd\ne\nf"}}}, INCEPTION_DATA, "more class names than its 5"},

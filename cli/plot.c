@@ -1,0 +1,65 @@
+/* classify --plot: photos and answers as pictures. */
+#include "cli.h"
+
+#include <stdlib.h>
+
+static const char *const theme_choices[] = {
+    [INCEPTION_THEME_LIGHT] = "light",
+    [INCEPTION_THEME_DARK] = "dark",
+    NULL,
+};
+
+const option_row plot_rows[] = {
+    {"plot", 0, "FILE", OPTION_STRING, offsetof(plot_settings, file),
+     "draw the photo and its most probable classes (at most 20) as FILE: .png, .svg or .pdf. Several photos become "
+     "contact sheets; where one page does not hold them, a PDF has pages, and the others become FILE-1.png, FILE-2.png "
+     "and so on",
+     0, 0, NULL},
+    {"theme", 0, "THEME", OPTION_CHOICE, offsetof(plot_settings, theme), "of --plot: light (default) or dark", 0, 0,
+     theme_choices},
+    {"plot-scale", 0, "N", OPTION_INT, offsetof(plot_settings, scale),
+     "of --plot: 1, or 2 (default) for screens of twice the resolution", 1, 2, NULL},
+    {.name = NULL},
+};
+
+exit_code plot_open(const plot_settings *settings, inception_sheet **sheet)
+{
+    inception_error error = {0};
+    inception_sheet_options options;
+    if (!settings->file) return EXIT_FINE;
+    inception_sheet_options_default(&options);
+    options.theme = (inception_theme)settings->theme;
+    if (settings->scale) options.scale = settings->scale;
+    *sheet = inception_sheet_open(settings->file, &options, &error);
+    if (*sheet) return EXIT_FINE;
+    if (error.status != INCEPTION_INVALID) return complain_error(&error);
+    return complain_usage("classify", "option --plot: %s", error.message);
+}
+
+exit_code plot_add(inception_sheet *sheet, const cli_photo *photo, const inception_image *image,
+                   const cli_contestant *contestants, size_t count)
+{
+    inception_error error = {0};
+    if (!sheet) return EXIT_FINE;
+    inception_card_column *columns = calloc(count, sizeof *columns);
+    for (size_t i = 0; columns && i < count; i++)
+        columns[i] = (inception_card_column){
+            contestants[i].ambiguous ? contestants[i].path : contestants[i].info->network->title,
+            contestants[i].answer, contestants[i].top};
+    inception_card card = {image, photo->name, &contestants->info->input, columns, (int)count};
+    if (!columns) fail(&error, INCEPTION_MEMORY, "out of memory");
+    else inception_sheet_add(sheet, &card, &error);
+    free(columns);
+    return error.status ? complain_error(&error) : EXIT_FINE;
+}
+
+exit_code plot_finish(inception_sheet *sheet, const plot_settings *settings, const common_settings *common)
+{
+    inception_error error = {0};
+    if (!sheet) return EXIT_FINE;
+    if (inception_sheet_finish(sheet, &error)) return complain_error(&error);
+    int pages = inception_sheet_pages(sheet);
+    if (common->verbose || (pages > 1 && !common->quiet))
+        complain("%s: %d page%s drawn", settings->file, pages, pages == 1 ? "" : "s");
+    return EXIT_FINE;
+}
