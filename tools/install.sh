@@ -2,9 +2,9 @@
 # Installs what building and testing need, from Debian's packages. `install.sh tests` adds what only the tests need.
 set -e
 packages='meson ninja-build pkg-config gcc libc6-dev libdnnl-dev libjpeg62-turbo-dev libpng-dev libexif-dev libwebp-dev
-libgif-dev libjansson-dev imagemagick python3'
+libgif-dev libjansson-dev libchafa-dev libglib2.0-dev imagemagick python3'
 [ "$1" != tests ] || packages="$packages g++ clang libcmocka-dev libclang-rt-14-dev locales llvm python3-venv git man-db
-binutils libjpeg-turbo-progs"
+binutils libjpeg-turbo-progs tmux"
 missing=$(for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || echo "$p"; done)
 [ -n "$missing" ] || exit 0
 root=

@@ -32,7 +32,7 @@ check 'folders include only the doors of folders below them' "$found"
 
 # library header: the folder that alone includes it
 owners='jpeglib.h:src/image png.h:src/image libexif/:src/image webp/:src/image gif_lib.h:src/image
-jansson.h:src/checkpoint|cli oneapi/dnnl:src/engine omp.h:src/engine'
+jansson.h:src/checkpoint|cli oneapi/dnnl:src/engine omp.h:src/engine chafa.h:cli'
 found=$(for owner in $owners; do
     grep -nE "#include <${owner%%:*}" src/*.[ch] src/*/*.[ch] cli/*.[ch] | grep -vE "^(${owner##*:})/"
 done)
