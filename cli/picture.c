@@ -1,12 +1,12 @@
 /* A photo on the terminal: pixels by the protocol that the terminal knows, or half blocks. libchafa draws; this file
- * decides how large. A photo is never enlarged, and takes at most about half of the terminal's height. */
+ * decides how large. A photo is never enlarged and leaves room for what is said of it. */
 #include "cli.h"
 
 #include <chafa.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OTHER_LINES 3 /* fewer than half: on 24 lines heading, picture, ten classes and the next prompt fit */
+#define HEIGHT_PART 0.375 /* of the terminal: on 24 lines heading, picture, ten classes and the next prompt fit */
 
 /* The picture's cells, and the photo as RGBA with a clear border, so that it fills these cells at its own aspect. */
 typedef struct cell_picture {
@@ -41,7 +41,7 @@ static bool fit(cell_picture *picture, const inception_image *photo, int cell_wi
 {
     int width = inception_image_width(photo), height = inception_image_height(photo);
     double across = (double)terminal_width() * cell_width / width;
-    double down = (double)(terminal_height() / 2 - OTHER_LINES) * cell_height / height;
+    double down = (int)(terminal_height() * HEIGHT_PART) * (double)cell_height / height;
     double scale = across < down ? across : down;
     if (scale <= 0) return false;
     if (scale > 1) scale = 1;
