@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEADLINE 500 /* milliseconds; an answer that comes later is shown as if it had been typed */
+#define DEADLINE 1000 /* milliseconds, for slow lines; an answer that comes later is shown as if it had been typed */
 
 const char *const color_choices[] = {
     [COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never", NULL,
