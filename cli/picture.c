@@ -102,10 +102,12 @@ void picture_write(const cli_terminal *terminal, const inception_image *photo)
     ChafaCanvas *canvas = canvas_of(terminal, &picture);
     chafa_canvas_draw_all_pixels(canvas, CHAFA_PIXEL_RGBA8_UNASSOCIATED, picture.pixels, picture.width, picture.height,
                                  picture.width * 4);
-    GString *bytes = chafa_canvas_print(canvas, chafa_term_db_get_fallback_info(chafa_term_db_get_default()));
+    ChafaTermInfo *sequences = chafa_term_db_get_fallback_info(chafa_term_db_get_default()); /* of every protocol */
+    GString *bytes = chafa_canvas_print(canvas, sequences);
     fwrite(bytes->str, 1, bytes->len, stdout);
     fputs("\n\n", stdout);
     g_string_free(bytes, TRUE);
+    chafa_term_info_unref(sequences);
     chafa_canvas_unref(canvas);
     free(picture.pixels);
 }

@@ -63,7 +63,7 @@ if [ "$(cat "$oracles/installed" 2>/dev/null)" != "$want" ]; then
         tail -3 "$logs/pip"
 fi
 part 'command' python3 tests/cli/test_cli.py build
-part 'command on a terminal' python3 tests/cli/test_terminal.py build
+part 'command on a terminal, sanitized' python3 tests/cli/test_terminal.py build-asan
 if [ "$(cat "$oracles/installed" 2>/dev/null)" = "$want" ]; then
     for check in prepare checkpoints networks googlenet trunk; do
         part "against the oracles: $check" "$python" "tests/golden/check_$check.py" build
