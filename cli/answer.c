@@ -78,8 +78,12 @@ static void write_columns(const cli_contestant *contestants, size_t count)
     }
 }
 
-void answer_text(const cli_contestant *contestants, size_t count)
+void answer_text(const cli_terminal *terminal, const cli_contestant *contestants, size_t count)
 {
+    if (terminal->bars) {
+        bars_write(terminal, contestants, count);
+        return;
+    }
     if (count > 1) {
         write_columns(contestants, count);
         return;

@@ -12,7 +12,7 @@ typedef struct classify_options {
     photo_settings photos;
     plot_settings plot;
     int top; /* 0: not set */
-    int format, threads, precision, crop;
+    int format, threads, precision, crop, picture;
 } classify_options;
 
 static const option_row rows[] = {
@@ -29,6 +29,9 @@ static const option_row rows[] = {
      1024, NULL},
     {"precision", 0, "P", OPTION_CHOICE, offsetof(classify_options, precision), "of the arithmetic: f32", 0, 0,
      (const char *const[]){"f32", NULL}},
+    {"picture", 0, "KIND", OPTION_CHOICE, offsetof(classify_options, picture),
+     "the photo on the terminal: auto (what it says it can show), none, kitty, iterm, sixel or blocks", 0, 0,
+     picture_choices},
     {.name = NULL},
 };
 
@@ -59,6 +62,7 @@ typedef struct classify_run {
     cli_contestant *contestants;
     size_t count;
     cli_records records;
+    cli_terminal terminal; /* zeros unless text is written */
     cli_tally tally;
     inception_sheet *plot; /* NULL: none */
     bool several;          /* photos */
@@ -107,7 +111,7 @@ static exit_code open_networks(classify_run *contest)
     return limit_top(contest);
 }
 
-static exit_code write_text(classify_run *contest, const char *file)
+static exit_code write_text(classify_run *contest, const char *file, const inception_image *image)
 {
     if (!contest->begun) answer_heading(contest->contestants, contest->count);
     contest->begun = true;
@@ -117,7 +121,8 @@ static exit_code write_text(classify_run *contest, const char *file)
         text_write(stdout, file);
         fputs(" ==\n", stdout);
     }
-    answer_text(contest->contestants, contest->count);
+    picture_write(&contest->terminal, image);
+    answer_text(&contest->terminal, contest->contestants, contest->count);
     return output_flush();
 }
 
@@ -145,7 +150,7 @@ static exit_code classify_photo(classify_run *contest, const cli_photo *photo, i
         code = write_failure(contest, photo->path, error);
     } else {
         contest->tally.done++;
-        if (contest->records.format == FORMAT_TEXT) code = write_text(contest, photo->path);
+        if (contest->records.format == FORMAT_TEXT) code = write_text(contest, photo->path, image);
         for (size_t i = 0; !code && contest->records.format != FORMAT_TEXT && i < contest->count; i++)
             code = records_add(&contest->records, answer_json(&contest->contestants[i], photo->path, image));
         if (!code) code = plot_add(contest->plot, photo, image, contest->contestants, contest->count);
@@ -190,6 +195,7 @@ static exit_code run(void *given, char **operands, int count)
         code = EXIT_SYSTEM;
         goto end;
     }
+    if (options->format == FORMAT_TEXT) terminal_start(&contest.terminal, options->common.color, options->picture);
     code = plot_open(&options->plot, &contest.plot);
     if (!code) code = open_networks(&contest);
     if (!code) code = classify_photos(&contest, walk);

@@ -133,6 +133,7 @@ const char *nearest_name(const char *word, const char *(*name_of)(const void *li
 
 typedef struct common_settings {
     bool quiet, verbose;
+    int color;
 } common_settings;
 
 extern const option_row common_rows[];
@@ -159,8 +160,52 @@ json_t *text_json(const char *text);
 /* Must be called once at the start, before the others. */
 void text_start(void);
 
-/* Columns of the terminal on standard output, 80 where it is none. */
+/* True if the user's locale is in UTF-8. Text that others wrote is printed as UTF-8 anyway; our own decoration is not. */
+bool text_is_utf8(void);
+
+/* ---- terminal.c: what the terminal on standard output can do ---- */
+
+enum { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+extern const char *const color_choices[];
+
+typedef enum picture_kind {
+    PICTURE_AUTO, /* what the terminal says it can show */
+    PICTURE_NONE,
+    PICTURE_KITTY,
+    PICTURE_ITERM,
+    PICTURE_SIXEL,
+    PICTURE_BLOCKS,
+} picture_kind;
+extern const char *const picture_choices[];
+
+/* What a terminal answered; sizes in pixels, 0: not told. */
+typedef struct terminal_answers {
+    bool complete; /* the last answer is there */
+    bool kitty, iterm, sixel, tmux;
+    int window_width, window_height, cell_width, cell_height;
+} terminal_answers;
+
+/* Reads the answers out of what came from a terminal; other bytes, and what is cut off at the end, are passed over. */
+void answers_parse(const char *bytes, size_t size, terminal_answers *answers);
+
+typedef struct cli_terminal {
+    bool bars, colours;
+    picture_kind picture;        /* never PICTURE_AUTO */
+    int cell_width, cell_height; /* pixels, where there is a picture */
+} cli_terminal;
+
+/* Asks the terminal if there is one and a picture is wanted. `color` and `picture` are the values of the options. To be
+ * called before the process has a second thread. */
+void terminal_start(cli_terminal *terminal, int color, int picture);
+
+/* Of the terminal on standard output, as it is now; 80 x 24 where it is none. */
 int terminal_width(void);
+int terminal_height(void);
+
+/* ---- picture.c ---- */
+
+/* Writes the photo to standard output as the terminal can show it, if it can. */
+void picture_write(const cli_terminal *terminal, const inception_image *photo);
 
 /* ---- output.c: records on standard output ---- */
 
@@ -455,7 +500,7 @@ bool contestant_answer(cli_contestant *contestant, const inception_image *image,
 /* ---- answer.c: what classify prints ---- */
 
 void answer_heading(const cli_contestant *contestants, size_t count);
-void answer_text(const cli_contestant *contestants, size_t count);
+void answer_text(const cli_terminal *terminal, const cli_contestant *contestants, size_t count);
 json_t *answer_json(const cli_contestant *contestant, const char *file, const inception_image *image);
 
 /* ---- plot.c: the card ---- */
@@ -472,6 +517,9 @@ exit_code plot_open(const plot_settings *settings, inception_sheet **sheet);
 exit_code plot_add(inception_sheet *sheet, const cli_photo *photo, const inception_image *image,
                    const cli_contestant *contestants, size_t count);
 exit_code plot_finish(inception_sheet *sheet, const plot_settings *settings, const common_settings *common);
+/* ---- bars.c: the same on a terminal ---- */
+
+void bars_write(const cli_terminal *terminal, const cli_contestant *contestants, size_t count);
 
 /* ---- npy.c ---- */
 

@@ -18,6 +18,8 @@ const option_row common_rows[] = {
     {"quiet", 'q', NULL, OPTION_FLAG, offsetof(common_settings, quiet), "no notes on standard error, errors only", 0, 0,
      NULL},
     {"verbose", 'v', NULL, OPTION_FLAG, offsetof(common_settings, verbose), "say what is being done", 0, 0, NULL},
+    {"color", 0, "WHEN", OPTION_CHOICE, offsetof(common_settings, color),
+     "auto, always or never; auto: on a terminal, unless NO_COLOR is set or TERM is dumb", 0, 0, color_choices},
     {.name = NULL},
 };
 

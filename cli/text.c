@@ -6,22 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 #include <wchar.h>
 #include <wctype.h>
 
 #define REPLACEMENT 0xFFFDu
 #define REPLACEMENT_UTF8 "\xEF\xBF\xBD"
 
-/* Written once by text_start, before anything reads it. */
+/* Written once by text_start, before anything reads them. */
 static const char *ellipsis = "...";
+static bool utf8_locale;
 
 void text_start(void)
 {
-    if (setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0) ellipsis = "\xE2\x80\xA6";
+    utf8_locale = setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    if (utf8_locale) ellipsis = "\xE2\x80\xA6";
     /* wcwidth and iswprint are asked about code points whatever the user's locale is. */
     setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+bool text_is_utf8(void)
+{
+    return utf8_locale;
 }
 
 size_t utf8_next(const char *text, uint32_t *code)
@@ -125,11 +130,4 @@ json_t *text_json(const char *text)
     json_t *string = json_stringn(clean, used);
     free(clean);
     return string;
-}
-
-int terminal_width(void)
-{
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20) return size.ws_col;
-    return 80;
 }

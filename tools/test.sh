@@ -42,7 +42,7 @@ build() { # FOLDER, environment and meson options ...
     fi
     echo 1..1
 }
-units='graph engine model image checkpoint weights_files library draw'
+units='graph engine model image checkpoint weights_files library draw terminal'
 
 part 'build with gcc' build build meson setup build
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \
@@ -64,6 +64,7 @@ if [ "$(cat "$oracles/installed" 2>/dev/null)" != "$want" ]; then
 fi
 part 'command' python3 tests/cli/test_cli.py build
 part 'fetch and URLs, sanitized' python3 tests/cli/test_fetch.py build-asan
+part 'command on a terminal, sanitized' python3 tests/cli/test_terminal.py build-asan
 if [ "$(cat "$oracles/installed" 2>/dev/null)" = "$want" ]; then
     for check in prepare checkpoints networks googlenet trunk; do
         part "against the oracles: $check" "$python" "tests/golden/check_$check.py" build

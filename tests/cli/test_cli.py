@@ -16,27 +16,17 @@ import tempfile
 import time
 import traceback
 import xml.etree.ElementTree
-import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 from tap import Tap  # noqa: E402
+from material import model, png  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
 COMMAND = str(BUILD / "inception")
 COMMANDS = ["classify", "prepare", "fetch", "models", "inspect", "convert"]
 tap = Tap()
-
-
-def png(width, height, shade=0):
-    rows = b"".join(b"\0" + bytes((x * 5 + y * 3 * c + shade) % 256 for x in range(width) for c in range(3))
-                    for y in range(height))
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 class Result:
@@ -342,22 +332,6 @@ def test_manual():
 
 # ---- What needs a model ----
 
-def model():
-    """Path of a GoogLeNet, or why there is none."""
-    named = os.environ.get("INCEPTION_TEST_MODEL")
-    if named:
-        return Path(named).resolve(), None
-    weights = Path(os.environ.get("INCEPTION_TEST_DATA", ROOT / ".." / "shared")).resolve() / "weights" / "googlenet"
-    tool = ROOT / "tools" / "googlenet_caffemodel.py"
-    if not weights.exists():
-        return None, f"{weights} is not there"
-    out = Path("googlenet.caffemodel").resolve()
-    made = subprocess.run([sys.executable, str(tool), str(weights), str(out)], capture_output=True)
-    if not tap.ok(made.returncode == 0, "GoogLeNet as a caffemodel", made.stderr.decode()):
-        return None, "no caffemodel"
-    return out, None
-
-
 def test_classify(path):
     one = run("classify", "-m", path, "a.png")
     lines = one.out.split("\n")
@@ -458,7 +432,7 @@ def main():
     for test in (test_help, test_usage, test_models, test_missing_model, test_folders, test_failures, test_lists,
                  test_streams, test_interrupt, test_prepare, test_manual):
         attempt(test)
-    path, why = model()
+    path, why = model(tap)
     if not path:
         for name in ("classify", "inspect, convert"):
             tap.skip(f"{name} with a model", why)

@@ -63,6 +63,8 @@ def weights():
     yield "labels", "good", bytes([2, 8]) + b"a\nb\nc" + b"n01\nn02\nn03"
     yield "list", "lines", b"\xef\xbb\xbfa.jpg\r\nb c.png\n\n"
     yield "list", "zeros", b"a.jpg\0b\nc.png\0"
+    yield "answers", "kitty", b"\033_Gi=31;OK\033\\\033P>|kitty(0.26.5)\033\\\033[6;20;10t\033[?62;c"
+    yield "answers", "iterm", b"\033P>|iTerm2 3.4.19\033\\\033[4;480;640t\033[?62;4c"
 
 
 def archives(folder):
@@ -74,7 +76,7 @@ def archives(folder):
 
 
 def main(root):
-    for target in "image table bundle caffe safetensors state labels list archive".split():
+    for target in "image table bundle caffe safetensors state labels list archive answers".split():
         (root / target).mkdir(parents=True, exist_ok=True)
     pictures(root / "image")
     archives(root / "archive")

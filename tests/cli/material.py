@@ -1,0 +1,35 @@
+"""What the tests of the command run on: photos and weights that are made where they are needed."""
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def png(width, height, shade=0):
+    rows = b"".join(b"\0" + bytes((x * 5 + y * 3 * c + shade) % 256 for x in range(width) for c in range(3))
+                    for y in range(height))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def model(tap):
+    """Path of a GoogLeNet, made in the current folder, and None; or None and why there is none."""
+    named = os.environ.get("INCEPTION_TEST_MODEL")
+    if named:
+        return Path(named).resolve(), None
+    weights = Path(os.environ.get("INCEPTION_TEST_DATA", ROOT / ".." / "shared")).resolve() / "weights" / "googlenet"
+    tool = ROOT / "tools" / "googlenet_caffemodel.py"
+    if not weights.exists():
+        return None, f"{weights} is not there"
+    out = Path("googlenet.caffemodel").resolve()
+    made = subprocess.run([sys.executable, str(tool), str(weights), str(out)], capture_output=True)
+    if not tap.ok(made.returncode == 0, "GoogLeNet as a caffemodel", made.stderr.decode()):
+        return None, "no caffemodel"
+    return out, None
