@@ -57,15 +57,33 @@ static int widest_name(const inception_weights *weights)
     return widest < 100 ? widest : 100;
 }
 
+/* The texts of a model file; of lists, how long they are. */
+static void write_texts(const inception_weights *weights)
+{
+    const char *key, *value;
+    for (size_t i = 0; inception_weights_text(weights, i, &key, &value); i++) {
+        size_t lines = 1;
+        for (const char *c = value; *c; c++) lines += *c == '\n';
+        text_write(stdout, key);
+        fputs(": ", stdout);
+        if (lines > 1) printf("%zu lines", lines);
+        else text_write(stdout, value);
+        fputc('\n', stdout);
+    }
+}
+
 static exit_code list_text(const inception_weights *weights, const char *path)
 {
     size_t count = inception_weights_count(weights);
     uint64_t values = 0;
     int width = widest_name(weights);
     for (size_t i = 0; i < count; i++) values += inception_weights_tensor(weights, i)->count;
+    const inception_network *network = inception_weights_network(weights, NULL);
     text_write(stdout, path);
-    printf(": %s, %zu tensors, %llu values\n\n", inception_format_name(inception_weights_format(weights)), count,
-           (unsigned long long)values);
+    printf(": %s, %zu tensor%s, %llu values, %s\n", inception_format_name(inception_weights_format(weights)), count,
+           count == 1 ? "" : "s", (unsigned long long)values, network ? network->name : "none of the known networks");
+    write_texts(weights);
+    fputc('\n', stdout);
     printf("%-*s  %-5s  %-18s %11s %11s %11s\n", width, "NAME", "TYPE", "SHAPE", "MIN", "MAX", "MEAN");
     for (size_t i = 0; i < count; i++) {
         const inception_tensor *tensor = inception_weights_tensor(weights, i);
@@ -108,8 +126,14 @@ static exit_code list_json(const inception_weights *weights, const char *path)
         json_decref(tensors);
         tensors = NULL;
     }
-    return output_json(json_pack("{s:o, s:s, s:o}", "file", text_json(path), "format",
-                                 inception_format_name(inception_weights_format(weights)), "tensors", tensors));
+    json_t *texts = json_object();
+    const char *key, *value;
+    for (size_t i = 0; inception_weights_text(weights, i, &key, &value); i++)
+        json_object_set_new(texts, key, text_json(value));
+    const inception_network *network = inception_weights_network(weights, NULL);
+    return output_json(json_pack("{s:o, s:s, s:s?, s:o, s:o}", "file", text_json(path), "format",
+                                 inception_format_name(inception_weights_format(weights)), "network",
+                                 network ? network->name : NULL, "metadata", texts, "tensors", tensors));
 }
 
 static exit_code open_weights(const char *name, char *path, size_t size, inception_weights **weights)
@@ -143,7 +167,7 @@ const cli_command inspect_command = {
     .summary = "list the tensors of a weights file, or compare two files",
     .operands = "FILE",
     .about = "Lists the tensors of FILE (TensorFlow checkpoint V1 or V2, .caffemodel, model file, or a network in the "
-             "cache): name, type, shape, smallest, largest and mean value.",
+             "cache): name, type, shape, smallest, largest and mean value; and which network they are of.",
     .examples = examples,
     .groups = groups,
     .options_size = sizeof(inspect_options),

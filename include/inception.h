@@ -183,6 +183,14 @@ INCEPTION_API size_t inception_weights_count(const inception_weights *weights);
 INCEPTION_API const inception_tensor *inception_weights_tensor(const inception_weights *weights, size_t i);
 INCEPTION_API const inception_tensor *inception_weights_find(const inception_weights *weights, const char *name);
 
+/* The network whose variables these are, without a gap; NULL, and an error that names the nearest, if there is none. */
+INCEPTION_API const inception_network *inception_weights_network(const inception_weights *weights,
+                                                                 inception_error *error);
+
+/* The i-th text that a model file carries (network, classes, labels, ...). False if there are not so many. */
+INCEPTION_API bool inception_weights_text(const inception_weights *weights, size_t i, const char **key,
+                                          const char **value);
+
 /* Elements first ... first+count-1 as double. False if the type is INCEPTION_OTHER or the range is outside. */
 INCEPTION_API bool inception_tensor_read(const inception_tensor *tensor, uint64_t first, uint64_t count, double *out);
 INCEPTION_API bool inception_tensor_statistics(const inception_tensor *tensor, inception_statistics *out);

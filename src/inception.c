@@ -92,6 +92,22 @@ const inception_tensor *inception_weights_find(const inception_weights *weights,
     return inc_weights_find(weights, name);
 }
 
+const inception_network *inception_weights_network(const inception_weights *weights, inception_error *error)
+{
+    inception_model_options defaults;
+    inception_model_options_default(&defaults);
+    inc_model model = {.weights = (inception_weights *)weights}; /* only read */
+    return inc_recognise(&model, "weights", &defaults, error) ? NULL : model.shape.network;
+}
+
+bool inception_weights_text(const inception_weights *weights, size_t i, const char **key, const char **value)
+{
+    if (i >= weights->metadata_count) return false;
+    *key = weights->metadata[i].key;
+    *value = weights->metadata[i].value;
+    return true;
+}
+
 bool inception_tensor_read(const inception_tensor *tensor, uint64_t first, uint64_t count, double *out)
 {
     return inc_tensor_read(tensor, first, count, out);

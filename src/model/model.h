@@ -35,6 +35,10 @@ typedef struct inc_model {
     inc_arena arena;
 } inc_model;
 
+/* Finds which network the file holds, its classes and depth multiplier; fills model->shape. */
+inception_status inc_recognise(inc_model *model, const char *path, const inception_model_options *options,
+                               inception_error *error);
+
 /* Opens, recognises, checks and binds. With heads, the variables of heads that the file lacks stay without data. */
 inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
                                 inception_error *error);

@@ -19,10 +19,6 @@ typedef struct inc_architecture {
 
 const inc_architecture *inc_architecture_of(const inception_network *network);
 
-/* Finds which network the file holds, its classes and depth multiplier; fills model->shape. */
-inception_status inc_recognise(inc_model *model, const char *path, const inception_model_options *options,
-                               inception_error *error);
-
 /* The tensor for a variable; with averages its moving average if there is one. */
 const inception_tensor *inc_variable_tensor(const inception_weights *weights, const char *name, bool averages);
 
