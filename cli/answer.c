@@ -49,6 +49,8 @@ static void write_cell(const cli_contestant *contestant, int row, int width, boo
         int room = width - (int)strlen(score);
         used = text_cut(stdout, contestant->answer[row].label, room) + (int)strlen(score);
         fputs(score, stdout);
+    } else if (row == 0) {
+        used = text_cut(stdout, "(none)", width);
     }
     if (!last) printf("%*s", width - used + GAP, "");
 }
@@ -67,7 +69,7 @@ static int widest_cell(const cli_contestant *contestant, int limit)
 
 static void write_columns(const cli_contestant *contestants, size_t count)
 {
-    int limit = (terminal_width() + GAP) / (int)count - GAP, rows = 0;
+    int limit = (terminal_width() + GAP) / (int)count - GAP, rows = 1;
     if (limit < NARROWEST) limit = NARROWEST;
     for (size_t i = 0; i < count; i++)
         if (contestants[i].top > rows) rows = contestants[i].top;
@@ -78,8 +80,21 @@ static void write_columns(const cli_contestant *contestants, size_t count)
     }
 }
 
+static void write_closest(const cli_contestant *contestant)
+{
+    char score[32];
+    format_score(contestant->answer, score, sizeof score);
+    printf("No class reaches %g%% (closest: ", 100 * contestant->threshold);
+    text_write(stdout, contestant->answer->label);
+    printf("%s)\n", score);
+}
+
 void answer_text(const cli_terminal *terminal, const cli_contestant *contestants, size_t count)
 {
+    if (count == 1 && !contestants->top) {
+        write_closest(contestants);
+        return;
+    }
     if (terminal->bars) {
         bars_write(terminal, contestants, count);
         return;
@@ -114,12 +129,12 @@ json_t *answer_json(const cli_contestant *contestant, const char *file, const in
         predictions = NULL;
     }
     json_t *object =
-        json_pack("{s:o, s:s, s:{s:i, s:i}}", "file", text_json(file), "network", contestant->info->network->name,
-                  "input", "width", inception_image_width(image), "height", inception_image_height(image));
+        json_pack("{s:s, s:{s:i, s:i}}", "network", contestant->info->network->name, "input", "width",
+                  inception_image_width(image), "height", inception_image_height(image));
     if (object && contestant->ambiguous) json_object_set_new(object, "weights", text_json(contestant->path));
     if (object && contestant->info->input.crop != INCEPTION_CROP_CENTRE)
         json_object_set_new(object, "crop", json_string(crop_choices[contestant->info->input.crop]));
-    if (json_object_set_new(object, "predictions", predictions) == 0) return object;
+    if (json_object_set_new(object, "predictions", predictions) == 0) return text_record(file, object);
     json_decref(object);
     return NULL;
 }

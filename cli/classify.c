@@ -2,7 +2,6 @@
 #include "cli.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define DEFAULT_TOP 10
 
@@ -11,6 +10,9 @@ typedef struct classify_options {
     model_settings model;
     photo_settings photos;
     plot_settings plot;
+    filter_settings filter;
+    sort_settings sort;
+    const char *append;
     int top; /* 0: not set */
     int format, threads, precision, crop, picture;
 } classify_options;
@@ -19,14 +21,19 @@ static const option_row rows[] = {
     {"top", 'k', "K", OPTION_INT, offsetof(classify_options, top),
      "show the K most probable classes; default 10, as many as the network has at most", 1, 1000000, NULL},
     {"format", 'f', "FORMAT", OPTION_CHOICE, offsetof(classify_options, format),
-     "text, json (one array) or jsonl (one object a line)", 0, 0, format_choices},
+     "text, json (one array), jsonl (one object a line), csv or tsv (a row for each class)", 0, 0, format_choices},
     {"json", 'j', NULL, OPTION_SET, offsetof(classify_options, format), "same as --format=json", FORMAT_JSON, 0, NULL},
+    {"append", 0, "FILE", OPTION_STRING, offsetof(classify_options, append),
+     "write to the end of FILE (jsonl, csv or tsv), and pass over the photos that are in it: goes on with a run that was "
+     "stopped",
+     0, 0, NULL},
     {"crop", 0, "CROP", OPTION_CHOICE, offsetof(classify_options, crop),
      "centre, full or letterbox: the part of the photo that is looked at. Only centre is what the network was "
      "evaluated with; the others are shown in the output",
      0, 0, crop_choices},
-    {"threads", 't', "N", OPTION_INT, offsetof(classify_options, threads), "default: the CPUs this process may use", 1,
-     1024, NULL},
+    {"threads", 't', "N", OPTION_INT, offsetof(classify_options, threads),
+     "of the arithmetic, and as many (8 at most) that decode ahead; default: the CPUs this process may use", 1, 1024,
+     NULL},
     {"precision", 0, "P", OPTION_CHOICE, offsetof(classify_options, precision), "of the arithmetic: f32", 0, 0,
      (const char *const[]){"f32", NULL}},
     {"picture", 0, "KIND", OPTION_CHOICE, offsetof(classify_options, picture),
@@ -38,6 +45,8 @@ static const option_row rows[] = {
 static const option_group groups[] = {
     {"Options", rows, 0},
     {"", plot_rows, offsetof(classify_options, plot)},
+    {"", filter_rows, offsetof(classify_options, filter)},
+    {"", sort_rows, offsetof(classify_options, sort)},
     {"Weights", model_rows, offsetof(classify_options, model)},
     {"", network_rows, offsetof(classify_options, model)},
     {"", label_rows, offsetof(classify_options, model)},
@@ -51,7 +60,8 @@ static const char *const examples[] = {
     "inception classify photo.jpg                the ten most probable classes",
     "inception classify -m v3 -m v4 photo.jpg    two networks side by side",
     "inception classify --plot=card.png photo.jpg  a picture to share",
-    "inception classify --format=jsonl photos/   a folder, for programs",
+    "inception classify --append=o.csv photos/   a folder into a table; again: goes on",
+    "inception classify --sort-into=o photos/    copies, a folder for each class",
     "inception classify https://HOST/photo.jpg   from the web",
     "import png:- | inception classify -         standard input",
     NULL,
@@ -66,6 +76,10 @@ typedef struct classify_run {
     cli_terminal terminal; /* zeros unless text is written */
     cli_tally tally;
     inception_sheet *plot; /* NULL: none */
+    name_set known; /* photos that are in the file of --append */
+    photo_sorter *sorter;
+    cli_pace *pace;
+    double threshold;
     bool several;          /* photos */
     bool begun;            /* text: the heading is written */
 } classify_run;
@@ -76,7 +90,8 @@ static exit_code limit_top(classify_run *contest)
     for (size_t i = 0; i < contest->count; i++) {
         int classes = contest->contestants[i].info->classes;
         int top = wanted ? wanted : DEFAULT_TOP;
-        contest->contestants[i].top = top < classes ? top : classes;
+        contest->contestants[i].limit = top < classes ? top : classes;
+        contest->contestants[i].threshold = contest->threshold;
         if (classes > most) most = classes;
     }
     if (wanted <= most) return EXIT_FINE;
@@ -109,7 +124,26 @@ static exit_code open_networks(classify_run *contest)
                      entrant->info->threads);
     }
     mark_ambiguous(contest);
-    return limit_top(contest);
+    exit_code code = limit_top(contest);
+    return code ? code : filter_classes(&contest->options->filter, contest->contestants, contest->count);
+}
+
+/* Where answers and photos go. */
+static exit_code open_outputs(classify_run *contest, photo_walk *walk)
+{
+    const classify_options *options = contest->options;
+    inception_error error = {0};
+    if (options->append) {
+        size_t photos = append_open(options->append, &contest->records, contest->contestants, contest->count,
+                                    &contest->known, &error);
+        if (photos && !options->common.quiet) complain("%s: %zu photos are in it already", options->append, photos);
+        photos_pass_over(walk, &contest->known);
+    }
+    if (!error.status && options->sort.folder) {
+        contest->sorter = sort_open(&options->sort, &error);
+        photos_leave_out(walk, options->sort.folder);
+    }
+    return error.status ? complain_error(&error) : EXIT_FINE;
 }
 
 static exit_code write_text(classify_run *contest, const char *file, const inception_image *image)
@@ -119,7 +153,7 @@ static exit_code write_text(classify_run *contest, const char *file, const incep
     fputc('\n', stdout);
     if (contest->several) {
         fputs("== ", stdout);
-        text_write(stdout, file);
+        text_write_name(stdout, file);
         fputs(" ==\n", stdout);
     }
     picture_write(&contest->terminal, image);
@@ -143,35 +177,52 @@ static exit_code write_failure(classify_run *contest, const char *file, const in
     return EXIT_FINE;
 }
 
-static exit_code classify_photo(classify_run *contest, const cli_photo *photo, inception_error *error)
+static exit_code write_records(classify_run *contest, const char *file, const inception_image *image)
 {
-    inception_image *image = error->status ? NULL : photo_decode(photo, &contest->options->photos, error);
     exit_code code = EXIT_FINE;
-    if (!answer_all(contest, image, photo->path, error)) {
-        code = write_failure(contest, photo->path, error);
-    } else {
-        contest->tally.done++;
-        if (contest->records.format == FORMAT_TEXT) code = write_text(contest, photo->path, image);
-        for (size_t i = 0; !code && contest->records.format != FORMAT_TEXT && i < contest->count; i++)
-            code = records_add(&contest->records, answer_json(&contest->contestants[i], photo->path, image));
-        if (!code) code = plot_add(contest->plot, photo, image, contest->contestants, contest->count);
-    }
-    inception_image_free(&image);
-    return code;
+    for (size_t i = 0; !code && i < contest->count; i++)
+        code = records_add(&contest->records, answer_json(&contest->contestants[i], file, image));
+    return code ? code : records_flush(&contest->records);
+}
+
+/* Sorted before anything is written: what is in the file of --append is done. */
+static bool sort_answer(classify_run *contest, const cli_photo *photo, inception_error *error)
+{
+    const cli_contestant *first = contest->contestants;
+    return !contest->sorter || sort_photo(contest->sorter, photo, first->top ? first->answer : NULL, error);
+}
+
+static exit_code classify_photo(classify_run *contest, const cli_loaded *loaded)
+{
+    const cli_photo *photo = &loaded->photo;
+    const inception_image *image = loaded->image;
+    inception_error error = loaded->error;
+    bool answered = answer_all(contest, image, photo->path, &error) && sort_answer(contest, photo, &error);
+    if (!contest->options->append) pace_hide(contest->pace);
+    if (!answered) return write_failure(contest, photo->path, &error);
+    contest->tally.done++;
+    exit_code code = contest->records.format == FORMAT_TEXT ? write_text(contest, photo->path, image)
+                                                            : write_records(contest, photo->path, image);
+    return code ? code : plot_add(contest->plot, photo, image, contest->contestants, contest->count);
 }
 
 static exit_code classify_photos(classify_run *contest, photo_walk *walk)
 {
     exit_code code = EXIT_FINE;
     inception_error error = {0};
-    cli_photo photo;
     contest->several = photos_several(walk);
     catch_interrupts();
+    photo_pipeline *pipeline =
+        pipeline_open(walk, &contest->options->photos, contest->contestants->info->threads, &error);
+    if (!pipeline) return complain_error(&error);
+    contest->pace = pace_open(walk, contest->options->common.quiet);
     records_begin(&contest->records);
-    while (!code && photos_next(walk, &photo, &error)) {
-        code = classify_photo(contest, &photo, &error);
-        error = (inception_error){0};
+    for (const cli_loaded *loaded; !code && (loaded = pipeline_next(pipeline)) != NULL;) {
+        code = classify_photo(contest, loaded);
+        pace_step(contest->pace, loaded->photo.number);
     }
+    pace_close(&contest->pace);
+    pipeline_close(&pipeline);
     if (!code) code = records_end(&contest->records);
     if (!code) code = plot_finish(contest->plot, &contest->options->plot, &contest->options->common);
     return code ? code : tally_exit(&contest->tally, contest->options->common.quiet);
@@ -180,15 +231,18 @@ static exit_code classify_photos(classify_run *contest, photo_walk *walk)
 static exit_code run(void *given, char **operands, int count)
 {
     classify_options *options = given;
+    classify_run contest = {.options = options};
     const inception_network *network;
     inception_error error = {0};
     exit_code code = network_check("classify", options->model.network, &network);
+    if (!code) code = filter_threshold(&options->filter, &contest.threshold);
+    if (!code && options->append) code = append_format(options->append, &options->format);
     if (code) return code;
     options->photos.net.quiet = options->common.quiet;
     photo_walk *walk = photos_open(&options->photos, operands, count, &error);
     if (!walk) return complain_error(&error);
 
-    classify_run contest = {.options = options, .records = {.format = options->format}};
+    contest.records.format = options->format;
     contest.count = options->model.models.count ? options->model.models.count : 1;
     contest.contestants = calloc(contest.count, sizeof *contest.contestants);
     if (!contest.contestants) {
@@ -199,8 +253,12 @@ static exit_code run(void *given, char **operands, int count)
     if (options->format == FORMAT_TEXT) terminal_start(&contest.terminal, options->common.color, options->picture);
     code = plot_open(&options->plot, &contest.plot);
     if (!code) code = open_networks(&contest);
+    if (!code) code = open_outputs(&contest, walk);
     if (!code) code = classify_photos(&contest, walk);
 end:
+    if (contest.records.file && contest.records.file != stdout) fclose(contest.records.file);
+    sort_close(&contest.sorter);
+    names_clear(&contest.known);
     for (size_t i = 0; contest.contestants && i < contest.count; i++) contestant_close(&contest.contestants[i]);
     free(contest.contestants);
     inception_sheet_close(&contest.plot);

@@ -42,6 +42,9 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 exit_code exit_of(inception_status status);
 
+/* Shows a line on standard error in place of the one before, until a message comes or NULL. */
+void status_line(const char *text);
+
 /* Complains with the error's message and returns its exit code. */
 exit_code complain_error(const inception_error *error);
 
@@ -154,8 +157,19 @@ int text_cut(FILE *file, const char *text, int width);
 
 bool ends_in(const char *text, const char *ending); /* in any case */
 
+/* Writes a name so that it can be told from every other one: as it is, or as the shells' $'...' where it holds control
+ * characters or bytes that are not UTF-8. */
+void text_write_name(FILE *file, const char *name);
+
 /* JSON string with U+FFFD for invalid bytes; NULL when out of memory. */
 json_t *text_json(const char *text);
+
+/* A JSON object: `file`, `file_base64` where that alone would not tell, and the fields, whose reference it takes. NULL
+ * when out of memory, and for fields of NULL. */
+json_t *text_record(const char *file, json_t *fields);
+
+/* Decodes in place; false if it is no base64 of a text. */
+bool text_from_base64(char *text);
 
 /* Must be called once at the start, before the others. */
 void text_start(void);
@@ -209,25 +223,43 @@ void picture_write(const cli_terminal *terminal, const inception_image *photo);
 
 /* ---- output.c: records on standard output ---- */
 
-enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_JSONL };
+enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_JSONL, FORMAT_CSV, FORMAT_TSV };
 extern const char *const format_choices[];
 
 /* EXIT_FINE, or what to end with because standard output takes no more (and said so, unless its reader just left). */
 exit_code output_flush(void);
 
-/* An array of objects that are written as they come, or one a line. */
+/* Objects that are written as they come: in an array, one a line, or as rows of a table. */
 typedef struct cli_records {
-    int format; /* FORMAT_JSON or FORMAT_JSONL; nothing happens for FORMAT_TEXT */
-    bool begun;
+    int format;       /* nothing is written for FORMAT_TEXT */
+    FILE *file;       /* NULL: standard output */
+    const char *name; /* of the file */
+    bool begun;       /* something is in the file already */
 } cli_records;
 
-void records_begin(const cli_records *records);
+void records_begin(cli_records *records);
 exit_code records_add(cli_records *records, json_t *object); /* takes the reference; NULL: out of memory */
 exit_code records_failure(cli_records *records, const char *file, const inception_error *error);
+exit_code records_flush(const cli_records *records); /* after the last record of an answer */
 exit_code records_end(const cli_records *records);
 
 /* Writes one JSON value, for commands that have all of it at once; takes the reference. */
 exit_code output_json(json_t *value);
+
+/* ---- table.c: records of classify as csv (RFC 4180) and tsv (the same with tabs and plain newlines) ---- */
+
+enum { TABLE_COLUMNS = 13 };
+extern const char *const table_columns[TABLE_COLUMNS];
+
+/* The character between two fields, 0 for formats that are no tables. */
+char table_separator(int format);
+
+void table_header(FILE *file, int format);
+void table_add(FILE *file, int format, const json_t *record);
+
+/* Splits a record without its line end in place. Returns how many fields there are, -1 if they are more than `most` or
+ * their quotes are wrong. */
+int table_split(char *text, char separator, char **fields, int most);
 
 /* ---- names.c: the list of --files-from ---- */
 
@@ -240,6 +272,15 @@ typedef struct name_list {
 bool names_read(name_list *list, const char *path, inception_error *error);
 void names_free(name_list *list);
 const char *names_next(name_list *list); /* NULL at the end */
+
+/* Names that were met. Zeroed at first; emptied with names_clear. */
+typedef struct name_set {
+    void *root; /* see tsearch(3) */
+} name_set;
+
+/* False if the set has the name already. True with an error: out of memory. */
+bool names_add(name_set *set, const char *name, inception_error *error);
+void names_clear(name_set *set);
 
 /* Everything that can be read from `fd`, which belongs to the file called `name`: free() *data, after a failure too. */
 bool read_all(int fd, const char *name, size_t limit, char **data, size_t *size, inception_error *error);
@@ -260,6 +301,14 @@ typedef struct cli_progress {
 void progress_begin(cli_progress *progress, const char *name, uint64_t done);
 void progress_show(cli_progress *progress, uint64_t done, uint64_t total); /* bytes; total 0: not known */
 void progress_end(cli_progress *progress, bool complete);
+
+double progress_now(void);  /* seconds since some time */
+int progress_width(void);   /* columns of the terminal on standard error, 0 if it is none */
+
+#define LEFT_TEXT 32
+
+/* "0:42 left", or "" for what is not known. */
+const char *left_text(double seconds, char text[LEFT_TEXT]);
 
 /* ---- download.c: from a URL ---- */
 
@@ -316,6 +365,7 @@ typedef struct cli_photo {
     const char *path; /* "-" is standard input; valid until the next call */
     const char *name; /* within the folder it was found in, or the last part of the path */
     bool standard_input;
+    size_t number; /* in the walk, from 1; photos that were passed over count */
 } cli_photo;
 
 typedef struct photo_walk photo_walk;
@@ -330,6 +380,15 @@ bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error);
 
 /* True if there may be more than one photo. */
 bool photos_several(const photo_walk *walk);
+
+/* Passes over the photos of the set, to which it adds every photo that it hands out (not standard input). */
+void photos_pass_over(photo_walk *walk, name_set *known);
+
+/* Does not enter this folder where it meets it. */
+void photos_leave_out(photo_walk *walk, const char *folder);
+
+/* A second walk from the start, passing over no photo, to be closed before the first. NULL when out of memory. */
+photo_walk *photos_again(const photo_walk *walk);
 
 inception_image *photo_decode(const cli_photo *photo, const photo_settings *settings, inception_error *error);
 
@@ -427,6 +486,38 @@ bool install_weights(const cli_order *order, const net_settings *net, char *path
 bool fetch_release(const cli_release *release, const net_settings *net, char *path, size_t size, bool *news,
                    inception_error *error);
 
+/* ---- pipeline.c: photos decoded ahead ---- */
+
+typedef struct cli_loaded {
+    cli_photo photo;
+    inception_image *image; /* NULL: the error says why */
+    inception_error error;
+} cli_loaded;
+
+typedef struct photo_pipeline photo_pipeline;
+
+/* Starts up to `threads` threads that walk and decode; walk and settings are theirs until pipeline_close. Interrupts must
+ * be caught before. NULL and an error if that fails. */
+photo_pipeline *pipeline_open(photo_walk *walk, const photo_settings *settings, int threads, inception_error *error);
+void pipeline_close(photo_pipeline **pipeline);
+
+/* The next photo in the order of the walk, valid until the next call; NULL at the end and after Ctrl-C. */
+const cli_loaded *pipeline_next(photo_pipeline *pipeline);
+
+/* ---- pace.c: how far a run over photos is, on a terminal ---- */
+
+typedef struct cli_pace cli_pace;
+
+/* NULL where nothing is to be shown (or for want of memory), which the other functions take. */
+cli_pace *pace_open(const photo_walk *walk, bool quiet);
+
+/* A photo was answered, the one of that number in the walk. */
+void pace_step(cli_pace *pace, size_t number);
+
+/* Makes place for what goes to standard output, until the next step. */
+void pace_hide(cli_pace *pace);
+void pace_close(cli_pace **pace);
+
 /* ---- model.c: which weights ---- */
 
 typedef struct model_settings {
@@ -487,8 +578,11 @@ typedef struct cli_contestant {
     const inception_model_info *info;
     char *path;                   /* of the weights */
     bool ambiguous;               /* another contestant has the same network */
-    inception_prediction *answer; /* [top], most probable first */
-    int top;                      /* how many classes to show */
+    inception_prediction *answer; /* most probable first; [0] is there even where top is 0 */
+    int top;                      /* how many classes to show, of the photo at hand */
+    int limit;                    /* how many of any photo */
+    bool *allowed;                /* [classes]; NULL: all */
+    double threshold;             /* least probability */
 } cli_contestant;
 
 exit_code contestant_open(cli_contestant *contestant, const char *name, const net_settings *net,
@@ -498,6 +592,50 @@ void contestant_close(cli_contestant *contestant);
 /* Fills contestant->answer for the photo. */
 bool contestant_answer(cli_contestant *contestant, const inception_image *image, const char *file,
                        inception_error *error);
+
+/* ---- filter.c: which classes may be answers ---- */
+
+typedef struct filter_settings {
+    const char *threshold;
+    string_list allow, deny;
+} filter_settings;
+
+extern const option_row filter_rows[];
+
+/* What --threshold says, 0 where it says nothing; complains. */
+exit_code filter_threshold(const filter_settings *settings, double *threshold);
+
+/* Sets `allowed` of every contestant; complains of words that name no class of any, or several. */
+exit_code filter_classes(const filter_settings *settings, cli_contestant *contestants, size_t count);
+
+/* ---- append.c: the file of --append ---- */
+
+/* Sets *format by the ending of the path where no option set it; complains if it cannot be gone on with. */
+exit_code append_format(const char *path, int *format);
+
+/* Opens the file for records->format, cuts off what a killed run left unfinished, and sends the records there; the caller
+ * closes records->file. The photos that are in it are added to the set; returns how many. */
+size_t append_open(const char *path, cli_records *records, const cli_contestant *contestants, size_t count,
+                   name_set *known, inception_error *error);
+
+/* ---- sort.c: photos into a folder for each class ---- */
+
+typedef struct sort_settings {
+    const char *folder;
+    int way;
+} sort_settings;
+
+extern const option_row sort_rows[];
+
+typedef struct photo_sorter photo_sorter;
+
+/* Makes the folder, and the list that undoes. NULL and an error if that fails. */
+photo_sorter *sort_open(const sort_settings *settings, inception_error *error);
+void sort_close(photo_sorter **sorter);
+
+/* Puts a photo into the folder of its class; NULL: of photos without one. Never overwrites, and does nothing if a file of
+ * that name and content is there already. */
+bool sort_photo(photo_sorter *sorter, const cli_photo *photo, const inception_prediction *best, inception_error *error);
 
 /* ---- answer.c: what classify prints ---- */
 

@@ -39,14 +39,30 @@ void contestant_close(cli_contestant *contestant)
     inception_model_close(&contestant->model);
     free(contestant->path);
     free(contestant->answer);
+    free(contestant->allowed);
+}
+
+/* Moves the classes that are allowed to the front; of those, `top` are to be shown. */
+static void keep_wanted(cli_contestant *contestant, int count)
+{
+    inception_prediction *answer = contestant->answer;
+    int kept = 0;
+    for (int i = 0; i < count && kept < contestant->limit; i++)
+        if (!contestant->allowed || contestant->allowed[answer[i].index]) answer[kept++] = answer[i];
+    contestant->top = 0;
+    while (contestant->top < kept && (double)answer[contestant->top].probability >= contestant->threshold)
+        contestant->top++;
 }
 
 bool contestant_answer(cli_contestant *contestant, const inception_image *image, const char *file,
                        inception_error *error)
 {
     inception_error own = {0};
-    if (inception_classify(contestant->session, &image, 1, contestant->top, contestant->answer, &own) == INCEPTION_OK)
+    int count = contestant->allowed ? contestant->info->classes : contestant->limit;
+    if (inception_classify(contestant->session, &image, 1, count, contestant->answer, &own) == INCEPTION_OK) {
+        keep_wanted(contestant, count);
         return true;
+    }
     fail(error, own.status, "%s: %s (%s)", file, own.message, contestant->path);
     return false;
 }

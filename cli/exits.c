@@ -1,8 +1,9 @@
-/* How a run ends: exit codes, messages, the count of failures, Ctrl-C. */
+/* How a run ends: exit codes, messages and the line of progress below them, the count of failures, Ctrl-C. */
 #include "cli.h"
 
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,9 +35,19 @@ static const exit_code status_exits[] = {
     [INCEPTION_INTERNAL] = EXIT_INTERNAL,
 };
 
+static bool status_shown;
+
+void status_line(const char *text)
+{
+    if (status_shown || text) fprintf(stderr, "\r\033[K%s", text ? text : "");
+    if (status_shown || text) fflush(stderr);
+    status_shown = text != NULL;
+}
+
 static void complain_list(const char *format, va_list arguments)
 {
     char *text = NULL;
+    status_line(NULL);
     if (vasprintf(&text, format, arguments) < 0) text = NULL;
     fputs("inception: ", stderr);
     text_write(stderr, text ? text : format);
@@ -107,12 +118,12 @@ exit_code tally_exit(const cli_tally *tally, bool quiet)
     return tally->done ? EXIT_SOME : tally->first;
 }
 
-static volatile sig_atomic_t interrupts;
+static atomic_bool interrupts; /* the threads that decode look at it as well */
 
 static void count_interrupt(int number)
 {
     (void)number;
-    interrupts = 1;
+    interrupts = true;
 }
 
 void catch_interrupts(void)
@@ -124,5 +135,5 @@ void catch_interrupts(void)
 
 bool interrupted(void)
 {
-    return interrupts != 0;
+    return interrupts;
 }

@@ -1,14 +1,16 @@
-/* Bytes of unknown number, and the list of names that --files-from reads out of them. */
+/* Bytes of unknown number, the list of names that --files-from reads out of them, and sets of names. */
 #include "cli.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LIST_LIMIT ((size_t)1 << 30) /* bytes */
+#define WAIT_MS 100
 
 bool read_all(int fd, const char *name, size_t limit, char **data, size_t *size, inception_error *error)
 {
@@ -22,9 +24,10 @@ bool read_all(int fd, const char *name, size_t limit, char **data, size_t *size,
             if (!larger) return fail(error, INCEPTION_MEMORY, "out of memory (%zu bytes)", capacity), false;
             *data = larger;
         }
-        /* poll, unlike read, returns when a signal comes: Ctrl-C must end the wait. */
+        /* Ctrl-C must end the wait, whichever thread the signal goes to. */
         struct pollfd wait = {.fd = fd, .events = POLLIN};
-        if (poll(&wait, 1, -1) < 0 && interrupted()) return fail(error, INCEPTION_IO, "%s: interrupted", name), false;
+        while (poll(&wait, 1, WAIT_MS) <= 0)
+            if (interrupted()) return fail(error, INCEPTION_IO, "%s: interrupted", name), false;
         ssize_t got = read(fd, *data + *size, capacity - *size);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return fail(error, INCEPTION_IO, "%s: cannot read: %s", name, strerror(errno)), false;
@@ -81,4 +84,27 @@ const char *names_next(name_list *list)
         if (*name) return name;
     }
     return NULL;
+}
+
+/* ---- Sets ---- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+bool names_add(name_set *set, const char *name, inception_error *error)
+{
+    if (tfind(name, &set->root, compare_names)) return false;
+    char *copy = strdup(name);
+    if (copy && tsearch(copy, &set->root, compare_names)) return true;
+    free(copy);
+    fail(error, INCEPTION_MEMORY, "out of memory");
+    return true;
+}
+
+void names_clear(name_set *set)
+{
+    tdestroy(set->root, free);
+    set->root = NULL;
 }

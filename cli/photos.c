@@ -43,10 +43,15 @@ struct photo_walk {
     char **operands;
     int operand_count, operand_next;
     name_list list;
-    open_folder *inside; /* innermost folder being walked */
+    bool list_borrowed;
+    dev_t left_out_device; /* of the folder that is not entered */
+    ino_t left_out;        /* 0: none */
+    open_folder *inside;   /* innermost folder being walked */
     size_t root_length;  /* of the path of the outermost one */
     size_t looked_at, found;
-    char *path; /* of the photo handed out last */
+    name_set *known; /* photos to pass over; what is handed out becomes known */
+    size_t number;   /* of the photo handed out or passed over last, from 1 */
+    char *path;      /* of the photo handed out last */
     bool several;
 };
 
@@ -154,7 +159,8 @@ static bool step_inside(photo_walk *walk, inception_error *error)
     }
     struct stat own, target;
     if (lstat(walk->path, &own) != 0) return false;
-    if (S_ISDIR(own.st_mode)) return !enter_folder(walk, walk->path, error);
+    bool left_out = own.st_ino == walk->left_out && own.st_dev == walk->left_out_device;
+    if (S_ISDIR(own.st_mode)) return !left_out && !enter_folder(walk, walk->path, error);
     if (stat(walk->path, &target) != 0 || !S_ISREG(target.st_mode)) return false;
     walk->looked_at++;
     if (!looks_like_photo(walk->path)) return false;
@@ -193,10 +199,36 @@ void photos_close(photo_walk **walk)
 {
     if (!*walk) return;
     while ((*walk)->inside) leave_folder(*walk);
-    names_free(&(*walk)->list);
+    if (!(*walk)->list_borrowed) names_free(&(*walk)->list);
     free((*walk)->path);
     free(*walk);
     *walk = NULL;
+}
+
+photo_walk *photos_again(const photo_walk *walk)
+{
+    photo_walk *again = calloc(1, sizeof *again);
+    if (!again) return NULL;
+    again->operands = walk->operands;
+    again->operand_count = walk->operand_count;
+    again->list = walk->list;
+    again->list_borrowed = true;
+    again->left_out_device = walk->left_out_device;
+    again->left_out = walk->left_out;
+    return again;
+}
+
+void photos_pass_over(photo_walk *walk, name_set *known)
+{
+    walk->known = known;
+}
+
+void photos_leave_out(photo_walk *walk, const char *folder)
+{
+    struct stat info;
+    if (stat(folder, &info) != 0) return;
+    walk->left_out_device = info.st_dev;
+    walk->left_out = info.st_ino;
 }
 
 bool photos_several(const photo_walk *walk)
@@ -224,7 +256,7 @@ static bool name_web_photo(photo_walk *walk, cli_photo *photo, const char *url, 
     return true;
 }
 
-bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error)
+static bool next_photo(photo_walk *walk, cli_photo *photo, inception_error *error)
 {
     *photo = (cli_photo){0};
     while (!interrupted()) {
@@ -249,6 +281,16 @@ bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error)
         photo->path = input;
         photo->name = photo->standard_input ? "stdin" : slash ? slash + 1 : input;
         return true;
+    }
+    return false;
+}
+
+bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error)
+{
+    while (next_photo(walk, photo, error)) {
+        photo->number = ++walk->number;
+        if (!walk->known || photo->standard_input || names_add(walk->known, photo->path, error)) return true;
+        *error = (inception_error){0};
     }
     return false;
 }

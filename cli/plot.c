@@ -45,7 +45,7 @@ exit_code plot_add(inception_sheet *sheet, const cli_photo *photo, const incepti
     for (size_t i = 0; columns && i < count; i++)
         columns[i] = (inception_card_column){
             contestants[i].ambiguous ? contestants[i].path : contestants[i].info->network->title,
-            contestants[i].answer, contestants[i].top};
+            contestants[i].answer, contestants[i].top ? contestants[i].top : 1};
     inception_card card = {image, photo->name, &contestants->info->input, columns, (int)count};
     if (!columns) fail(&error, INCEPTION_MEMORY, "out of memory");
     else inception_sheet_add(sheet, &card, &error);

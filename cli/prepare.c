@@ -2,7 +2,6 @@
 #include "cli.h"
 
 #include <errno.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,7 +57,7 @@ typedef struct prepare_run {
     inception_input input;
     float *prepared;
     bool several, to_folder, png;
-    void *written; /* tree of the names of the files written, see tsearch(3) */
+    name_set written; /* files */
     cli_records records;
     cli_tally tally;
 } prepare_run;
@@ -98,11 +97,6 @@ static bool make_folders(char *path, inception_error *error)
     return true;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
 static bool same_file(const char *a, const char *b)
 {
     struct stat of_a, of_b;
@@ -123,14 +117,9 @@ static char *output_path(prepare_run *preparation, const cli_photo *photo, incep
         return NULL;
     }
     if (!preparation->to_folder) return path;
-    if (tfind(path, &preparation->written, compare_names)) {
+    if (!names_add(&preparation->written, path, error))
         fail(error, INCEPTION_IO, "%s: %s was already written for another photo of that name", photo->path, path);
-    } else if (make_folders(path, error)) {
-        char *copy = strdup(path);
-        if (copy && tsearch(copy, &preparation->written, compare_names)) return path;
-        free(copy);
-        fail(error, INCEPTION_MEMORY, "out of memory");
-    }
+    if (!error->status && make_folders(path, error)) return path;
     free(path);
     return NULL;
 }
@@ -153,12 +142,14 @@ static exit_code print_shapes(prepare_run *preparation, const cli_photo *photo, 
     int height = inception_image_height(image), width = inception_image_width(image);
     const inception_input *input = &preparation->input;
     if (preparation->records.format != FORMAT_TEXT) {
-        json_t *object = json_pack("{s:o, s:[i, i, i], s:[i, i, i, i]}", "file", text_json(photo->path), "decoded",
-                                   height, width, 3, "prepared", 1, input->height, input->width, 3);
+        json_t *shapes = json_pack("{s:[i, i, i], s:[i, i, i, i]}", "decoded", height, width, 3, "prepared", 1,
+                                   input->height, input->width, 3);
+        json_t *object = text_record(photo->path, shapes);
         if (object && input->crop != INCEPTION_CROP_CENTRE)
             json_object_set_new(object, "crop", json_string(crop_choices[input->crop]));
         if (object && out) json_object_set_new(object, "output", text_json(out));
-        return records_add(&preparation->records, object);
+        exit_code code = records_add(&preparation->records, object);
+        return code ? code : records_flush(&preparation->records);
     }
     if (preparation->several) {
         text_write(stdout, photo->path);
@@ -253,7 +244,7 @@ static exit_code run(void *given, char **operands, int count)
     if (!code) code = tally_exit(&preparation.tally, options->common.quiet);
 end:
     photos_close(&walk);
-    tdestroy(preparation.written, free);
+    names_clear(&preparation.written);
     free(preparation.prepared);
     return code;
 }

@@ -9,7 +9,7 @@
 #define INTERVAL 0.1 /* seconds between two pictures of the bar */
 #define SHORTEST_BAR 8
 
-static double now(void)
+double progress_now(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -27,13 +27,26 @@ const char *bytes_text(uint64_t bytes, char text[BYTES_TEXT])
     return text;
 }
 
-void progress_begin(cli_progress *progress, const char *name, uint64_t done)
+int progress_width(void)
 {
     struct winsize size;
-    *progress = (cli_progress){.name = name, .start = done, .began = now()};
-    if (isatty(STDERR_FILENO)) progress->width = 80;
-    if (progress->width && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
-        progress->width = size.ws_col;
+    if (!isatty(STDERR_FILENO)) return 0;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 80;
+}
+
+const char *left_text(double seconds, char text[LEFT_TEXT])
+{
+    *text = '\0';
+    if (!(seconds > 0 && seconds <= 359999)) return text;
+    int whole = (int)seconds + 1, hours = whole / 3600;
+    if (hours) snprintf(text, LEFT_TEXT, "%d:%02d:%02d left", hours, whole / 60 % 60, whole % 60);
+    else snprintf(text, LEFT_TEXT, "%d:%02d left", whole / 60, whole % 60);
+    return text;
+}
+
+void progress_begin(cli_progress *progress, const char *name, uint64_t done)
+{
+    *progress = (cli_progress){.name = name, .start = done, .began = progress_now(), .width = progress_width()};
 }
 
 /* Fills the line with blanks, so that nothing of a longer one before it is left; never the last column, where some
@@ -49,22 +62,17 @@ static void write_line(const cli_progress *progress, const char *text)
 /* "12.3 MB/s 0:42 left" */
 static void format_rate(const cli_progress *progress, uint64_t done, uint64_t total, char *text, size_t size)
 {
-    char number[BYTES_TEXT];
-    double rate = (double)(done - progress->start) / (now() - progress->began + 1e-9);
-    snprintf(text, size, "%s/s", bytes_text((uint64_t)rate, number));
-    double left = total > done && rate > 1 ? (double)(total - done) / rate : 0;
-    if (left <= 0 || left > 359999) return;
-    int seconds = (int)left + 1, hours = seconds / 3600;
-    size_t length = strlen(text);
-    if (hours) snprintf(text + length, size - length, " %d:%02d:%02d left", hours, seconds / 60 % 60, seconds % 60);
-    else snprintf(text + length, size - length, " %d:%02d left", seconds / 60, seconds % 60);
+    char number[BYTES_TEXT], left[LEFT_TEXT];
+    double rate = (double)(done - progress->start) / (progress_now() - progress->began + 1e-9);
+    left_text(total > done && rate > 1 ? (double)(total - done) / rate : 0, left);
+    snprintf(text, size, "%s/s%s%s", bytes_text((uint64_t)rate, number), *left ? " " : "", left);
 }
 
 void progress_show(cli_progress *progress, uint64_t done, uint64_t total)
 {
     char line[1024], rate[64], part[BYTES_TEXT], bar[256];
-    if (!progress->name || !progress->width || now() - progress->shown < INTERVAL) return;
-    progress->shown = now();
+    if (!progress->name || !progress->width || progress_now() - progress->shown < INTERVAL) return;
+    progress->shown = progress_now();
     format_rate(progress, done, total, rate, sizeof rate);
     if (!total) {
         snprintf(line, sizeof line, ">> Downloading %s %s, %s", progress->name, bytes_text(done, part), rate);

@@ -113,6 +113,31 @@ bool ends_in(const char *text, const char *ending)
     return length >= tail && strcasecmp(text + length - tail, ending) == 0;
 }
 
+void text_write_name(FILE *file, const char *name)
+{
+    bool plain = strncmp(name, "$'", 2) != 0;
+    size_t size;
+    int width;
+    for (const char *at = name; plain && *at;) {
+        const char *start = at;
+        plain = safe_next(&at, &size, &width) == start;
+    }
+    if (plain) {
+        text_write(file, name);
+        return;
+    }
+    fputs("$'", file);
+    while (*name) {
+        const char *start = name;
+        bool safe = safe_next(&name, &size, &width) == start;
+        if (*start == '\'' || *start == '\\') fprintf(file, "\\%c", *start);
+        else if (safe) fwrite(start, 1, size, file);
+        else
+            for (; start < name; start++) fprintf(file, "\\%03o", (unsigned char)*start);
+    }
+    fputc('\'', file);
+}
+
 json_t *text_json(const char *text)
 {
     size_t length = strlen(text), used = 0;
@@ -130,4 +155,65 @@ json_t *text_json(const char *text)
     json_t *string = json_stringn(clean, used);
     free(clean);
     return string;
+}
+
+/* Base64 of RFC 4648. */
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static char *to_base64(const char *text)
+{
+    size_t length = strlen(text), used = 0;
+    char *out = malloc((length + 2) / 3 * 4 + 1);
+    for (size_t i = 0; out && i < length; i += 3) {
+        uint32_t bits = 0;
+        for (size_t j = 0; j < 3; j++) bits = bits << 8 | (i + j < length ? (unsigned char)text[i + j] : 0u);
+        for (size_t j = 0; j < 4; j++) out[used++] = i + j > length ? '=' : digits[bits >> (18 - 6 * j) & 63];
+    }
+    if (out) out[used] = '\0';
+    return out;
+}
+
+bool text_from_base64(char *text)
+{
+    uint32_t bits = 0;
+    int count = 0;
+    char *out = text;
+    for (; *text && *text != '='; text++) {
+        const char *digit = strchr(digits, *text);
+        if (!digit) return false;
+        bits = bits << 6 | (uint32_t)(digit - digits);
+        count += 6;
+        if (count < 8) continue;
+        count -= 8;
+        *out = (char)(bits >> count & 255);
+        if (*out++ == '\0') return false;
+    }
+    *out = '\0';
+    return true;
+}
+
+static bool is_utf8(const char *text)
+{
+    uint32_t code;
+    for (size_t size; *text; text += size) {
+        size = utf8_next(text, &code);
+        if (code == REPLACEMENT && size == 1) return false;
+    }
+    return true;
+}
+
+json_t *text_record(const char *file, json_t *fields)
+{
+    json_t *record = json_pack("{s:o}", "file", text_json(file));
+    bool made = record && fields;
+    if (made && !is_utf8(file)) {
+        char *exact = to_base64(file);
+        made = exact && json_object_set_new(record, "file_base64", json_string(exact)) == 0;
+        free(exact);
+    }
+    made = made && json_object_update(record, fields) == 0;
+    json_decref(fields);
+    if (made) return record;
+    json_decref(record);
+    return NULL;
 }

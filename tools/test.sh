@@ -42,7 +42,7 @@ build() { # FOLDER, environment and meson options ...
     fi
     echo 1..1
 }
-units='graph engine model image checkpoint weights_files library labels layers draw terminal'
+units='graph engine model image checkpoint weights_files library labels layers draw terminal append pipeline'
 
 part 'build with gcc' build build meson setup build
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \
@@ -63,6 +63,7 @@ if [ "$(cat "$oracles/installed" 2>/dev/null)" != "$want" ]; then
         tail -3 "$logs/pip"
 fi
 part 'command' python3 tests/cli/test_cli.py build
+part 'whole folders' python3 tests/cli/test_folders.py build
 part 'fetch and URLs, sanitized' python3 tests/cli/test_fetch.py build-asan
 part 'command on a terminal, sanitized' python3 tests/cli/test_terminal.py build-asan
 part 'command, features' python3 tests/cli/test_features.py build

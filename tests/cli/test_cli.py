@@ -103,7 +103,7 @@ def test_usage():
     for option, value, allowed in [
             ("--top", "0", "whole number from 1"), ("--top", "ten", "whole number"), ("--top", "3x", "whole number"),
             ("--top", "", "whole number"), ("--top", "99999999999999999999", "whole number"),
-            ("--format", "xml", "text, json or jsonl"), ("--threads", "0", "from 1 to 1024"),
+            ("--format", "xml", "text, json, jsonl, csv or tsv"), ("--threads", "0", "from 1 to 1024"),
             ("--precision", "int8", "f32, the only value"), ("--crop", "left", "centre, full or letterbox"),
             ("--max-pixels", "-1", "whole number"), ("--max-bytes", "1T", "K, M and G"),
             ("--depth-multiplier", "nan", "number from"), ("--depth-multiplier", "-1", "number from"),

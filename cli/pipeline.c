@@ -1,0 +1,196 @@
+/* Photos decoded ahead of the network. A few threads take turns at walking, then decode side by side; the results wait in
+ * a ring in the order of the walk, so that answers come in the order of the inputs whatever the threads.
+ *
+ * Memory is bounded twice: by the places of the ring, and by the bytes of decoded photos, where those that are being
+ * decoded count as large as the ones before them were. A full ring stops the threads, so that they take no more from the
+ * network than what it uses up. They keep the usual priority: on a machine that others use as well, a lower one would
+ * starve them, and the network with them. */
+#include "cli.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MOST_THREADS 8
+#define PLACES 16
+#define MOST_BYTES ((uint64_t)256 << 20)
+#define WAIT_NS 100000000 /* until Ctrl-C is noticed */
+
+typedef struct place {
+    cli_loaded loaded;
+    char *path, *name; /* loaded.photo's */
+    uint64_t bytes;
+    bool ready;
+} place;
+
+struct photo_pipeline {
+    photo_walk *walk;
+    const photo_settings *settings;
+    pthread_t threads[MOST_THREADS];
+    int thread_count;
+    pthread_mutex_t walking; /* whoever holds it may use the walk */
+    pthread_mutex_t lock;    /* of all below */
+    pthread_cond_t room, ready;
+    place places[PLACES];
+    size_t begun, released; /* photos; the place of a photo is its number modulo PLACES */
+    int decoding;
+    uint64_t held, expected; /* bytes of the decoded photos, and of the next one */
+    bool handed_out;         /* the photo `released` is with the caller */
+    bool ended;
+};
+
+static void free_place(place *left)
+{
+    inception_image_free(&left->loaded.image);
+    free(left->path);
+    free(left->name);
+    *left = (place){0};
+}
+
+static bool has_room(const photo_pipeline *pipeline)
+{
+    size_t waiting = pipeline->begun - pipeline->released;
+    uint64_t bytes = pipeline->held + (uint64_t)(pipeline->decoding + 1) * pipeline->expected;
+    return waiting == 0 || (waiting < PLACES && bytes <= MOST_BYTES);
+}
+
+/* ---- The threads that decode ---- */
+
+/* The next photo of the walk into a place that keeps what belongs to the walk; false at the end. */
+static bool walk_on(photo_walk *walk, place *next)
+{
+    cli_photo *photo = &next->loaded.photo;
+    *next = (place){0};
+    if (!photos_next(walk, photo, &next->loaded.error)) return false;
+    next->path = strdup(photo->path);
+    next->name = strdup(photo->name);
+    if (!next->path || !next->name) fail(&next->loaded.error, INCEPTION_MEMORY, "out of memory");
+    photo->path = next->path ? next->path : "";
+    photo->name = next->name ? next->name : "";
+    return true;
+}
+
+/* Waits for room and takes the next photo; NULL when there is none. */
+static place *begin_photo(photo_pipeline *pipeline)
+{
+    place next, *own = NULL;
+    pthread_mutex_lock(&pipeline->walking);
+    pthread_mutex_lock(&pipeline->lock);
+    while (!pipeline->ended && !has_room(pipeline)) pthread_cond_wait(&pipeline->room, &pipeline->lock);
+    bool more = !pipeline->ended;
+    pthread_mutex_unlock(&pipeline->lock);
+    if (more) more = walk_on(pipeline->walk, &next);
+    pthread_mutex_lock(&pipeline->lock);
+    if (more) {
+        own = &pipeline->places[pipeline->begun++ % PLACES];
+        *own = next;
+        pipeline->decoding++;
+    } else {
+        pipeline->ended = true;
+        pthread_cond_signal(&pipeline->ready);
+    }
+    pthread_mutex_unlock(&pipeline->lock);
+    pthread_mutex_unlock(&pipeline->walking);
+    return own;
+}
+
+static void finish_photo(photo_pipeline *pipeline, place *own)
+{
+    const inception_image *image = own->loaded.image;
+    own->bytes = image ? 3 * (uint64_t)inception_image_width(image) * (uint64_t)inception_image_height(image) : 0;
+    pthread_mutex_lock(&pipeline->lock);
+    own->ready = true;
+    pipeline->decoding--;
+    pipeline->held += own->bytes;
+    pipeline->expected -= pipeline->expected / 8; /* one large photo is forgotten after a while */
+    if (own->bytes > pipeline->expected) pipeline->expected = own->bytes;
+    pthread_cond_signal(&pipeline->ready);
+    pthread_cond_signal(&pipeline->room);
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+static void *decode_photos(void *given)
+{
+    photo_pipeline *pipeline = given;
+    for (place *own; (own = begin_photo(pipeline)) != NULL; finish_photo(pipeline, own))
+        if (!own->loaded.error.status)
+            own->loaded.image = photo_decode(&own->loaded.photo, pipeline->settings, &own->loaded.error);
+    return NULL;
+}
+
+/* ---- The thread that takes ---- */
+
+photo_pipeline *pipeline_open(photo_walk *walk, const photo_settings *settings, int threads, inception_error *error)
+{
+    photo_pipeline *pipeline = calloc(1, sizeof *pipeline);
+    if (!pipeline) return fail(error, INCEPTION_MEMORY, "out of memory"), NULL;
+    pipeline->walk = walk;
+    pipeline->settings = settings;
+    pipeline->expected = MOST_BYTES / 4;
+    pthread_mutex_init(&pipeline->walking, NULL);
+    pthread_mutex_init(&pipeline->lock, NULL);
+    pthread_cond_init(&pipeline->room, NULL);
+    pthread_cond_init(&pipeline->ready, NULL);
+    int wanted = !photos_several(walk) ? 1 : threads < MOST_THREADS ? threads : MOST_THREADS, problem = 0;
+    while (!problem && pipeline->thread_count < wanted) {
+        problem = pthread_create(&pipeline->threads[pipeline->thread_count], NULL, decode_photos, pipeline);
+        pipeline->thread_count += !problem;
+    }
+    if (pipeline->thread_count) return pipeline;
+    fail(error, INCEPTION_MEMORY, "cannot start a thread: %s", strerror(problem));
+    pipeline_close(&pipeline);
+    return NULL;
+}
+
+static void release_photo(photo_pipeline *pipeline)
+{
+    place *left = &pipeline->places[pipeline->released++ % PLACES];
+    pipeline->held -= left->bytes;
+    pipeline->handed_out = false;
+    free_place(left);
+    pthread_cond_signal(&pipeline->room);
+}
+
+/* A signal may come to any thread, so the one that waits looks up from time to time. */
+static void wait_a_little(photo_pipeline *pipeline)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += WAIT_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&pipeline->ready, &pipeline->lock, &until);
+}
+
+const cli_loaded *pipeline_next(photo_pipeline *pipeline)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    if (pipeline->handed_out) release_photo(pipeline);
+    place *next = &pipeline->places[pipeline->released % PLACES];
+    while (!next->ready && !interrupted() && !(pipeline->ended && pipeline->begun == pipeline->released))
+        wait_a_little(pipeline);
+    pipeline->handed_out = next->ready && !interrupted();
+    const cli_loaded *loaded = pipeline->handed_out ? &next->loaded : NULL;
+    pthread_mutex_unlock(&pipeline->lock);
+    return loaded;
+}
+
+void pipeline_close(photo_pipeline **pipeline)
+{
+    photo_pipeline *closed = *pipeline;
+    if (!closed) return;
+    pthread_mutex_lock(&closed->lock);
+    closed->ended = true;
+    pthread_cond_broadcast(&closed->room);
+    pthread_mutex_unlock(&closed->lock);
+    for (int i = 0; i < closed->thread_count; i++) pthread_join(closed->threads[i], NULL);
+    for (int i = 0; i < PLACES; i++) free_place(&closed->places[i]);
+    pthread_cond_destroy(&closed->ready);
+    pthread_cond_destroy(&closed->room);
+    pthread_mutex_destroy(&closed->lock);
+    pthread_mutex_destroy(&closed->walking);
+    free(closed);
+    *pipeline = NULL;
+}
