@@ -244,7 +244,7 @@ static exit_code look_at_wanted(features_run *features)
 {
     const char *path = features->options->similar_to;
     inception_error error = {0};
-    cli_photo photo = {path, path, strcmp(path, "-") == 0};
+    cli_photo photo = {.path = path, .name = path, .standard_input = strcmp(path, "-") == 0};
     if (!compute(features, &photo, &error)) {
         complain_input(path, &error);
         return exit_of(error.status);
