@@ -13,13 +13,15 @@ static inception_status split_lines(inc_model *model, const char *path, const ch
                                     inception_error *error)
 {
     int count = model->shape.classes;
+    bool more = true; /* a last line may be empty, but not missing */
     for (int i = 0; i < count; i++) {
         size_t length = strcspn(text, "\n");
-        if (length == 0 && i > 0 && text[0] == 0 && text[-1] != '\n')
+        if (!more)
             return inc_fail(error, INCEPTION_DATA, "%s: %d class names for %d classes", path, i, count);
         lines[i] = inc_arena_string(&model->arena, text, length, error);
         if (!lines[i]) return INCEPTION_MEMORY;
-        text += length + (text[length] == '\n');
+        more = text[length] == '\n';
+        text += length + more;
     }
     if (*text) return inc_fail(error, INCEPTION_DATA, "%s: more class names than its %d classes", path, count);
     return INCEPTION_OK;
