@@ -116,6 +116,7 @@ typedef struct inception_network {
     int classes;           /* of the published weights */
     bool background;       /* class 0 is "background" */
     double top1, top5;     /* published accuracy in percent, single centre crop, ILSVRC-2012 validation */
+    const char *features;  /* name of the layer before the classifier */
 } inception_network;
 
 /* All networks, in the order of their age; *count gets how many. */
@@ -201,6 +202,8 @@ typedef struct inception_model inception_model;
 
 typedef enum inception_precision { INCEPTION_PRECISION_F32 } inception_precision;
 
+#define INCEPTION_FEATURES "features" /* a name for the layer before the classifier of any network */
+
 typedef struct inception_model_options {
     const char *network;           /* name of the network; NULL (default): found from the variable names */
     double depth_multiplier;       /* V2 and V3, at most 16; 0 (default): found from the shapes */
@@ -209,9 +212,28 @@ typedef struct inception_model_options {
     inception_precision precision; /* of the arithmetic; default F32 */
     inception_crop crop;           /* of photos; default CENTRE, anything else is a deviation */
     bool moving_averages;          /* prefer <variable>/ExponentialMovingAverage where present; default false */
+    const char *labels;            /* path of a file of class names, see below; NULL (default): the model's own */
+    const char *layer;             /* a layer to be read after each run, by its name; NULL (default): none */
+    bool layer_only;               /* run nothing that the layer does not need: no classes; default false */
 } inception_model_options;
 
 INCEPTION_API void inception_model_options_default(inception_model_options *options);
+
+/* A file of class names is UTF-8, with or without byte order mark, lines ending in LF or CRLF, in one of three forms,
+ * told by its first line:
+ *     plain    a name a line, in the order of the classes (commas are part of names)
+ *     id:name  as TF-Slim's labels.txt, in any order
+ *     csv      RFC 4180, in any order: a header of at least two of index, wnid and name, name among them; or no header
+ *              and records of index,name or index,wnid,name, where a name that holds a comma is quoted
+ * It must name each class once. For the 1001 classes of a published network with "background" it may name 1000, indexed
+ * from 0 or 1: class 0 is then "background". WordNet ids stay as they were where the file has none. */
+
+/* A value inside the network, called as TF-Slim calls its endpoints: [height][width][channels]. "Predictions" are the
+ * probabilities of the classes. */
+typedef struct inception_layer {
+    const char *name;
+    int height, width, channels;
+} inception_layer;
 
 typedef struct inception_model_info {
     const inception_network *network;
@@ -222,7 +244,8 @@ typedef struct inception_model_info {
     int min_depth;
     int threads;
     uint64_t parameters;      /* weights used for inference, batch norm statistics counted */
-    uint64_t multiply_adds;   /* for one photo */
+    uint64_t multiply_adds;   /* for one photo, all layers counted */
+    const inception_layer *layer; /* the one the options asked for, or NULL */
 } inception_model_info;
 
 /* Opens the weights at `path` (see inception_weights_open) and makes them ready to run. `options` NULL: defaults. */
@@ -235,8 +258,13 @@ INCEPTION_API const inception_model_info *inception_model_get_info(const incepti
 INCEPTION_API const char *inception_model_label(const inception_model *model, int index);
 INCEPTION_API const char *inception_model_wnid(const inception_model *model, int index);
 
+/* The layers that can be asked for, in the order of the network; *count gets how many. Auxiliary classifiers (AuxLogits,
+ * loss1, loss2) are not listed; they can be asked for where the file has them. */
+INCEPTION_API const inception_layer *inception_model_layers(const inception_model *model, size_t *count);
+
 /* Writes the variables of the network that the weights at `path` hold (heads included; optimiser slots are not) to
- * `out`, as MODEL_FILE (one file) or TF_V2 (prefix of .index and .data). The files appear whole or not at all. */
+ * `out`, as MODEL_FILE (one file) or TF_V2 (prefix of .index and .data). The files appear whole or not at all. A layer in
+ * the options has no meaning here. */
 INCEPTION_API inception_status inception_convert(const char *path, const char *out, inception_format format,
                                                  const inception_model_options *options, inception_error *error);
 
@@ -299,7 +327,7 @@ INCEPTION_API void inception_session_close(inception_session **session);
 
 /* Runs `count` (1...max_batch) prepared inputs, float32 [count][height][width][3]. `logits` and `probabilities` get
  * float32 [count][classes]; either may be NULL. A photo's answer does not depend on its neighbours in the batch. Logits
- * that are not finite (damaged weights) are INCEPTION_DATA. */
+ * that are not finite (damaged weights) are INCEPTION_DATA. With layer_only both must be NULL. */
 INCEPTION_API inception_status inception_session_run(inception_session *session, const float *inputs, int count,
                                                      float *logits, float *probabilities, inception_error *error);
 
@@ -307,6 +335,15 @@ INCEPTION_API inception_status inception_session_run(inception_session *session,
  * probable first; equal probabilities in order of index. */
 INCEPTION_API inception_status inception_classify(inception_session *session, const inception_image *const *images,
                                                   int count, int k, inception_prediction *top, inception_error *error);
+
+/* After a run of a model that was opened with a layer: the layer's values for photo `photo` of that run, float32
+ * [height][width][channels]. */
+INCEPTION_API inception_status inception_session_layer(const inception_session *session, int photo, float *out,
+                                                       inception_error *error);
+
+/* Prepares and runs `count` photos; `out` gets the layer's values of each, one photo behind the other. */
+INCEPTION_API inception_status inception_features(inception_session *session, const inception_image *const *images,
+                                                  int count, float *out, inception_error *error);
 
 /* ---- Pictures of results ----------------------------------------------------------------------------------------- */
 

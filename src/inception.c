@@ -13,13 +13,14 @@ struct inception_model {
     inc_model model;
     inc_engine *engine;
     uint32_t logits; /* id of the value */
+    bool layer_only;
     inception_model_info info;
 };
 
 struct inception_session {
     const inception_model *model;
     inc_run *run;
-    int max_batch;
+    int max_batch, ran; /* photos in the last run */
     float *inputs;                 /* [max_batch][height][width][3] */
     float *logits, *probabilities; /* [max_batch][classes] */
 };
@@ -137,6 +138,8 @@ static inception_status check_options(const inception_model_options *options, in
         return inc_fail(error, INCEPTION_INVALID, "there is no crop %d", (int)options->crop);
     if (options->precision != INCEPTION_PRECISION_F32)
         return inc_fail(error, INCEPTION_UNSUPPORTED, "precision: only f32 is supported");
+    if (options->layer_only && !options->layer)
+        return inc_fail(error, INCEPTION_INVALID, "layer_only: no layer is asked for");
     return INCEPTION_OK;
 }
 
@@ -147,6 +150,7 @@ static void fill_info(inception_model *model, int threads)
         .network = shape->network, .format = model->model.format, .input = shape->input, .classes = shape->classes,
         .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads,
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
+        .layer = model->model.kept,
     };
 }
 
@@ -163,6 +167,7 @@ inception_model *inception_model_open(const char *path, const inception_model_op
     if (inc_model_open(&model->model, path, options, false, error)) goto failed;
     if (options->crop != INCEPTION_CROP_CENTRE) model->model.shape.input.crop = options->crop;
     fill_info(model, threads);
+    model->layer_only = options->layer_only;
     inc_graph *graph = &model->model.graph;
     if (inc_graph_rewrite(graph, INC_ALL_REWRITES, inc_engine_granularity(), error)) goto failed;
     model->logits = inc_graph_find(graph, "Logits");
@@ -200,14 +205,22 @@ const char *inception_model_wnid(const inception_model *model, int index)
     return index >= 0 && index < model->info.classes ? model->model.wnids[index] : NULL;
 }
 
+const inception_layer *inception_model_layers(const inception_model *model, size_t *count)
+{
+    *count = model->model.layer_count;
+    return model->model.layers;
+}
+
 inception_status inception_convert(const char *path, const char *out, inception_format format,
                                    const inception_model_options *options, inception_error *error)
 {
-    inception_model_options defaults;
-    inception_model_options_default(&defaults);
+    inception_model_options whole;
+    inception_model_options_default(&whole);
+    if (options) whole = *options;
+    whole.layer = NULL;
     inc_model model;
     if (!path || !out) return inc_fail(error, INCEPTION_INVALID, "inception_convert: no path given");
-    inception_status status = inc_model_open(&model, path, options ? options : &defaults, true, error);
+    inception_status status = inc_model_open(&model, path, &whole, true, error);
     if (!status) status = inc_model_write(&model, out, format, error);
     inc_model_close(&model);
     return status;
@@ -365,8 +378,14 @@ inception_status inception_session_run(inception_session *session, const float *
 {
     inception_status status = check_count(session, count, error);
     if (!status && !inputs) status = inc_fail(error, INCEPTION_INVALID, "inception_session_run: no inputs given");
-    if (!status) status = inc_run_execute(session->run, inputs, count, error);
+    if (!status && session->model->layer_only && (logits || probabilities))
+        status = inc_fail(error, INCEPTION_INVALID, "inception_session_run: the model was opened for a layer only");
     if (status) return status;
+    session->ran = 0;
+    status = inc_run_execute(session->run, inputs, count, error);
+    if (status) return status;
+    session->ran = count;
+    if (session->model->layer_only) return INCEPTION_OK;
     size_t classes = (size_t)session->model->info.classes;
     for (int i = 0; i < count; i++) {
         float *scores = (logits ? logits : session->logits) + (size_t)i * classes;
@@ -392,6 +411,18 @@ static void best(const inception_model *model, const float *logits, const float 
     }
 }
 
+/* Photos to session->inputs. */
+static inception_status prepare_all(inception_session *session, const inception_image *const *images, int count,
+                                    inception_error *error)
+{
+    const inception_input *input = &session->model->info.input;
+    size_t values = (size_t)input->width * (size_t)input->height * 3;
+    inception_status status = INCEPTION_OK;
+    for (int i = 0; i < count && !status; i++)
+        status = inception_prepare(input, images[i], session->inputs + (size_t)i * values, error);
+    return status;
+}
+
 inception_status inception_classify(inception_session *session, const inception_image *const *images, int count, int k,
                                     inception_prediction *top, inception_error *error)
 {
@@ -401,14 +432,44 @@ inception_status inception_classify(inception_session *session, const inception_
     if (!images || !top) return inc_fail(error, INCEPTION_INVALID, "inception_classify: no photos or no place for results");
     if (k < 1 || k > info->classes)
         return inc_fail(error, INCEPTION_INVALID, "k: %d is not 1 to %d", k, info->classes);
-    size_t pixels = (size_t)info->input.width * (size_t)info->input.height, classes = (size_t)info->classes;
-    for (int i = 0; i < count && !status; i++)
-        status = inception_prepare(&info->input, images[i], session->inputs + (size_t)i * pixels * 3, error);
+    size_t classes = (size_t)info->classes;
+    status = prepare_all(session, images, count, error);
     if (!status)
         status = inception_session_run(session, session->inputs, count, session->logits, session->probabilities, error);
     for (int i = 0; i < count && !status; i++)
         best(session->model, session->logits + (size_t)i * classes, session->probabilities + (size_t)i * classes, k,
              top + (size_t)i * (size_t)k);
+    return status;
+}
+
+inception_status inception_session_layer(const inception_session *session, int photo, float *out,
+                                         inception_error *error)
+{
+    const inception_layer *layer = session ? session->model->info.layer : NULL;
+    if (!layer) return inc_fail(error, INCEPTION_INVALID, "no session of a model that was opened with a layer");
+    if (photo < 0 || photo >= session->ran || !out)
+        return inc_fail(error, INCEPTION_INVALID, "inception_session_layer: photo %d of the %d that were run", photo,
+                        session->ran);
+    inc_run_read(session->run, photo, session->model->model.layer, out);
+    if (!all_finite(out, (size_t)layer->height * (size_t)layer->width * (size_t)layer->channels))
+        return inc_fail(error, INCEPTION_DATA, "layer %s is not finite: the weights are damaged", layer->name);
+    if (session->model->model.softmax) inc_softmax(out, layer->channels, out);
+    return INCEPTION_OK;
+}
+
+inception_status inception_features(inception_session *session, const inception_image *const *images, int count,
+                                    float *out, inception_error *error)
+{
+    inception_status status = check_count(session, count, error);
+    const inception_layer *layer = status ? NULL : session->model->info.layer;
+    if (!status && (!images || !out || !layer))
+        status = inc_fail(error, INCEPTION_INVALID, "inception_features: no photos, no place for results or no layer");
+    if (!status) status = prepare_all(session, images, count, error);
+    if (!status) status = inception_session_run(session, session->inputs, count, NULL, NULL, error);
+    for (int i = 0; i < count && !status; i++) {
+        size_t values = (size_t)layer->height * (size_t)layer->width * (size_t)layer->channels;
+        status = inception_session_layer(session, i, out + (size_t)i * values, error);
+    }
     return status;
 }
 

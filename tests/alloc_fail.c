@@ -52,6 +52,26 @@ static inception_status open_classify_close(const char *path, inception_error *e
     return error->status;
 }
 
+/* With a label file, for a layer only. */
+static inception_status open_layer(const char *path, inception_error *error)
+{
+    uint8_t pixels[8 * 8 * 3] = {0};
+    static float features[256];
+    char labels[96];
+    inception_model_options options;
+    inception_model_options_default(&options);
+    snprintf(labels, sizeof labels, "%s/labels.csv", folder);
+    options.labels = labels, options.layer = INCEPTION_FEATURES, options.layer_only = true;
+    inception_model *model = inception_model_open(path, &options, error);
+    inception_session *session = inception_session_open(model, 1, error);
+    inception_image *photo = inception_image_from_pixels(pixels, 8, 8, sizeof pixels / 8, error);
+    inception_features(session, (const inception_image *[]){photo}, 1, features, error);
+    inception_image_free(&photo);
+    inception_session_close(&session);
+    inception_model_close(&model);
+    return error->status;
+}
+
 static inception_status convert(const char *path, inception_error *error)
 {
     char out[96];
@@ -117,6 +137,18 @@ static void models(void **state)
 {
     (void)state;
     each_fails_once(open_classify_close, paths[0]);
+}
+
+static void layers(void **state)
+{
+    (void)state;
+    char path[96];
+    snprintf(path, sizeof path, "%s/labels.csv", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("index,name\n4,e\n3,d\n2,c\n1,b\n0,a\n", file);
+    fclose(file);
+    each_fails_once(open_layer, paths[0]);
 }
 
 static void checkpoints(void **state)
@@ -203,7 +235,7 @@ static int remove_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(models), cmocka_unit_test(checkpoints),   cmocka_unit_test(conversions),
+        cmocka_unit_test(models), cmocka_unit_test(layers), cmocka_unit_test(checkpoints),   cmocka_unit_test(conversions),
         cmocka_unit_test(photos), cmocka_unit_test(other_weights), cmocka_unit_test(pictures),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);

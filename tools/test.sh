@@ -42,7 +42,7 @@ build() { # FOLDER, environment and meson options ...
     fi
     echo 1..1
 }
-units='graph engine model image checkpoint weights_files library draw terminal'
+units='graph engine model image checkpoint weights_files library labels layers draw terminal'
 
 part 'build with gcc' build build meson setup build
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \
@@ -65,6 +65,7 @@ fi
 part 'command' python3 tests/cli/test_cli.py build
 part 'fetch and URLs, sanitized' python3 tests/cli/test_fetch.py build-asan
 part 'command on a terminal, sanitized' python3 tests/cli/test_terminal.py build-asan
+part 'command, features' python3 tests/cli/test_features.py build
 if [ "$(cat "$oracles/installed" 2>/dev/null)" = "$want" ]; then
     for check in prepare checkpoints networks googlenet trunk; do
         part "against the oracles: $check" "$python" "tests/golden/check_$check.py" build

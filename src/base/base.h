@@ -115,6 +115,9 @@ typedef struct inc_field {
 /* 1: a field was read; 0: end of message; -1: malformed (groups are). */
 int inc_read_field(inc_reader *reader, inc_field *field);
 
+/* Bytes of the UTF-8 character at `at`, before `end`; 0 if it is none, or a control character. */
+size_t inc_utf8_size(const uint8_t *at, const uint8_t *end);
+
 /* CRC-32C (Castagnoli) of the bytes, continuing from `crc` (0 to begin), and the mask TensorFlow stores it under. */
 uint32_t inc_crc32c(uint32_t crc, const void *data, size_t size);
 uint32_t inc_crc32c_mask(uint32_t crc);

@@ -1,4 +1,4 @@
-/* Bounded reading of bytes from outside, protocol buffer fields, CRC-32C. */
+/* Bounded reading of bytes from outside, protocol buffer fields, UTF-8, CRC-32C. */
 #include "base.h"
 
 #include <string.h>
@@ -133,4 +133,24 @@ uint32_t inc_crc32c(uint32_t crc, const void *data, size_t size)
 uint32_t inc_crc32c_mask(uint32_t crc)
 {
     return (crc >> 15 | crc << 17) + 0xA282EAD8u;
+}
+
+size_t inc_utf8_size(const uint8_t *at, const uint8_t *end)
+{
+    static const struct { uint8_t mask, lead; uint32_t least; } kinds[] = {
+        {0x80, 0x00, 0x20}, {0xE0, 0xC0, 0x80}, {0xF0, 0xE0, 0x800}, {0xF8, 0xF0, 0x10000},
+    };
+    for (size_t more = 0; more < INC_COUNT(kinds); more++) {
+        if ((*at & kinds[more].mask) != kinds[more].lead) continue;
+        if ((size_t)(end - at) <= more) return 0;
+        uint32_t code = *at & (uint8_t)~kinds[more].mask;
+        for (size_t i = 1; i <= more; i++) {
+            if ((at[i] & 0xC0) != 0x80) return 0;
+            code = code << 6 | (at[i] & 0x3F);
+        }
+        bool good = code >= kinds[more].least && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF) && code != 0x7F
+                 && (code < 0x80 || code > 0x9F);
+        return good ? more + 1 : 0;
+    }
+    return 0;
 }

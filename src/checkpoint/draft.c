@@ -18,33 +18,12 @@ inception_weights *inc_draft_end(inc_draft *draft, inception_status status)
     return NULL;
 }
 
-/* Bytes of the UTF-8 sequence at `at`; 0 if it is none, or a control character. */
-static size_t character(const uint8_t *at, const uint8_t *end)
-{
-    static const struct { uint8_t mask, lead; uint32_t least; } kinds[] = {
-        {0x80, 0x00, 0x20}, {0xE0, 0xC0, 0x80}, {0xF0, 0xE0, 0x800}, {0xF8, 0xF0, 0x10000},
-    };
-    for (size_t more = 0; more < INC_COUNT(kinds); more++) {
-        if ((*at & kinds[more].mask) != kinds[more].lead) continue;
-        if ((size_t)(end - at) <= more) return 0;
-        uint32_t code = *at & (uint8_t)~kinds[more].mask;
-        for (size_t i = 1; i <= more; i++) {
-            if ((at[i] & 0xC0) != 0x80) return 0;
-            code = code << 6 | (at[i] & 0x3F);
-        }
-        bool good = code >= kinds[more].least && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF) && code != 0x7F
-                 && (code < 0x80 || code > 0x9F);
-        return good ? more + 1 : 0;
-    }
-    return 0;
-}
-
 /* Names go to terminals and into JSON, so they must be text. */
 static bool is_text(const inc_reader *name)
 {
     const uint8_t *at = name->at;
     for (size_t step; at < name->end; at += step)
-        if ((step = character(at, name->end)) == 0) return false;
+        if ((step = inc_utf8_size(at, name->end)) == 0) return false;
     return true;
 }
 

@@ -30,6 +30,7 @@ typedef struct inc_value {
     int64_t dims[4];
     bool variable;
     bool kept;         /* must be there at the end of a run */
+    bool endpoint;     /* may be asked for by its name */
     const float *data; /* of a variable, once bound; aligned */
     uint32_t parent;   /* lives inside this value, INC_NONE: in memory of its own ... */
     int64_t channel;   /* ... from this channel on */
@@ -128,6 +129,11 @@ inception_status inc_graph_rewrite(inc_graph *graph, unsigned rewrites, int gran
 typedef inception_status inc_rewrite_at(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error);
 inc_rewrite_at inc_drop_identities, inc_merge_separable, inc_fold_norms, inc_fuse_residuals, inc_fuse_relus,
     inc_fuse_siblings, inc_elide_concats;
+
+/* ---- drop_unused.c ---- */
+
+/* Removes the nodes that no kept value needs. */
+inception_status inc_graph_drop_unused(inc_graph *graph, inception_error *error);
 
 /* ---- plan_memory.c ---- */
 

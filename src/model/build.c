@@ -207,6 +207,7 @@ static inception_status close_scope(builder *b)
     b->name[strlen(b->name) - 1] = 0; /* the slash */
     inception_status status = call_value(b, b->name);
     b->name[top->prefix] = 0;
+    if (b->depth == 0) b->graph->values[b->current].endpoint = true;
     if (top->head) {
         b->graph->values[b->current].kept = true;
         b->current = top->input;
@@ -265,6 +266,7 @@ static inception_status run_rows(builder *b, const inc_row *rows)
     for (const inc_row *row = rows; row->kind != INC_ROW_STOP && !status; row++) {
         if (row->kind == INC_ROW_HEAD && !b->shape->heads) row = skip_scope(row);
         else status = run_row(b, row);
+        if (!status && (b->depth == 0 || row->kind == INC_ROW_ENDPOINT)) b->graph->values[b->current].endpoint = true;
     }
     return status;
 }

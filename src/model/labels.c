@@ -1,9 +1,12 @@
 /* Names of the classes. A model file carries its own, one a line; the published networks know ImageNet's, TF-Slim's with
- * "background" in front; any other class is called by its number. */
+ * "background" in front; any other class is called by its number. A label file goes before all of them. */
 #include "private.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define MAX_LABEL_FILE ((uint64_t)1 << 26) /* bytes */
 
 /* Splits `text` into exactly `count` lines. */
 static inception_status split_lines(inc_model *model, const char *path, const char *text, const char **lines,
@@ -46,7 +49,22 @@ static inception_status label_by_default(inc_model *model, inception_error *erro
     return INCEPTION_OK;
 }
 
-inception_status inc_label_classes(inc_model *model, const char *path, inception_error *error)
+/* A label file's names in place of the others. */
+static inception_status read_file(inc_model *model, const char *path, inception_error *error)
+{
+    const inception_network *network = model->shape.network;
+    bool background = network->background && model->shape.classes == network->classes;
+    uint8_t *data;
+    size_t size;
+    inception_status status = inc_file_read(path, MAX_LABEL_FILE, &data, &size, error);
+    if (!status)
+        status = inc_label_file_read(path, data, size, model->shape.classes, background, &model->arena, model->labels,
+                                     model->wnids, error);
+    free(data);
+    return status;
+}
+
+inception_status inc_label_classes(inc_model *model, const char *path, const char *file, inception_error *error)
 {
     size_t count = (size_t)model->shape.classes;
     const char *labels = inc_weights_metadata(model->weights, "labels");
@@ -58,5 +76,6 @@ inception_status inc_label_classes(inc_model *model, const char *path, inception
     if (!status && labels) status = split_lines(model, path, labels, model->labels, error);
     for (size_t i = 0; labels && i < count; i++) model->wnids[i] = "";
     if (!status && wnids) status = split_lines(model, path, wnids, model->wnids, error);
+    if (!status && file) status = read_file(model, file, error);
     return status;
 }

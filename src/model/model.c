@@ -99,6 +99,24 @@ static inception_status find_gammas(inc_model *model, const char *path, inceptio
     return INCEPTION_OK;
 }
 
+/* The graph; with heads if only they have the layer that is asked for. */
+static inception_status build_graph(inc_model *model, const char *layer, inception_error *error)
+{
+    inc_shape whole = model->shape;
+    inception_status status = inc_build(&model->shape, &model->graph, error);
+    if (status || !layer || whole.heads) return status;
+    if (inc_layer_find(&model->graph, whole.network, layer) != INC_NONE) return INCEPTION_OK;
+    inc_graph graph = {0};
+    whole.heads = true;
+    if (inc_build(&whole, &graph, NULL) || inc_layer_find(&graph, whole.network, layer) == INC_NONE) {
+        inc_graph_free(&graph);
+        return INCEPTION_OK;
+    }
+    inc_graph_free(&model->graph);
+    model->graph = graph;
+    return INCEPTION_OK;
+}
+
 inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
                                 inception_error *error)
 {
@@ -109,11 +127,13 @@ inception_status inc_model_open(inc_model *model, const char *path, const incept
     if (!model->weights) return inc_pass(error, &own);
     model->format = model->weights->format;
     if ((status = inc_recognise(model, path, options, error))) goto failed;
-    if ((status = inc_build(&model->shape, &model->graph, error))) goto failed;
+    if ((status = build_graph(model, options->layer, error))) goto failed;
     if ((status = find_gammas(model, path, error))) goto failed;
     if ((status = bind_all(model, path, options->moving_averages, error))) goto failed;
-    if ((status = inc_label_classes(model, path, error))) goto failed;
+    if ((status = inc_label_classes(model, path, options->labels, error))) goto failed;
     if ((status = inc_measure(&model->graph, &model->size, error))) goto failed;
+    if ((status = inc_list_layers(model, error))) goto failed;
+    if ((status = inc_keep_layer(model, path, options, error))) goto failed;
     return INCEPTION_OK;
 
 failed:

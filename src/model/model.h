@@ -31,6 +31,11 @@ typedef struct inc_model {
     inception_format format;
     const char **labels, **wnids; /* [classes] */
     inception_network_size size;
+    inception_layer *layers;      /* that may be asked for */
+    size_t layer_count;
+    const inception_layer *kept;  /* the one that was asked for, or NULL ... */
+    uint32_t layer;               /* ... its value in the graph ... */
+    bool softmax;                 /* ... of which the softmax is meant */
     inception_weights *weights; /* views point into it */
     inc_arena arena;
 } inc_model;
@@ -39,7 +44,8 @@ typedef struct inc_model {
 inception_status inc_recognise(inc_model *model, const char *path, const inception_model_options *options,
                                inception_error *error);
 
-/* Opens, recognises, checks and binds. With heads, the variables of heads that the file lacks stay without data. */
+/* Opens, recognises, checks and binds. With heads, the variables of heads that the file lacks stay without data. Heads
+ * are built too where the options ask for a layer of theirs. */
 inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
                                 inception_error *error);
 void inc_model_close(inc_model *model); /* accepts a zeroed struct */

@@ -6,13 +6,18 @@
 #define SLIM "TF-Slim checkpoint of " /* licence: none stated with the archives; see docs/pitfalls.md */
 
 static const inception_network networks[] = {
-    {"inception_v1", "v1", "Inception_V1", SLIM "2016-08-28", {224, 224, 0, 0}, 1001, true, 69.8, 89.6},
-    {"inception_v2", "v2", "Inception_V2", SLIM "2016-08-28", {224, 224, 0, 0}, 1001, true, 73.9, 91.8},
-    {"inception_v3", "v3", "Inception_V3", SLIM "2016-08-28", {299, 299, 0, 0}, 1001, true, 78.0, 93.9},
-    {"inception_v4", "v4", "Inception_V4", SLIM "2016-09-09", {299, 299, 0, 0}, 1001, true, 80.2, 95.2},
-    {"inception_resnet_v2", "irv2", "Inception_ResNet_V2", SLIM "2016-08-30", {299, 299, 0, 0}, 1001, true, 80.4, 95.3},
+    {"inception_v1", "v1", "Inception_V1", SLIM "2016-08-28", {224, 224, 0, 0}, 1001, true, 69.8, 89.6,
+     "AvgPool_0a_7x7"},
+    {"inception_v2", "v2", "Inception_V2", SLIM "2016-08-28", {224, 224, 0, 0}, 1001, true, 73.9, 91.8,
+     "AvgPool_1a"},
+    {"inception_v3", "v3", "Inception_V3", SLIM "2016-08-28", {299, 299, 0, 0}, 1001, true, 78.0, 93.9,
+     "PreLogits"},
+    {"inception_v4", "v4", "Inception_V4", SLIM "2016-09-09", {299, 299, 0, 0}, 1001, true, 80.2, 95.2,
+     "PreLogitsFlatten"},
+    {"inception_resnet_v2", "irv2", "Inception_ResNet_V2", SLIM "2016-08-30", {299, 299, 0, 0}, 1001, true, 80.4, 95.3,
+     "PreLogitsFlatten"},
     {"googlenet", "googlenet", "GoogLeNet", "BVLC caffemodel of 2014",
-     {224, 224, INCEPTION_PREPROCESS_CAFFE, 0}, 1000, false, 68.7, 88.9},
+     {224, 224, INCEPTION_PREPROCESS_CAFFE, 0}, 1000, false, 68.7, 88.9, "pool5/7x7_s1"},
 };
 
 static const inc_architecture architectures[] = {

@@ -28,7 +28,25 @@ bool inc_same_shape(const inception_weights *weights, const inception_tensor *te
 /* "3x3x32x64", into text of at least 96 bytes; returns text. */
 char *inc_shape_text(char *text, int rank, const int64_t *dims);
 
-/* Class names from the file's metadata, or ImageNet's, or numbers. */
-inception_status inc_label_classes(inc_model *model, const char *path, inception_error *error);
+/* Class names from the label file `file`, or (NULL) from the file's metadata, or ImageNet's, or numbers. */
+inception_status inc_label_classes(inc_model *model, const char *path, const char *file, inception_error *error);
+
+/* The names in a label file of `size` bytes, for `classes` classes: see inception_model_options. `background`: class 0
+ * may be missing, and keeps the name it has. Fills labels[classes], and wnids[classes] if the file has ids; strings are
+ * put into the arena. */
+inception_status inc_label_file_read(const char *path, const void *data, size_t size, int classes, bool background,
+                                     inc_arena *arena, const char **labels, const char **wnids, inception_error *error);
+
+/* ---- layers.c ---- */
+
+/* The value of the layer called so, or INCEPTION_FEATURES; INC_NONE: the graph has none. */
+uint32_t inc_layer_find(const inc_graph *graph, const inception_network *network, const char *name);
+
+/* Fills model->layers. */
+inception_status inc_list_layers(inc_model *model, inception_error *error);
+
+/* Keeps the layer that the options ask for, and drops what nobody wants. */
+inception_status inc_keep_layer(inc_model *model, const char *path, const inception_model_options *options,
+                                inception_error *error);
 
 #endif

@@ -6,7 +6,7 @@
 # What a target finds is left in $TMPDIR with its name. Make it a file of tests/refused once it is mended.
 build=$1
 shift
-[ $# -gt 0 ] || set -- image table bundle caffe safetensors state labels list archive answers
+[ $# -gt 0 ] || set -- image table bundle caffe safetensors state labels label_file list archive answers
 seconds=${SECONDS_EACH:-10}
 work=$(mktemp -d)
 python3 tests/fuzz/seeds.py "$work" || exit 1

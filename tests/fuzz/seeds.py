@@ -61,6 +61,9 @@ def weights():
     yield "safetensors", "good", make.safe(dict(a=make.tensor([4], 0, 16), __metadata__={"labels": "x\ny"}))
     yield "state", "good", STATE
     yield "labels", "good", bytes([2, 8]) + b"a\nb\nc" + b"n01\nn02\nn03"
+    yield "label_file", "plain", b"\6a\nb, b\nc\n"
+    yield "label_file", "background", b"\x07\xef\xbb\xbf1:a\r\n2:b: b\r\n3:c\r\n"
+    yield "label_file", "csv", b'\6index,wnid,name\n1,n00000001,"a ""a"", b"\n0,,b\n2,,c\n3,,d\n'
     yield "list", "lines", b"\xef\xbb\xbfa.jpg\r\nb c.png\n\n"
     yield "list", "zeros", b"a.jpg\0b\nc.png\0"
     yield "answers", "kitty", b"\033_Gi=31;OK\033\\\033P>|kitty(0.26.5)\033\\\033[6;20;10t\033[?62;c"
@@ -76,12 +79,14 @@ def archives(folder):
 
 
 def main(root):
-    for target in "image table bundle caffe safetensors state labels list archive answers".split():
+    for target in "image table bundle caffe safetensors state labels label_file list archive answers".split():
         (root / target).mkdir(parents=True, exist_ok=True)
     pictures(root / "image")
     archives(root / "archive")
     for target, name, data in weights():
         (root / target / name).write_bytes(data)
+    for file in (TESTS / "refused" / "labels").iterdir():
+        (root / "label_file" / file.name).write_bytes(b"\4" + file.read_bytes())
     endings = {".ckpt": "table", ".caffemodel": "caffe", ".safetensors": "safetensors", "": "state"}
     for path, _, names in os.walk(TESTS / "refused" / "checkpoint"):
         for file in (pathlib.Path(path) / name for name in names):
