@@ -40,6 +40,7 @@ static const option_group groups[] = {
     {"", plot_rows, offsetof(classify_options, plot)},
     {"Weights", model_rows, offsetof(classify_options, model)},
     {"", network_rows, offsetof(classify_options, model)},
+    {"", label_rows, offsetof(classify_options, model)},
     {"Photos", photo_rows, offsetof(classify_options, photos)},
     {"Downloads", net_rows, offsetof(classify_options, photos.net)},
     {"General", common_rows, offsetof(classify_options, common)},

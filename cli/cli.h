@@ -435,10 +435,12 @@ typedef struct model_settings {
     double depth_multiplier;
     int min_depth;
     bool moving_averages;
+    const char *labels;
 } model_settings;
 
 extern const option_row model_rows[];   /* -m */
 extern const option_row network_rows[]; /* the others */
+extern const option_row label_rows[];   /* --labels */
 
 /* The weights that `name` means: a path, or a network, which is fetched if it is not in the cache and `net` is not NULL
  * (name NULL: the best network in the cache). Sets *network where a name told it. Complains and returns another code
@@ -458,7 +460,7 @@ exit_code network_check(const char *command, const char *name, const inception_n
 /* ---- commands ---- */
 
 extern const cli_command classify_command, prepare_command, fetch_command, models_command, inspect_command,
-    convert_command;
+    convert_command, features_command;
 
 extern const char *const crop_choices[]; /* in the order of inception_crop */
 
@@ -521,7 +523,52 @@ exit_code plot_finish(inception_sheet *sheet, const plot_settings *settings, con
 
 void bars_write(const cli_terminal *terminal, const cli_contestant *contestants, size_t count);
 
+/* ---- atomic.c: a file that appears whole under its name, or not at all ---- */
+
+typedef struct atomic_file {
+    FILE *stream; /* to write to, and to read from */
+    char *path, *temporary;
+} atomic_file;
+
+bool atomic_open(atomic_file *file, const char *path, inception_error *error);
+bool atomic_commit(atomic_file *file, inception_error *error); /* fails too if a write has failed before */
+void atomic_discard(atomic_file *file); /* after commit, or zeroed: nothing */
+
+/* ---- vectors.c: a vector for each photo ---- */
+
+enum { VECTORS_NPY, VECTORS_CSV, VECTORS_SAFETENSORS };
+
+typedef struct vector_file vector_file;
+
+/* `path` NULL: csv on standard output. */
+vector_file *vectors_open(const char *path, int format, size_t values, inception_error *error);
+bool vectors_add(vector_file *file, const char *name, const float *row, inception_error *error);
+bool vectors_finish(vector_file *file, inception_error *error); /* makes the file appear, unless there are no rows */
+void vectors_close(vector_file **file);
+
+/* ---- similar.c: photos by their likeness to one ---- */
+
+typedef struct ranked_photo {
+    char *file;
+    double similarity; /* -1 ... 1 */
+    size_t number;
+} ranked_photo;
+
+typedef struct cli_ranking {
+    float *wanted; /* [values], of the photo that the others are compared with */
+    size_t values, limit;
+    ranked_photo *photos; /* in order after ranking_write */
+    size_t count, capacity, added;
+} cli_ranking;
+
+bool ranking_add(cli_ranking *ranking, const char *file, const float *vector, inception_error *error);
+exit_code ranking_write(cli_ranking *ranking, cli_records *records);
+void ranking_clear(cli_ranking *ranking); /* `wanted` too */
+
 /* ---- npy.c ---- */
+
+/* The first 128 bytes of a float32 file; `shape` as in "1, 299, 299, 3". */
+void npy_header(FILE *file, const char *shape);
 
 /* Writes float32 [1][height][width][3] as a NumPy file that appears whole or not at all. */
 bool npy_write(const char *path, const float *data, int height, int width, inception_error *error);

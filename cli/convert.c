@@ -22,6 +22,7 @@ static const option_row rows[] = {
 static const option_group groups[] = {
     {"Options", rows, 0},
     {"Weights", network_rows, offsetof(convert_options, model)},
+    {"", label_rows, offsetof(convert_options, model)},
     {"General", common_rows, offsetof(convert_options, common)},
     {.title = NULL},
 };
@@ -41,6 +42,8 @@ static exit_code choose_format(const convert_options *options, char *out, bool *
     if (!*out || strcmp(out, "-") == 0 || ends_in(out, "/"))
         return complain_usage("convert", "OUT names a file, or the prefix of a checkpoint's files, not '%s'", out);
     if (*to_model) return EXIT_FINE;
+    if (options->model.labels)
+        return complain_usage("convert", "option --labels: a TensorFlow checkpoint holds no names of classes");
     if (ends_in(out, ".index")) out[strlen(out) - strlen(".index")] = '\0';
     else if (options->format == TO_BY_NAME && dot && strncmp(dot, ".ckpt", strlen(".ckpt")) != 0)
         return complain_usage("convert", "'%s' ends neither in .safetensors nor in .ckpt; say --format", out);

@@ -25,6 +25,14 @@ const option_row network_rows[] = {
     {.name = NULL},
 };
 
+const option_row label_rows[] = {
+    {"labels", 'l', "FILE", OPTION_STRING, offsetof(model_settings, labels),
+     "names of the classes in place of the weights' own: one a line in the order of the classes, or id:name, or csv with "
+     "index,name or index,wnid,name",
+     0, 0, NULL},
+    {.name = NULL},
+};
+
 static bool exists(const char *path)
 {
     struct stat info;
@@ -126,5 +134,6 @@ inception_model_options model_options(const model_settings *settings, const ince
     options.depth_multiplier = settings->depth_multiplier;
     options.min_depth = settings->min_depth;
     options.moving_averages = settings->moving_averages;
+    options.labels = settings->labels;
     return options;
 }

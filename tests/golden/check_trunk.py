@@ -6,7 +6,7 @@ import tempfile
 
 import numpy as np
 
-from oracle import BUILD, COMMAND, Tap, data, formula, listing, run, write_checkpoints
+from oracle import COMMAND, Tap, data, features, formula, listing, run, write_checkpoints
 
 PHOTOS = ["bison", "sombrero", "basketball_game", "squirrel"]
 tap = Tap()
@@ -62,11 +62,10 @@ with tempfile.TemporaryDirectory() as folder:
         session = tf.compat.v1.Session(graph=graph)
         tf.compat.v1.train.Saver(tf.compat.v1.global_variables()).restore(session, checkpoint)
     for name in PHOTOS:
-        photo, npy, raw = data("photos", "article", f"{name}.jpg"), f"{folder}/{name}.npy", f"{folder}/{name}.f32"
+        photo, npy = data("photos", "article", f"{name}.jpg"), f"{folder}/{name}.npy"
         run(COMMAND, "prepare", "-n", "v3", "--no-orient", "--strip-alpha", "-o", npy, photo)
         wanted = session.run(ends["Mixed_7a"], {placeholder: np.load(npy)}).ravel()
-        run(os.path.join(BUILD, "tests", "endpoints"), checkpoint, photo, f"Mixed_7a={raw}")
-        got = np.fromfile(raw, np.float32)
+        got = features(checkpoint, [photo], "Mixed_7a")[0]
         difference = np.abs(got - wanted).max() / np.abs(wanted).max()
         tap.ok(difference <= 1e-4, f"Mixed_7a of {name} ({difference:.1e} of the largest)")
 tap.done()

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 
@@ -73,6 +74,14 @@ def classify(model, photos, *options):
     """One dictionary a photo."""
     out = run(COMMAND, "classify", "-m", model, "--format", "jsonl", *EXACT, *options, *photos)
     return [json.loads(line) for line in out.splitlines()]
+
+
+def features(model, photos, layer):
+    """[photos][values]"""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "features.npy")
+        run(COMMAND, "features", "-m", model, "--layer", layer, "-o", out, *EXACT, *photos)
+        return np.load(out)
 
 
 def by_index(result, field):
