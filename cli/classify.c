@@ -60,7 +60,7 @@ static const char *const examples[] = {
     "inception classify photo.jpg                the ten most probable classes",
     "inception classify -m v3 -m v4 photo.jpg    two networks side by side",
     "inception classify --plot=card.png photo.jpg  a picture to share",
-    "inception classify --append=o.csv photos/   a folder into a table; again: goes on",
+    "inception classify --append=o.csv photos/   a table; again: goes on",
     "inception classify --sort-into=o photos/    copies, a folder for each class",
     "inception classify https://HOST/photo.jpg   from the web",
     "import png:- | inception classify -         standard input",

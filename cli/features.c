@@ -58,10 +58,10 @@ static const option_group groups[] = {
 };
 
 static const char *const examples[] = {
-    "inception features photos/ -o photos.npy         a row of numbers for each photo",
-    "inception features -m v4 --layer Mixed_7d a.jpg  a layer, as csv",
-    "inception features photos/ -s a.jpg -k 10        the ten most similar to a.jpg",
-    "inception features -m v3 --list-layers           what --layer may be",
+    "inception features photos/ -o x.npy        a row of numbers for each photo",
+    "inception features --layer Mixed_7c a.jpg  a layer, as csv",
+    "inception features photos/ -s a.jpg -k 9   the nine most similar to a.jpg",
+    "inception features -m v3 --list-layers     what --layer may be",
     NULL,
 };
 

@@ -263,7 +263,8 @@ INCEPTION_API const char *inception_model_wnid(const inception_model *model, int
 INCEPTION_API const inception_layer *inception_model_layers(const inception_model *model, size_t *count);
 
 /* Writes the variables of the network that the weights at `path` hold (heads included; optimiser slots are not) to
- * `out`, as MODEL_FILE (one file) or TF_V2 (prefix of .index and .data). The files appear whole or not at all. */
+ * `out`, as MODEL_FILE (one file) or TF_V2 (prefix of .index and .data). The files appear whole or not at all. A layer in
+ * the options has no meaning here. */
 INCEPTION_API inception_status inception_convert(const char *path, const char *out, inception_format format,
                                                  const inception_model_options *options, inception_error *error);
 

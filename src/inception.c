@@ -214,11 +214,13 @@ const inception_layer *inception_model_layers(const inception_model *model, size
 inception_status inception_convert(const char *path, const char *out, inception_format format,
                                    const inception_model_options *options, inception_error *error)
 {
-    inception_model_options defaults;
-    inception_model_options_default(&defaults);
+    inception_model_options whole;
+    inception_model_options_default(&whole);
+    if (options) whole = *options;
+    whole.layer = NULL;
     inc_model model;
     if (!path || !out) return inc_fail(error, INCEPTION_INVALID, "inception_convert: no path given");
-    inception_status status = inc_model_open(&model, path, options ? options : &defaults, true, error);
+    inception_status status = inc_model_open(&model, path, &whole, true, error);
     if (!status) status = inc_model_write(&model, out, format, error);
     inc_model_close(&model);
     return status;

@@ -89,24 +89,27 @@ static char *csv_field(parser *p, char *behind)
     return start;
 }
 
-/* Splits the record at p->at, which moves behind it. */
-static inception_status split(parser *p, char *fields[MAX_FIELDS], int *count)
+static inception_status split_csv(parser *p, char *fields[MAX_FIELDS], int *count)
 {
-    char behind;
-    *count = 0;
-    if (!p->csv) { /* the line, cut at its first colon if that is what is wanted */
-        char *start = p->at, *end = start + strcspn(start, "\n"), *colon = memchr(start, ':', (size_t)(end - start));
-        behind = *end;
-        if (p->numbered && colon) fields[(*count)++] = cut(start, colon), start = colon + 1;
-        fields[(*count)++] = cut(start, end);
-        p->at = end;
-    } else do {
+    char behind = ',';
+    while (behind == ',') {
         if (*count == MAX_FIELDS) return refuse(p, "more than 16 fields");
         fields[(*count)++] = csv_field(p, &behind);
         if (behind == '"') return refuse(p, "a quote that does not open and close a field on its line");
-        p->at += behind == ',';
-    } while (behind == ',');
-    p->at += behind == '\n';
+        p->at += behind != 0;
+    }
+    return INCEPTION_OK;
+}
+
+/* Splits the record at p->at, which moves behind it: a line that is no csv at its first colon, if at all. */
+static inception_status split(parser *p, char *fields[MAX_FIELDS], int *count)
+{
+    *count = 0;
+    if (p->csv) return split_csv(p, fields, count);
+    char *start = p->at, *end = start + strcspn(start, "\n"), *colon = memchr(start, ':', (size_t)(end - start));
+    p->at = *end ? end + 1 : end;
+    if (p->numbered && colon) fields[(*count)++] = cut(start, colon), start = colon + 1;
+    fields[(*count)++] = cut(start, end);
     return INCEPTION_OK;
 }
 

@@ -421,6 +421,23 @@ def test_weights(path):
     tap.ok(result.code in (66, 74) and "no/g.safetensors" in result.err, "convert into a missing folder", result)
 
 
+def test_labels(path):
+    plain = [p["label"] for p in json.loads(run("classify", "-j", "-m", path, "-k3", "a.png").out)[0]["predictions"]]
+    rows = [f'{i},"Klasse, {i}: \u72ac"\r\n' for i in range(1000)]
+    Path("labels.csv").write_bytes(("\ufeffindex,name\r\n" + "".join(reversed(rows))).encode())
+    answer = json.loads(run("classify", "-j", "-m", path, "-k3", "--labels", "labels.csv", "a.png").out)[0]["predictions"]
+    tap.ok(all(p["label"] == f"Klasse, {p['index']}: \u72ac" for p in answer), "classify --labels", answer)
+    tap.ok(all(re.fullmatch(r"n\d{8}", p["wnid"]) for p in answer), "the WordNet ids stay", answer)
+    check("convert --labels", run("convert", "-l", "labels.csv", path, "named.safetensors"), 0)
+    kept = json.loads(run("classify", "-j", "-m", "named.safetensors", "-k3", "a.png").out)[0]["predictions"]
+    tap.ok(kept == answer and [p["label"] for p in kept] != plain, "the model file keeps the names", kept)
+    check("convert --labels to a checkpoint", run("convert", "-l", "labels.csv", path, "n.ckpt"), 64, err="holds no names")
+    Path("few.txt").write_text("a\nb\n")
+    check("too few names", run("classify", "-m", path, "-l", "few.txt", "a.png"), 65,
+          err="few.txt: 2 names for the 1000 classes")
+    check("no such names", run("classify", "-m", path, "-l", "no.txt", "a.png"), 66, err="no.txt")
+
+
 def attempt(test, *arguments):
     try:
         test(*arguments)
@@ -434,7 +451,7 @@ def main():
         attempt(test)
     path, why = model(tap)
     if not path:
-        for name in ("classify", "inspect, convert"):
+        for name in ("classify", "inspect, convert", "labels"):
             tap.skip(f"{name} with a model", why)
         return
     Path("found/inception").mkdir(parents=True)
@@ -442,6 +459,7 @@ def main():
     attempt(test_classify, str(path))
     attempt(test_plot, str(path))
     attempt(test_weights, str(path))
+    attempt(test_labels, str(path))
 
 
 with tempfile.TemporaryDirectory() as folder:
