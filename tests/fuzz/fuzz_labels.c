@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     inc_model model = {.shape = inc_shape_default(inception_network_find("v1")), .weights = &weights};
     inception_error error = {0};
     model.shape.classes = 1 + data[0];
-    inception_status status = inc_label_classes(&model, "x", &error);
+    inception_status status = inc_label_classes(&model, "x", NULL, &error);
     require(status == error.status && (!status || error.message[0]));
     for (int i = 0; !status && i < model.shape.classes; i++)
         require(!strchr(model.labels[i], '\n') && !strchr(model.wnids[i], '\n'));
