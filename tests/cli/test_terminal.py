@@ -347,6 +347,7 @@ def attempt(test, *arguments):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is ignored
     Path("photo.png").write_bytes(png(40, 30))
     Path("big.png").write_bytes(png(400, 300))
     for test in (test_asking, test_typed, test_signals):
