@@ -36,10 +36,8 @@ static inline bool formula_bind(inc_graph *graph)
 {
     for (size_t i = 0; i < graph->value_count; i++) {
         inc_value *value = &graph->values[i];
-        size_t count = 1;
-        for (int d = 0; d < value->rank; d++) count *= (size_t)value->dims[d];
-        float *data = value->variable ? inc_arena_alloc(&graph->arena, count, sizeof *data, NULL) : NULL;
         if (!value->variable) continue;
+        float *data = inc_arena_alloc(&graph->arena, inc_value_count(value), sizeof *data, NULL);
         if (!data) return false;
         formula_fill(value->name, value->rank, value->dims, data);
         value->data = data;
@@ -56,8 +54,9 @@ static inline inception_tensor *formula_tensors(const inc_graph *graph, size_t *
         const inc_value *v = &graph->values[i];
         if (!v->variable) continue;
         inception_tensor *t = &tensors[(*count)++];
-        *t = (inception_tensor){.name = v->name, .type = INCEPTION_F32, .rank = v->rank, .count = 1, .data = v->data};
-        for (int d = 0; d < v->rank; d++) t->count *= (uint64_t)(t->dims[d] = v->dims[d]);
+        *t = (inception_tensor){.name = v->name, .type = INCEPTION_F32, .rank = v->rank, .count = inc_value_count(v),
+                                .data = v->data};
+        for (int d = 0; d < v->rank; d++) t->dims[d] = v->dims[d];
     }
     return tensors;
 }

@@ -60,6 +60,13 @@ uint32_t inc_graph_find(const inc_graph *graph, const char *name)
     return INC_NONE;
 }
 
+uint64_t inc_value_count(const inc_value *value)
+{
+    uint64_t count = 1;
+    for (int d = 0; d < value->rank; d++) count *= (uint64_t)value->dims[d];
+    return count;
+}
+
 static bool has_residual(const inc_node *node, uint32_t value)
 {
     return node->op == INC_OP_CONV && node->conv.residual == value;

@@ -87,6 +87,8 @@ inception_status inc_graph_add(inc_graph *graph, const inc_node *node, inception
 uint32_t inc_graph_find(const inc_graph *graph, const char *name); /* the last value called so; INC_NONE */
 uint32_t inc_graph_floats(inc_graph *graph, int64_t count, float **data, inception_error *error); /* new vector */
 
+uint64_t inc_value_count(const inc_value *value); /* elements */
+
 /* How often `value` is read by nodes (residuals count), plus one if it is kept. */
 int inc_graph_uses(const inc_graph *graph, uint32_t value);
 uint32_t inc_graph_producer(const inc_graph *graph, uint32_t value); /* node index or INC_NONE */

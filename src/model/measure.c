@@ -21,12 +21,8 @@ inception_status inc_measure(const inc_graph *graph, inception_network_size *siz
     *size = (inception_network_size){0};
     int *depths = inc_calloc(graph->value_count, sizeof *depths, error); /* of the layers before each value */
     if (!depths) return INCEPTION_MEMORY;
-    for (size_t i = 0; i < graph->value_count; i++) {
-        const inc_value *v = &graph->values[i];
-        uint64_t elements = 1;
-        for (int d = 0; v->variable && d < v->rank; d++) elements *= (uint64_t)v->dims[d];
-        if (v->variable) size->parameters += elements;
-    }
+    for (size_t i = 0; i < graph->value_count; i++)
+        if (graph->values[i].variable) size->parameters += inc_value_count(&graph->values[i]);
     for (size_t n = 0; n < graph->node_count; n++) {
         const inc_node *node = &graph->nodes[n];
         int depth = 0;

@@ -51,18 +51,25 @@ static inception_status bind(inc_model *model, inc_value *value, const inception
 }
 
 /* A ReLU turns what is not a number into 0, so the answer would not show it. */
-static inception_status check_values(const inc_value *value, const char *path, inception_error *error)
+static inception_status check_finite(const inc_value *value, const char *path, inception_error *error)
 {
-    uint64_t count = 1, bad = 0;
-    for (int d = 0; d < value->rank; d++) count *= (uint64_t)value->dims[d];
+    uint64_t count = inc_value_count(value), bad = 0;
     for (uint64_t i = 0; i < count; i++) bad += !(fabsf(value->data[i]) <= FLT_MAX);
-    if (bad)
-        return inc_fail(error, INCEPTION_DATA, "%s: %llu values are not finite: %s", path, (unsigned long long)bad,
-                        value->name);
-    size_t length = strlen(value->name), tail = strlen("moving_variance");
-    bool variance = length > tail && strcmp(value->name + length - tail, "moving_variance") == 0;
-    for (uint64_t i = 0; variance && i < count; i++)
-        if (value->data[i] < 0) return inc_fail(error, INCEPTION_DATA, "%s: a negative variance: %s", path, value->name);
+    if (!bad) return INCEPTION_OK;
+    return inc_fail(error, INCEPTION_DATA, "%s: %llu values are not finite: %s", path, (unsigned long long)bad,
+                    value->name);
+}
+
+static inception_status check_variances(const inc_model *model, const char *path, inception_error *error)
+{
+    for (size_t n = 0; n < model->graph.node_count; n++) {
+        if (model->graph.nodes[n].op != INC_OP_NORM) continue;
+        const inc_value *variance = &model->graph.values[model->graph.nodes[n].norm.variance];
+        uint64_t count = variance->data ? inc_value_count(variance) : 0;
+        for (uint64_t i = 0; i < count; i++)
+            if (variance->data[i] < 0)
+                return inc_fail(error, INCEPTION_DATA, "%s: a negative variance: %s", path, variance->name);
+    }
     return INCEPTION_OK;
 }
 
@@ -75,9 +82,9 @@ static inception_status bind_all(inc_model *model, const char *path, bool averag
         const inception_tensor *tensor = inc_variable_tensor(model->weights, value->name, averages);
         if (tensor && tensor->type != INCEPTION_OTHER && inc_same_shape(model->weights, tensor, value))
             status = bind(model, value, tensor, error);
-        if (!status && value->data) status = check_values(value, path, error);
+        if (!status && value->data) status = check_finite(value, path, error);
     }
-    return status;
+    return status ? status : check_variances(model, path, error);
 }
 
 /* TF-Slim can be told to train batch norm with a scale; then the file has a gamma for each beta. */
@@ -197,12 +204,9 @@ inception_status inc_model_write(inc_model *model, const char *out, inception_fo
         const inc_value *value = &model->graph.values[i];
         if (!value->variable || !value->data) continue;
         inception_tensor *tensor = &tensors[count++];
-        *tensor = (inception_tensor){.name = value->name, .type = INCEPTION_F32, .rank = value->rank, .count = 1,
-                                     .data = value->data};
-        for (int d = 0; d < value->rank; d++) {
-            tensor->dims[d] = value->dims[d];
-            tensor->count *= (uint64_t)value->dims[d];
-        }
+        *tensor = (inception_tensor){.name = value->name, .type = INCEPTION_F32, .rank = value->rank,
+                                     .count = inc_value_count(value), .data = value->data};
+        for (int d = 0; d < value->rank; d++) tensor->dims[d] = value->dims[d];
     }
     inception_status status = format == INCEPTION_FORMAT_MODEL_FILE
                                 ? write_model_file(model, out, tensors, count, error)

@@ -143,6 +143,8 @@ static char folder[] = "/tmp/inception-test-XXXXXX";
 typedef struct change {
     const char *drop, *rename, *to, *cut; /* a variable to leave out, to call otherwise, to give one channel less */
     const char *more;                     /* a vector of 63 to add */
+    const char *spoil;                    /* a variable whose first value becomes `value` */
+    float value;
     inc_metadata metadata[4];             /* up to the first without a key */
 } change;
 
@@ -160,6 +162,7 @@ static char *write_file(const char *name, inc_shape shape, change c)
         if (c.rename && strcmp(t.name, c.rename) == 0) t.name = c.to;
         if (c.cut && strcmp(t.name, c.cut) == 0)
             t.count = t.count / (uint64_t)t.dims[0] * (uint64_t)(t.dims[0] - 1), t.dims[0]--;
+        if (c.spoil && strcmp(t.name, c.spoil) == 0) *(float *)t.data = c.value; /* the graph's own memory */
         tensors[used++] = t;
     }
     static const float vector[63] = {1};
@@ -299,6 +302,8 @@ static void hostile_files(void **state)
 {
     (void)state;
     static const char gamma[] = "InceptionV2/Conv2d_2b_1x1/BatchNorm/gamma";
+    static const char weights[] = "InceptionV2/Conv2d_2b_1x1/weights";
+    static const char variance[] = "InceptionV2/Conv2d_2b_1x1/BatchNorm/moving_variance";
     static const struct {
         change c;
         inception_status status;
@@ -317,6 +322,10 @@ static void hostile_files(void **state)
         {{.metadata = {{"labels", "a\nb\nc\nd\ne\nf"}}}, INCEPTION_DATA, "more class names than its 5"},
         {{.metadata = {{"wnids", ""}}}, INCEPTION_DATA, "class names"},
         {{.more = gamma}, INCEPTION_MISMATCH, gamma},
+        {{.spoil = weights, .value = NAN}, INCEPTION_DATA, "1 values are not finite: InceptionV2/Conv2d_2b_1x1/weights"},
+        {{.spoil = weights, .value = -INFINITY}, INCEPTION_DATA, "not finite"},
+        {{.spoil = variance, .value = -1e-6f}, INCEPTION_DATA, "a negative variance: InceptionV2/Conv2d_2b_1x1"},
+        {{.spoil = variance, .value = 0}, INCEPTION_OK, ""}, /* epsilon is added */
         {{.metadata = {{"labels", "a\nb\nc\nd\n"}}}, INCEPTION_OK, ""}, /* the fifth has no name */
     };
     inc_shape shape = inc_shape_default(inception_network_find("v2"));
