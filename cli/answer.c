@@ -67,15 +67,17 @@ static int widest_cell(const cli_contestant *contestant, int limit)
     return widest < limit ? widest : limit;
 }
 
-static void write_columns(const cli_contestant *contestants, size_t count)
+static void write_columns(cli_contestant *contestants, size_t count)
 {
     int limit = (terminal_width() + GAP) / (int)count - GAP, rows = 1;
     if (limit < NARROWEST) limit = NARROWEST;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        contestants[i].widest = widest_cell(&contestants[i], limit);
         if (contestants[i].top > rows) rows = contestants[i].top;
+    }
     for (int row = -1; row < rows; row++) {
         for (size_t i = 0; i < count; i++)
-            write_cell(&contestants[i], row, widest_cell(&contestants[i], limit), i + 1 == count);
+            write_cell(&contestants[i], row, contestants[i].widest, i + 1 == count);
         fputc('\n', stdout);
     }
 }
@@ -89,7 +91,7 @@ static void write_closest(const cli_contestant *contestant)
     printf("%s)\n", score);
 }
 
-void answer_text(const cli_terminal *terminal, const cli_contestant *contestants, size_t count)
+void answer_text(const cli_terminal *terminal, cli_contestant *contestants, size_t count)
 {
     if (count == 1 && !contestants->top) {
         write_closest(contestants);

@@ -21,14 +21,21 @@ typedef struct bar_layout {
     int name, bar;
 } bar_layout;
 
+/* Columns that the longest name wants. */
+static int widest_name(const cli_contestant *contestant)
+{
+    int widest = text_width(contestant->info->network->title) - SCORE - 1;
+    for (int row = 0; row < contestant->top; row++) {
+        int name = text_width(contestant->answer[row].label);
+        if (name > widest) widest = name;
+    }
+    return widest;
+}
+
 static bar_layout layout_of(const cli_contestant *contestant, int width)
 {
     int limit = width - SCORE - 1 - (width >= BARS_FROM ? 1 + BAR_LEAST : 0);
-    bar_layout layout = {.name = text_width(contestant->info->network->title) - SCORE - 1};
-    for (int row = 0; row < contestant->top; row++) {
-        int name = text_width(contestant->answer[row].label);
-        if (name > layout.name) layout.name = name;
-    }
+    bar_layout layout = {.name = contestant->widest};
     if (layout.name > limit) layout.name = limit;
     if (width >= BARS_FROM) layout.bar = width - layout.name - SCORE - 2;
     if (layout.bar > BAR_MOST) layout.bar = BAR_MOST;
@@ -97,7 +104,7 @@ static void write_beside(const cli_terminal *terminal, const cli_contestant *con
     }
 }
 
-void bars_write(const cli_terminal *terminal, const cli_contestant *contestants, size_t count)
+void bars_write(const cli_terminal *terminal, cli_contestant *contestants, size_t count)
 {
     int columns = terminal_width();
     if (columns < NARROWEST) columns = NARROWEST;
@@ -105,6 +112,7 @@ void bars_write(const cli_terminal *terminal, const cli_contestant *contestants,
     if (beside < 1) beside = 1;
     if (beside > count) beside = count;
     int width = (columns + GAP) / (int)beside - GAP;
+    for (size_t i = 0; i < count; i++) contestants[i].widest = widest_name(&contestants[i]);
     for (size_t i = 0; i < count; i += beside) {
         if (i) fputc('\n', stdout);
         write_beside(terminal, contestants + i, count - i < beside ? count - i : beside, width, count > 1);

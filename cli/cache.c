@@ -12,6 +12,12 @@
 /* Behind the network's name; published weights keep their own name. */
 static const char *const endings[] = {".safetensors", ".ckpt", ".ckpt.index", ".index", ".caffemodel"};
 
+bool path_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
 bool cache_folder(char *path, size_t size)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -54,7 +60,6 @@ const char *release_digest(const cli_release *release, const char **kind)
 bool cache_find(const inception_network *network, char *path, size_t size)
 {
     char folder[FOLDER_SIZE];
-    struct stat info;
     const cli_release *release = release_of(network);
     if (!cache_folder(folder, sizeof folder)) return false;
     for (size_t i = 0; i <= COUNT(endings); i++) {
@@ -62,7 +67,7 @@ bool cache_find(const inception_network *network, char *path, size_t size)
         if (!own && !release) break;
         int length = snprintf(path, size, "%s/%s%s", folder, own ? network->name : release->member,
                               own ? endings[i] : "");
-        if ((size_t)length < size && stat(path, &info) == 0) return true;
+        if ((size_t)length < size && path_exists(path)) return true;
     }
     return false;
 }

@@ -254,6 +254,7 @@ extern const char *const table_columns[TABLE_COLUMNS];
 /* The character between two fields, 0 for formats that are no tables. */
 char table_separator(int format);
 
+void table_text(FILE *file, int format, const char *text); /* a field, in quotes where it has to be */
 void table_header(FILE *file, int format);
 void table_add(FILE *file, int format, const json_t *record);
 
@@ -450,6 +451,7 @@ typedef struct cli_contestant {
     int limit;                    /* how many of any photo */
     bool *allowed;                /* [classes]; NULL: all */
     double threshold;             /* least probability */
+    int widest;                   /* columns of what is widest in its part of a row, while text is written */
 } cli_contestant;
 
 exit_code contestant_open(cli_contestant *contestant, const char *name, const net_settings *net,
@@ -507,7 +509,7 @@ bool sort_photo(photo_sorter *sorter, const cli_photo *photo, const inception_pr
 /* ---- answer.c: what classify prints ---- */
 
 void answer_heading(const cli_contestant *contestants, size_t count);
-void answer_text(const cli_terminal *terminal, const cli_contestant *contestants, size_t count);
+void answer_text(const cli_terminal *terminal, cli_contestant *contestants, size_t count);
 json_t *answer_json(const cli_contestant *contestant, const char *file, const inception_image *image);
 
 /* ---- plot.c: the card ---- */
@@ -526,7 +528,7 @@ exit_code plot_add(inception_sheet *sheet, const cli_photo *photo, const incepti
 exit_code plot_finish(inception_sheet *sheet, const plot_settings *settings, const common_settings *common);
 /* ---- bars.c: the same on a terminal ---- */
 
-void bars_write(const cli_terminal *terminal, const cli_contestant *contestants, size_t count);
+void bars_write(const cli_terminal *terminal, cli_contestant *contestants, size_t count);
 
 /* ---- atomic.c: a file that appears whole under its name, or not at all ---- */
 

@@ -85,6 +85,8 @@ bool write_all(int fd, const void *data, size_t size, const char *name, inceptio
 
 #define FOLDER_SIZE 4096
 
+bool path_exists(const char *path);
+
 /* $XDG_CACHE_HOME/inception or ~/.cache/inception; false if there is neither. */
 bool cache_folder(char *path, size_t size);
 bool cache_make(char path[FOLDER_SIZE], inception_error *error);

@@ -11,12 +11,6 @@
 
 #define MOST_BYTES (1ull << 30) /* of a download whose size is not known */
 
-static bool exists(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0;
-}
-
 static bool digest_agrees(int fd, uint64_t start, const cli_order *order, inception_error *error)
 {
     char found[DIGEST_TEXT];
@@ -103,9 +97,9 @@ bool install_weights(const cli_order *order, const net_settings *net, char *path
     if (!cache_make(folder, error)) return false;
     if ((size_t)snprintf(path, size, "%s/%s", folder, order->target) >= size)
         return fail(error, INCEPTION_INVALID, "%s: the name is too long", order->target), false;
-    if (exists(path)) return true;
+    if (path_exists(path)) return true;
     if (!partial_open(&partial, folder, order->digest, net->quiet, error)) return false;
-    if (exists(path)) { /* now that the other process is done */
+    if (path_exists(path)) { /* now that the other process is done */
         done = true;
         goto end;
     }

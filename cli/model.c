@@ -2,7 +2,6 @@
 #include "cli.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 const option_row model_rows[] = {
     {"model", 'm', "MODEL", OPTION_LIST, offsetof(model_settings, models),
@@ -32,12 +31,6 @@ const option_row label_rows[] = {
      0, 0, NULL},
     {.name = NULL},
 };
-
-static bool exists(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0;
-}
 
 /* Says how to get weights of a network, or of any (NULL). */
 static exit_code complain_missing(const inception_network *network, bool offline)
@@ -114,7 +107,7 @@ exit_code model_find(const char *name, const net_settings *net, char *path, size
         complain("%.40s...: the name is too long", name);
         return EXIT_NO_INPUT;
     }
-    bool is_path = exists(name) || exists(path);
+    bool is_path = path_exists(name) || path_exists(path);
     snprintf(path, size, "%s", name);
     if (is_path) return EXIT_FINE;
 

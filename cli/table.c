@@ -24,7 +24,7 @@ static void end_field(FILE *file, int format, bool last)
     else fputs(format == FORMAT_CSV ? "\r\n" : "\n", file);
 }
 
-static void write_text(FILE *file, int format, const char *text)
+void table_text(FILE *file, int format, const char *text)
 {
     const char special[] = {table_separator(format), '"', '\r', '\n', '\0'};
     if (!strpbrk(text, special)) {
@@ -45,7 +45,7 @@ static void write_row(FILE *file, int format, const json_t *record, const json_t
         const json_t *value = json_object_get(prediction, table_columns[i]);
         if (!value) value = json_object_get(record, table_columns[i]);
         bool answered = json_object_get(record, "predictions") != NULL;
-        if (json_is_string(value)) write_text(file, format, json_string_value(value));
+        if (json_is_string(value)) table_text(file, format, json_string_value(value));
         else if (json_is_integer(value)) fprintf(file, "%lld", (long long)json_integer_value(value));
         else if (json_is_real(value)) fprintf(file, "%.9g", json_real_value(value));
         else if (answered && strcmp(table_columns[i], "rank") == 0) fprintf(file, "%zu", rank);

@@ -29,20 +29,6 @@ static bool intact(const vector_file *file, inception_error *error)
 
 /* ---- csv ---- */
 
-static void write_quoted(FILE *file, const char *text)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, file);
-        return;
-    }
-    fputc('"', file);
-    for (; *text; text++) {
-        if (*text == '"') fputc('"', file);
-        fputc(*text, file);
-    }
-    fputc('"', file);
-}
-
 static bool csv_begin(vector_file *file, inception_error *error)
 {
     if (file->path && !atomic_open(&file->main, file->path, error)) return false;
@@ -56,7 +42,7 @@ static bool csv_begin(vector_file *file, inception_error *error)
 static bool csv_add(vector_file *file, const char *name, const float *row, inception_error *error)
 {
     (void)error;
-    write_quoted(file->stream, name);
+    table_text(file->stream, FORMAT_CSV, name);
     for (size_t i = 0; i < file->values; i++) fprintf(file->stream, ",%.9g", (double)row[i]);
     fputs("\r\n", file->stream);
     return true;

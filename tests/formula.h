@@ -75,4 +75,13 @@ static inline bool formula_write(inc_shape shape, const char *model_file, const 
     return good;
 }
 
+/* A small picture, another for each number. */
+static inline inception_image *formula_photo(int number)
+{
+    enum { WIDTH = 30, HEIGHT = 20 };
+    uint8_t pixels[HEIGHT * WIDTH * 3];
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)((i * (size_t)(7 + number * 13)) >> (number % 3));
+    return inception_image_from_pixels(pixels, WIDTH, HEIGHT, WIDTH * 3, NULL);
+}
+
 #endif

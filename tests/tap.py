@@ -6,6 +6,7 @@
     tap.done()                  # prints the plan; exit status 1 if a check failed
 """
 import sys
+import traceback
 
 
 class Tap:
@@ -27,6 +28,13 @@ class Tap:
         """A check that cannot be made here."""
         self.count += 1
         print(f"ok {self.count} - {name} # SKIP {why}", flush=True)
+
+    def attempt(self, test, *arguments):
+        """Runs a test; one that raises has failed."""
+        try:
+            test(*arguments)
+        except Exception:
+            self.ok(False, f"{test.__name__} runs to its end", traceback.format_exc())
 
     def done(self):
         print(f"1..{self.count}", flush=True)

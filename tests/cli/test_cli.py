@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 import xml.etree.ElementTree
 from pathlib import Path
 
@@ -438,17 +437,10 @@ def test_labels(path):
     check("no such names", run("classify", "-m", path, "-l", "no.txt", "a.png"), 66, err="no.txt")
 
 
-def attempt(test, *arguments):
-    try:
-        test(*arguments)
-    except Exception:
-        tap.ok(False, f"{test.__name__} runs to its end", traceback.format_exc())
-
-
 def main():
     for test in (test_help, test_usage, test_models, test_missing_model, test_folders, test_failures, test_lists,
                  test_streams, test_interrupt, test_prepare, test_manual):
-        attempt(test)
+        tap.attempt(test)
     path, why = model(tap)
     if not path:
         for name in ("classify", "inspect, convert", "labels"):
@@ -456,10 +448,10 @@ def main():
         return
     Path("found/inception").mkdir(parents=True)
     Path("found/inception/googlenet.caffemodel").symlink_to(path)
-    attempt(test_classify, str(path))
-    attempt(test_plot, str(path))
-    attempt(test_weights, str(path))
-    attempt(test_labels, str(path))
+    tap.attempt(test_classify, str(path))
+    tap.attempt(test_plot, str(path))
+    tap.attempt(test_weights, str(path))
+    tap.attempt(test_labels, str(path))
 
 
 with tempfile.TemporaryDirectory() as folder:

@@ -24,7 +24,6 @@ import tarfile
 import tempfile
 import termios
 import time
-import traceback
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -615,10 +614,7 @@ def main():
     with HostileServer(RELEASES) as server:
         for test in (test_all, test_ways, test_partial, test_failures, test_other, test_full, test_killed, test_together,
                      test_interrupt, test_terminal, test_classify, test_models, test_photos):
-            try:
-                test(server)
-            except Exception:
-                tap.ok(False, f"{test.__name__} runs to its end", traceback.format_exc())
+            tap.attempt(test, server)
         test_usage()
 
 

@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -458,13 +457,6 @@ def test_progress():
     tap.ok(run("-f", "csv", "nasty").err == "", "not without a terminal")
 
 
-def attempt(test):
-    try:
-        test()
-    except Exception:
-        tap.ok(False, f"{test.__name__} runs to its end", traceback.format_exc())
-
-
 def main():
     make_model()
     make_photos()
@@ -472,7 +464,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for test in (test_formats, test_threads, test_memory, test_append, test_kill, test_interrupt, test_sort, test_sort_care,
                  test_filters, test_progress):
-        attempt(test)
+        tap.attempt(test)
 
 
 with tempfile.TemporaryDirectory() as folder:

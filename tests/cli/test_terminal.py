@@ -20,7 +20,6 @@ import sys
 import tempfile
 import termios
 import time
-import traceback
 import unicodedata
 from pathlib import Path
 
@@ -339,19 +338,12 @@ def test_tmux(path):
         tap.ok("_G" not in text and "tmux" not in text and "?1;2" not in text, f"{name}: no traces of the questions", text)
 
 
-def attempt(test, *arguments):
-    try:
-        test(*arguments)
-    except Exception:
-        tap.ok(False, f"{test.__name__} runs to its end", traceback.format_exc())
-
-
 def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is ignored
     Path("photo.png").write_bytes(png(40, 30))
     Path("big.png").write_bytes(png(400, 300))
     for test in (test_asking, test_typed, test_signals):
-        attempt(test)
+        tap.attempt(test)
     path, why = model(tap)
     tests = (test_pictures, test_picture_sizes, test_picture_content, test_colours, test_widths, test_tmux)
     for test in tests:
@@ -360,7 +352,7 @@ def main():
         elif test is test_tmux and not shutil.which("tmux"):
             tap.skip(test.__name__, "tmux is not installed")
         else:
-            attempt(test, str(path))
+            tap.attempt(test, str(path))
 
 
 with tempfile.TemporaryDirectory() as folder:

@@ -299,11 +299,7 @@ static int make_files(void **state)
     snprintf(path, sizeof path, "%s/m.safetensors", folder);
     snprintf(with_heads, sizeof with_heads, "%s/h.safetensors", folder);
     if (!formula_write(v2, path, NULL) || !formula_write(v3, with_heads, NULL)) return -1;
-    for (int p = 0; p < PHOTOS; p++) {
-        uint8_t pixels[20 * 30 * 3];
-        for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)((i * (size_t)(7 + p * 13)) >> (p % 3));
-        photos[p] = inception_image_from_pixels(pixels, 30, 20, 90, NULL);
-    }
+    for (int p = 0; p < PHOTOS; p++) photos[p] = formula_photo(p);
     return 0;
 }
 

@@ -209,11 +209,7 @@ static int make_files(void **state)
     shape.depth_multiplier = 0.25, shape.classes = CLASSES;
     snprintf(path, sizeof path, "%s/m.safetensors", folder);
     if (!formula_write(shape, path, NULL)) return -1;
-    for (int p = 0; p < PHOTOS; p++) {
-        uint8_t pixels[20 * 30 * 3];
-        for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)((i * (size_t)(7 + p * 13)) >> (p % 3));
-        photos[p] = inception_image_from_pixels(pixels, 30, 20, 90, NULL);
-    }
+    for (int p = 0; p < PHOTOS; p++) photos[p] = formula_photo(p);
     return 0;
 }
 
