@@ -203,7 +203,7 @@ static exit_code classify_photo(classify_run *contest, const cli_loaded *loaded)
     contest->tally.done++;
     exit_code code = contest->records.format == FORMAT_TEXT ? write_text(contest, photo->path, image)
                                                             : write_records(contest, photo->path, image);
-    return code ? code : plot_add(contest->plot, photo, image, contest->contestants, contest->count);
+    return code ? code : plot_answers(contest->plot, photo, image, contest->contestants, contest->count);
 }
 
 static exit_code classify_photos(classify_run *contest, photo_walk *walk)
@@ -251,7 +251,7 @@ static exit_code run(void *given, char **operands, int count)
         goto end;
     }
     if (options->format == FORMAT_TEXT) terminal_start(&contest.terminal, options->common.color, options->picture);
-    code = plot_open(&options->plot, &contest.plot);
+    code = plot_open("classify", &options->plot, &contest.plot);
     if (!code) code = open_networks(&contest);
     if (!code) code = open_outputs(&contest, walk);
     if (!code) code = classify_photos(&contest, walk);

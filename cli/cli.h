@@ -352,6 +352,9 @@ void photos_leave_out(photo_walk *walk, const char *folder);
 /* A second walk from the start, passing over no photo, to be closed before the first. NULL when out of memory. */
 photo_walk *photos_again(const photo_walk *walk);
 
+/* A photo that is not of the walk. */
+cli_photo photo_named(const char *path);
+
 inception_image *photo_decode(const cli_photo *photo, const photo_settings *settings, inception_error *error);
 
 /* ---- pipeline.c: photos decoded ahead ---- */
@@ -521,11 +524,13 @@ typedef struct plot_settings {
 
 extern const option_row plot_rows[];
 
-/* *sheet stays NULL where no plot was asked for, and the two others then do nothing. */
-exit_code plot_open(const plot_settings *settings, inception_sheet **sheet);
-exit_code plot_add(inception_sheet *sheet, const cli_photo *photo, const inception_image *image,
-                   const cli_contestant *contestants, size_t count);
+/* *sheet stays NULL where no plot was asked for; plot_answers and plot_finish then do nothing. */
+exit_code plot_open(const char *command, const plot_settings *settings, inception_sheet **sheet);
+exit_code plot_card(inception_sheet *sheet, const inception_card *card);
+exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inception_image *image,
+                       const cli_contestant *contestants, size_t count);
 exit_code plot_finish(inception_sheet *sheet, const plot_settings *settings, const common_settings *common);
+
 /* ---- bars.c: the same on a terminal ---- */
 
 void bars_write(const cli_terminal *terminal, cli_contestant *contestants, size_t count);

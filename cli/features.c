@@ -1,6 +1,7 @@
 /* inception features: the vector before the classifier, or any layer, of photos; photos similar to one. */
 #include "cli.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@ typedef struct features_options {
     common_settings common;
     model_settings model;
     photo_settings photos;
+    plot_settings plot;
     const char *layer, *output, *similar_to;
     int format, top, threads, crop;
     bool list_layers;
@@ -51,6 +53,7 @@ static const option_row rows[] = {
 static const option_group groups[] = {
     {"Options", rows, 0},
     {"", network_rows, offsetof(features_options, model)},
+    {"Picture of a ranking", plot_rows, offsetof(features_options, plot)},
     {"Photos", photo_rows, offsetof(features_options, photos)},
     {"Downloads", net_rows, offsetof(features_options, photos.net)},
     {"General", common_rows, offsetof(features_options, common)},
@@ -61,6 +64,7 @@ static const char *const examples[] = {
     "inception features photos/ -o x.npy        a row of numbers for each photo",
     "inception features --layer Mixed_7c a.jpg  a layer, as csv",
     "inception features photos/ -s a.jpg -k 9   the nine most similar to a.jpg",
+    "inception features photos/ -s a.jpg -k 11 --plot=o.png   as a contact sheet",
     "inception features -m v3 --list-layers     what --layer may be",
     NULL,
 };
@@ -73,6 +77,7 @@ typedef struct features_run {
     float *vector;
     vector_file *file;   /* of a run that writes vectors ... */
     cli_ranking ranking; /* ... of one that ranks */
+    inception_sheet *plot;
     cli_records records;
     cli_tally tally;
 } features_run;
@@ -84,7 +89,7 @@ static bool prints_records(const features_options *options)
     return options->similar_to || options->list_layers;
 }
 
-static exit_code check_options(const features_options *options, int photos)
+static exit_code check_options(const features_options *options, char **photos, int count)
 {
     bool records = prints_records(options);
     const char *what = options->similar_to ? "--similar-to" : "--list-layers";
@@ -92,7 +97,11 @@ static exit_code check_options(const features_options *options, int photos)
         return complain_usage("features", "options --similar-to and --list-layers exclude each other");
     if (records && options->output) return complain_usage("features", "options --output and %s exclude each other", what);
     if (options->top && !options->similar_to) return complain_usage("features", "option --top wants --similar-to");
-    if (options->list_layers && photos) return complain_usage("features", "option --list-layers takes no photos");
+    if (options->plot.file && !options->similar_to) return complain_usage("features", "option --plot wants --similar-to");
+    for (int i = 0; options->plot.file && i < count; i++) /* the best are read a second time */
+        if (strcmp(photos[i], "-") == 0)
+            return complain_usage("features", "option --plot: standard input can only be the photo of --similar-to");
+    if (options->list_layers && count) return complain_usage("features", "option --list-layers takes no photos");
     if (options->format == BY_NAME || records == (options->format < AS_VECTORS)) return EXIT_FINE;
     return complain_usage("features", "option --format: %s %s", choices[options->format],
                           records ? "is a file of vectors" : "wants --similar-to or --list-layers");
@@ -191,13 +200,9 @@ static exit_code list_layers(features_run *features)
 
 /* ---- Photos ---- */
 
-static bool compute(features_run *features, const cli_photo *photo, inception_error *error)
+static bool compute(features_run *features, const inception_image *image, inception_error *error)
 {
-    inception_image *image = error->status ? NULL : photo_decode(photo, &features->options->photos, error);
-    const inception_image *const one[] = {image};
-    bool good = image && inception_features(features->session, one, 1, features->vector, error) == INCEPTION_OK;
-    inception_image_free(&image);
-    return good;
+    return image && inception_features(features->session, &image, 1, features->vector, error) == INCEPTION_OK;
 }
 
 static bool keep(features_run *features, const char *file, inception_error *error)
@@ -206,49 +211,81 @@ static bool keep(features_run *features, const char *file, inception_error *erro
     return vectors_add(features->file, file, features->vector, error);
 }
 
-static exit_code take_photo(features_run *features, const cli_photo *photo, inception_error *error)
+static exit_code take_photo(features_run *features, const cli_loaded *loaded)
 {
-    if (compute(features, photo, error)) {
-        if (keep(features, photo->path, error)) {
+    const char *file = loaded->photo.path;
+    inception_error error = loaded->error;
+    if (compute(features, loaded->image, &error)) {
+        if (keep(features, file, &error)) {
             features->tally.done++;
             return output_flush();
         }
-        if (error->status == INCEPTION_IO) return complain_error(error); /* the disk is full: nothing better will come */
+        if (error.status == INCEPTION_IO) return complain_error(&error); /* the disk is full: nothing better will come */
     }
-    tally_failure(&features->tally, error->status);
-    if (features->records.format != FORMAT_TEXT) return records_failure(&features->records, photo->path, error);
-    complain_input(photo->path, error);
+    tally_failure(&features->tally, error.status);
+    if (features->records.format != FORMAT_TEXT) return records_failure(&features->records, file, &error);
+    complain_input(file, &error);
     return EXIT_FINE;
+}
+
+static exit_code draw(features_run *features, const char *name, const inception_image *image, double similarity)
+{
+    const inception_model_info *info = inception_model_get_info(features->model);
+    const inception_prediction likeness = {.label = "likeness", .probability = (float)fmax(0, similarity)};
+    const inception_card_column column = {info->network->title, &likeness, 1};
+    return plot_card(features->plot, &(const inception_card){image, name, &info->input, &column, 1});
+}
+
+/* The best photos are decoded once more: to keep all that may become the best would take all memory. */
+static exit_code draw_ranking(features_run *features)
+{
+    const cli_ranking *ranking = &features->ranking;
+    exit_code code = EXIT_FINE;
+    for (size_t i = 0; i < ranking->count && !code && !interrupted(); i++) {
+        inception_error error = {0};
+        cli_photo photo = photo_named(ranking->photos[i].file);
+        inception_image *image = photo_decode(&photo, &features->options->photos, &error);
+        if (image) code = draw(features, photo.name, image, ranking->photos[i].similarity);
+        else tally_failure(&features->tally, error.status), complain_input(photo.path, &error);
+        inception_image_free(&image);
+    }
+    return code ? code : plot_finish(features->plot, &features->options->plot, &features->options->common);
 }
 
 static exit_code take_photos(features_run *features, photo_walk *walk)
 {
     exit_code code = EXIT_FINE;
     inception_error error = {0};
-    cli_photo photo;
     catch_interrupts();
+    photo_pipeline *pipeline = pipeline_open(walk, &features->options->photos,
+                                             inception_model_get_info(features->model)->threads, &error);
+    if (!pipeline) return complain_error(&error);
     records_begin(&features->records);
-    while (!code && photos_next(walk, &photo, &error)) {
-        code = take_photo(features, &photo, &error);
-        error = (inception_error){0};
-    }
+    for (const cli_loaded *loaded; !code && (loaded = pipeline_next(pipeline)) != NULL;) code = take_photo(features, loaded);
+    pipeline_close(&pipeline);
     if (code) return code;
     if (features->file && !vectors_finish(features->file, &error)) return complain_error(&error);
     if (features->options->similar_to) code = ranking_write(&features->ranking, &features->records);
     if (!code) code = records_end(&features->records);
+    if (!code && features->plot) code = draw_ranking(features);
     return code ? code : tally_exit(&features->tally, features->options->common.quiet);
 }
 
 /* The vector that the others are compared with. */
 static exit_code look_at_wanted(features_run *features)
 {
-    const char *path = features->options->similar_to;
+    exit_code code = EXIT_FINE;
     inception_error error = {0};
-    cli_photo photo = {.path = path, .name = path, .standard_input = strcmp(path, "-") == 0};
-    if (!compute(features, &photo, &error)) {
-        complain_input(path, &error);
-        return exit_of(error.status);
+    cli_photo photo = photo_named(features->options->similar_to);
+    inception_image *image = photo_decode(&photo, &features->options->photos, &error);
+    if (!compute(features, image, &error)) {
+        complain_input(photo.path, &error);
+        code = exit_of(error.status);
+    } else if (features->plot) {
+        code = draw(features, photo.name, image, 1);
     }
+    inception_image_free(&image);
+    if (code) return code;
     features->ranking = (cli_ranking){.wanted = features->vector, .values = features->values, .limit = SIZE_MAX};
     if (features->options->top) features->ranking.limit = (size_t)features->options->top;
     features->vector = calloc(features->values, sizeof *features->vector);
@@ -280,7 +317,8 @@ static exit_code run_photos(features_run *features, char **operands, int count)
 static exit_code run(void *given, char **operands, int count)
 {
     features_run features = {.options = given};
-    exit_code code = check_options(features.options, count);
+    exit_code code = check_options(features.options, operands, count);
+    if (!code) code = plot_open("features", &features.options->plot, &features.plot);
     if (code) return code;
     features.options->photos.net.quiet = features.options->common.quiet;
     if (prints_records(features.options) && features.options->format != BY_NAME)
@@ -289,6 +327,7 @@ static exit_code run(void *given, char **operands, int count)
     else if (!(code = open_model(&features))) code = list_layers(&features);
     vectors_close(&features.file);
     ranking_clear(&features.ranking);
+    inception_sheet_close(&features.plot);
     free(features.vector);
     inception_session_close(&features.session);
     inception_model_close(&features.model);

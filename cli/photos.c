@@ -236,6 +236,18 @@ bool photos_several(const photo_walk *walk)
     return walk->several;
 }
 
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+cli_photo photo_named(const char *path)
+{
+    bool standard_input = strcmp(path, "-") == 0;
+    return (cli_photo){path, standard_input ? "stdin" : last_part(path), standard_input, 0};
+}
+
 /* The next word of the command line, then of the list. */
 static const char *next_input(photo_walk *walk, bool *from_list)
 {
@@ -277,9 +289,8 @@ static bool next_photo(photo_walk *walk, cli_photo *photo, inception_error *erro
         walk->root_length = strlen(input);
         if (is_folder && enter_folder(walk, input, error)) continue;
         if (is_web_address(input)) return name_web_photo(walk, photo, input, error);
-        const char *slash = strrchr(input, '/');
         photo->path = input;
-        photo->name = photo->standard_input ? "stdin" : slash ? slash + 1 : input;
+        photo->name = photo->standard_input ? "stdin" : last_part(input);
         return true;
     }
     return false;

@@ -1,4 +1,4 @@
-/* classify --plot: photos and answers as pictures. */
+/* --plot: photos and what was found about them as pictures. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -11,9 +11,8 @@ static const char *const theme_choices[] = {
 
 const option_row plot_rows[] = {
     {"plot", 0, "FILE", OPTION_STRING, offsetof(plot_settings, file),
-     "draw the photo and its most probable classes (at most 20) as FILE: .png, .svg or .pdf. Several photos become "
-     "contact sheets; where one page does not hold them, a PDF has pages, and the others become FILE-1.png, FILE-2.png "
-     "and so on",
+     "draw the photo and what was found as FILE: .png, .svg or .pdf. Several photos become contact sheets; where one "
+     "page does not hold them, a PDF has pages, and the others become FILE-1.png, FILE-2.png and so on",
      0, 0, NULL},
     {"theme", 0, "THEME", OPTION_CHOICE, offsetof(plot_settings, theme), "of --plot: light (default) or dark", 0, 0,
      theme_choices},
@@ -22,7 +21,7 @@ const option_row plot_rows[] = {
     {.name = NULL},
 };
 
-exit_code plot_open(const plot_settings *settings, inception_sheet **sheet)
+exit_code plot_open(const char *command, const plot_settings *settings, inception_sheet **sheet)
 {
     inception_error error = {0};
     inception_sheet_options options;
@@ -33,24 +32,32 @@ exit_code plot_open(const plot_settings *settings, inception_sheet **sheet)
     *sheet = inception_sheet_open(settings->file, &options, &error);
     if (*sheet) return EXIT_FINE;
     if (error.status != INCEPTION_INVALID) return complain_error(&error);
-    return complain_usage("classify", "option --plot: %s", error.message);
+    return complain_usage(command, "option --plot: %s", error.message);
 }
 
-exit_code plot_add(inception_sheet *sheet, const cli_photo *photo, const inception_image *image,
-                   const cli_contestant *contestants, size_t count)
+exit_code plot_card(inception_sheet *sheet, const inception_card *card)
 {
     inception_error error = {0};
+    return inception_sheet_add(sheet, card, &error) ? complain_error(&error) : EXIT_FINE;
+}
+
+exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inception_image *image,
+                       const cli_contestant *contestants, size_t count)
+{
     if (!sheet) return EXIT_FINE;
     inception_card_column *columns = calloc(count, sizeof *columns);
-    for (size_t i = 0; columns && i < count; i++)
+    if (!columns) {
+        complain("out of memory");
+        return EXIT_SYSTEM;
+    }
+    for (size_t i = 0; i < count; i++)
         columns[i] = (inception_card_column){
             contestants[i].ambiguous ? contestants[i].path : contestants[i].info->network->title,
             contestants[i].answer, contestants[i].top ? contestants[i].top : 1};
-    inception_card card = {image, photo->name, &contestants->info->input, columns, (int)count};
-    if (!columns) fail(&error, INCEPTION_MEMORY, "out of memory");
-    else inception_sheet_add(sheet, &card, &error);
+    const inception_card card = {image, photo->name, &contestants->info->input, columns, (int)count};
+    exit_code code = plot_card(sheet, &card);
     free(columns);
-    return error.status ? complain_error(&error) : EXIT_FINE;
+    return code;
 }
 
 exit_code plot_finish(inception_sheet *sheet, const plot_settings *settings, const common_settings *common)

@@ -57,12 +57,11 @@ exit_code ranking_write(cli_ranking *ranking, cli_records *records)
     for (size_t i = 0; i < ranking->count && !code; i++) {
         const ranked_photo *photo = &ranking->photos[i];
         if (records->format != FORMAT_TEXT) {
-            code = records_add(records, json_pack("{s:o, s:f}", "file", text_json(photo->file), "similarity",
-                                                  photo->similarity));
+            code = records_add(records, text_record(photo->file, json_pack("{s:f}", "similarity", photo->similarity)));
             continue;
         }
         printf("%7.4f  ", photo->similarity);
-        text_write(stdout, photo->file);
+        text_write_name(stdout, photo->file);
         putchar('\n');
     }
     return code ? code : output_flush();

@@ -92,6 +92,9 @@ def test_usage():
     check("csv of a ranking", run("-f", "csv", "-s", "a.jpg", "a.jpg"), 64, err="csv is a file of vectors")
     check("a ranking into a file", run("-o", "x.npy", "-s", "a.jpg", "a.jpg"), 64, err="exclude each other")
     check("--top alone", run("-k", "3", "a.jpg"), 64, err="wants --similar-to")
+    check("a picture without a ranking", run("--plot", "o.png", "a.jpg"), 64, err="--plot wants --similar-to")
+    check("a picture of standard input", run("-s", "a.jpg", "--plot", "o.png", "-"), 64, err="standard input")
+    check("a picture of an unknown kind", run("-s", "a.jpg", "--plot", "o.gif", "a.jpg"), 64, err=".png, .svg or .pdf")
     check("layers of photos", run("--list-layers", "a.jpg"), 64, err="takes no photos")
     check("no folder for the file", run("-o", "nowhere/x.npy", "a.jpg"), 74, err="folder to write it to")
     check("a folder in the file's place", run("-o", "photos.npy", "a.jpg"), 74, err="not a regular file")
@@ -166,6 +169,14 @@ def test_similar():
     tap.ok([json.loads(line).get("similarity") for line in lines] == [None, 1, 1], "jsonl: the two most similar", lines)
     many = run("-s", "a.jpg", "-k", "1", *["squirrel.jpg"] * 70, "same.jpg", "sombrero.jpg")
     tap.ok(many.out == " 1.0000  same.jpg\n", "the best of many, late", many.out)
+    check("a contact sheet", run(*words, "--plot", "o.pdf", "-k", "4"), 1, err="bad.jpg")
+    if shutil.which("pdftotext"):
+        lines = subprocess.run(["pdftotext", "-raw", "o.pdf", "-"], capture_output=True, text=True).stdout.splitlines()
+        wanted = ["likeness 100.00%", "a.jpg", "likeness 100.00%", "same.jpg", *["likeness 100.00%", "a.jpg"] * 2,
+                  f"likeness {100 * found[4]['similarity']:.2f}%", "again.jpg", "GoogLeNet"]
+        tap.ok([line for line in lines if line.strip("\f")] == wanted, "the photo, then the most similar ones", lines)
+    else:
+        tap.skip("the photo, then the most similar ones", "no pdftotext")
     check("the photo is none", run("-s", "bad.jpg", "a.jpg"), 65, err="bad.jpg")
     check("the photo is not there", run("-s", "no.jpg", "a.jpg"), 66, err="no.jpg")
     with open("a.jpg", "rb") as file:
