@@ -42,7 +42,7 @@ static void write_cell(const cli_contestant *contestant, int row, int width, boo
 {
     int used = 0;
     if (row < 0) {
-        used = text_cut(stdout, contestant->info->network->title, width);
+        used = text_cut(stdout, contestant->title, width);
     } else if (row < contestant->top) {
         char score[32];
         format_score(&contestant->answer[row], score, sizeof score);
@@ -57,7 +57,7 @@ static void write_cell(const cli_contestant *contestant, int row, int width, boo
 
 static int widest_cell(const cli_contestant *contestant, int limit)
 {
-    int widest = text_width(contestant->info->network->title);
+    int widest = text_width(contestant->title);
     for (int row = 0; row < contestant->top; row++) {
         char score[32];
         format_score(&contestant->answer[row], score, sizeof score);

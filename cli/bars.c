@@ -24,7 +24,7 @@ typedef struct bar_layout {
 /* Columns that the longest name wants. */
 static int widest_name(const cli_contestant *contestant)
 {
-    int widest = text_width(contestant->info->network->title) - SCORE - 1;
+    int widest = text_width(contestant->title) - SCORE - 1;
     for (int row = 0; row < contestant->top; row++) {
         int name = text_width(contestant->answer[row].label);
         if (name > widest) widest = name;
@@ -66,7 +66,7 @@ static int write_bar(double part, int width)
 /* Row -1 is the network's title. Returns the columns taken. */
 static int write_row(const cli_terminal *terminal, const cli_contestant *contestant, int row, bar_layout layout)
 {
-    const char *name = row < 0 ? contestant->info->network->title : contestant->answer[row].label;
+    const char *name = row < 0 ? contestant->title : contestant->answer[row].label;
     int room = row < 0 ? layout_width(layout) : layout.name;
     if (row < 1) style(terminal, BOLD);
     int used = text_cut(stdout, name, room);

@@ -103,7 +103,7 @@ static void mark_ambiguous(classify_run *contest)
     for (size_t i = 0; i < contest->count; i++)
         for (size_t j = 0; j < contest->count; j++)
             if (i != j && contest->contestants[i].info->network == contest->contestants[j].info->network)
-                contest->contestants[i].ambiguous = true;
+                contest->contestants[i].ambiguous = true, contest->contestants[i].title = contest->contestants[i].path;
 }
 
 static exit_code open_networks(classify_run *contest)
@@ -114,7 +114,7 @@ static exit_code open_networks(classify_run *contest)
     options.crop = (inception_crop)contest->options->crop;
     for (size_t i = 0; i < contest->count; i++) {
         cli_contestant *entrant = &contest->contestants[i];
-        const char *name = settings->models.count ? settings->models.items[i] : NULL;
+        const char *name = settings->models.count ? settings->models.items[i] : settings->network;
         exit_code code = contestant_open(entrant, name, &contest->options->photos.net, &options);
         if (code) return code;
         if (contest->options->common.verbose)

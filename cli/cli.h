@@ -449,6 +449,7 @@ typedef struct cli_contestant {
     const inception_model_info *info;
     char *path;                   /* of the weights */
     bool ambiguous;               /* another contestant has the same network */
+    const char *title;            /* the network's, or the path where that is ambiguous */
     inception_prediction *answer; /* most probable first; [0] is there even where top is 0 */
     int top;                      /* how many classes to show, of the photo at hand */
     int limit;                    /* how many of any photo */

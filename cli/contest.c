@@ -27,6 +27,7 @@ exit_code contestant_open(cli_contestant *contestant, const char *name, const ne
     contestant->session = inception_session_open(contestant->model, 1, &error);
     if (error.status) return complain_error(&error);
     contestant->info = inception_model_get_info(contestant->model);
+    contestant->title = contestant->info->network->title;
     contestant->answer = calloc((size_t)contestant->info->classes, sizeof *contestant->answer);
     if (contestant->path && contestant->answer) return EXIT_FINE;
     complain("out of memory");

@@ -158,7 +158,7 @@ static exit_code open_model(features_run *features)
     char path[4096];
     exit_code code = network_check("features", settings->network, &network);
     if (!code && settings->models.count > 1) code = complain_usage("features", "option --model can be given once");
-    const char *name = settings->models.count ? settings->models.items[0] : NULL;
+    const char *name = settings->models.count ? settings->models.items[0] : settings->network;
     if (!code) code = model_find(name, &options->photos.net, path, sizeof path, &network);
     if (code) return code;
     inception_model_options wanted = model_options(settings, network);

@@ -52,8 +52,7 @@ exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inc
     }
     for (size_t i = 0; i < count; i++)
         columns[i] = (inception_card_column){
-            contestants[i].ambiguous ? contestants[i].path : contestants[i].info->network->title,
-            contestants[i].answer, contestants[i].top ? contestants[i].top : 1};
+            contestants[i].title, contestants[i].answer, contestants[i].top ? contestants[i].top : 1};
     const inception_card card = {image, photo->name, &contestants->info->input, columns, (int)count};
     exit_code code = plot_card(sheet, &card);
     free(columns);

@@ -141,6 +141,8 @@ def test_missing_model():
     tap.ok(missing.out == "", "no model: nothing on standard output")
     check("a network not in the cache", run("classify", "-m", "V3", "--offline", "photo.png"), 69,
           err="inception fetch v3")
+    check("--network without --model chooses from the cache", run("classify", "-n", "V3", "--offline", "photo.png"), 69,
+          err="no weights of inception_v3")
     check("neither file nor network", run("classify", "-m", "inceptoin_v3", "photo.png"), 66, err="inception_v3?")
     Path("junk.ckpt").write_bytes(b"junk" * 100)
     check("a file that is no model", run("classify", "-m", "junk.ckpt", "photo.png"), 65, err="junk.ckpt")
@@ -362,6 +364,9 @@ def test_classify(path):
     pair = run("classify", "-m", path, "-m", path, "-k", "2", "a.png")
     tap.ok(pair.code == 0 and pair.out.startswith("Using GoogLeNet (") and "CNNs" in pair.out and
            len(pair.out.splitlines()) == 6, "two networks side by side", pair)
+    heads = pair.out.splitlines()[3].split()
+    tap.ok(len(heads) == 2 and all(path.startswith(head.rstrip("…")) for head in heads),
+           "two models of one network stand under their paths", pair)
     records = json.loads(run("classify", "-m", path, "-m", path, "-j", "a.png", "missing.png").out)
     tap.ok(len(records) == 3 and "error" in records[2] and records[0]["predictions"] == records[1]["predictions"],
            "an object per photo and network, one per failure", records)
