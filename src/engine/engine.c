@@ -5,10 +5,15 @@
 #include <omp.h>
 #include <stdlib.h>
 
+/* Does oneDNN use all of these instructions here? It can be told not to by ONEDNN_MAX_CPU_ISA, and we follow. */
+static bool cpu_has(unsigned isa)
+{
+    return ((unsigned)dnnl_get_effective_cpu_isa() & isa) == isa;
+}
+
 int inc_engine_granularity(void)
 {
-    dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    return (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core ? 16 : 8;
+    return cpu_has(dnnl_cpu_isa_avx512_core) ? 16 : 8;
 }
 
 inception_status inc_fail_onednn(inception_error *error, const char *name, const char *what)
@@ -36,6 +41,7 @@ inc_engine *inc_engine_compile(const inc_graph *graph, int threads, inception_er
     int before = inc_threads_enter(threads); /* kernels are chosen for the number of threads */
     engine->threads = threads;
     engine->block = inc_engine_granularity();
+    engine->kernels = cpu_has(dnnl_cpu_isa_avx2);
     inception_status status = dnnl_engine_create(&engine->engine, dnnl_cpu, 0) == dnnl_success
                                 ? INCEPTION_OK : inc_fail_onednn(error, "CPU", "engine");
     if (!status) status = inc_lower(engine, graph, error);
@@ -52,6 +58,7 @@ void inc_engine_free(inc_engine *engine)
     for (size_t i = 0; i < engine->step_count; i++) {
         if (engine->steps[i].primitive) dnnl_primitive_destroy(engine->steps[i].primitive);
         inc_layout_free(&engine->steps[i].scratchpad);
+        free(engine->steps[i].fewer);
     }
     for (size_t i = 0; i < engine->constant_count; i++) {
         if (engine->constants[i].memory) dnnl_memory_destroy(engine->constants[i].memory);

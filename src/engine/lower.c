@@ -85,7 +85,7 @@ static inception_status add_constant(lowering *l, inc_constant constant, uint32_
     inc_engine *e = l->e;
     inception_status status =
         inc_grow(&e->constants, &e->constant_capacity, e->constant_count + 1, sizeof constant, l->error);
-    if (!status && (!constant.layout || !constant.plain)) status = inc_fail_memory(l->error, 0);
+    if (!status && !constant.fewer && (!constant.layout || !constant.plain)) status = inc_fail_memory(l->error, 0);
     if (status) {
         inc_layout_free(&constant.layout);
         inc_layout_free(&constant.plain);
@@ -123,6 +123,49 @@ static inc_layout weights_layout(const inc_value *w, bool depthwise, bool any)
     return inc_layout_new(dims, 4, any ? dnnl_format_tag_any : dnnl_hwio);
 }
 
+static inception_status add_weights(lowering *l, const inc_node *node, inc_step *step, inc_constant constant)
+{
+    uint32_t index = 0;
+    constant.data = l->graph->values[node->conv.weights].data;
+    if (node->conv.scale != INC_NONE) {
+        constant.scale = l->graph->values[node->conv.scale].data;
+        constant.scale_count = l->e->places[node->output].channels;
+    }
+    inception_status status = add_constant(l, constant, &index);
+    step->arguments[step->argument_count++] = (inc_argument){DNNL_ARG_WEIGHTS, INC_FROM_CONSTANT, index};
+    return status;
+}
+
+static inception_status add_bias(lowering *l, const inc_node *node, inc_step *step)
+{
+    if (node->conv.bias == INC_NONE) return INCEPTION_OK;
+    const inc_value *bias = &l->graph->values[node->conv.bias];
+    return add_vector(l, step, DNNL_ARG_BIAS, bias->data, bias->dims[0]);
+}
+
+/* Our own kernel, where it is faster: *taken. */
+static inception_status lower_fewer(lowering *l, const inc_node *node, inc_step *step, bool *taken)
+{
+    inc_engine *e = l->e;
+    const inc_place *src = &e->places[node->inputs[0]], *dst = &e->places[node->output];
+    inc_fewer plan = {.lanes = e->block, .in = (int)src->channels, .out = (int)dst->channels,
+                      .src_height = (int)src->height, .src_width = (int)src->width, .height = (int)dst->height,
+                      .width = (int)dst->width, .top = node->window.top, .left = node->window.left,
+                      .relu = node->relu};
+    *taken = e->kernels && node->op == INC_OP_CONV && node->window.stride == 1 && node->conv.residual == INC_NONE
+          && inc_fewer_plan(&plan, node->window.kernel_h, node->window.kernel_w);
+    if (!*taken) return INCEPTION_OK;
+    step->fewer = inc_calloc(1, sizeof plan, l->error);
+    if (!step->fewer) return INCEPTION_MEMORY;
+    *step->fewer = plan;
+    size_t bytes = inc_fewer_scratch_bytes(&plan, e->threads);
+    if (bytes > e->scratchpad_bytes) e->scratchpad_bytes = bytes;
+    inception_status status = add_weights(l, node, step, (inc_constant){.fewer = step->fewer});
+    if (!status) status = add_bias(l, node, step);
+    add_value(step, DNNL_ARG_SRC, node->inputs[0]);
+    return status;
+}
+
 static inception_status lower_conv(lowering *l, const inc_node *node, inc_step *step, dnnl_primitive_desc_t *description)
 {
     inc_engine *e = l->e;
@@ -133,23 +176,15 @@ static inception_status lower_conv(lowering *l, const inc_node *node, inc_step *
     inc_layout bias = biased ? inc_layout_new(&dst->channels, 1, dnnl_a) : NULL;
     inception_status status = any && (bias || !biased) ? INCEPTION_OK : inc_fail_memory(l->error, 0);
     if (!status && !inc_describe_conv(e->engine, src->layout, any, bias, dst->layout, &node->window,
-                                      node->conv.residual != INC_NONE, node->conv.relu, description))
+                                      node->conv.residual != INC_NONE, node->relu, description))
         status = inc_fail_onednn(l->error, node->name, "convolution");
     inc_layout_free(&any);
     inc_layout_free(&bias);
     if (status) return status;
 
-    inc_constant constant = {.layout = inc_wanted(*description, dnnl_query_weights_md, 0),
-                             .plain = weights_layout(weights, depthwise, false), .data = weights->data};
-    if (node->conv.scale != INC_NONE) {
-        constant.scale = l->graph->values[node->conv.scale].data;
-        constant.scale_count = dst->channels;
-    }
-    uint32_t index = 0;
-    status = add_constant(l, constant, &index);
-    step->arguments[step->argument_count++] = (inc_argument){DNNL_ARG_WEIGHTS, INC_FROM_CONSTANT, index};
-    if (!status && biased)
-        status = add_vector(l, step, DNNL_ARG_BIAS, l->graph->values[node->conv.bias].data, dst->channels);
+    status = add_weights(l, node, step, (inc_constant){.layout = inc_wanted(*description, dnnl_query_weights_md, 0),
+                                                       .plain = weights_layout(weights, depthwise, false)});
+    if (!status) status = add_bias(l, node, step);
     add_value(step, DNNL_ARG_SRC, node->inputs[0]);
     return status;
 }
@@ -195,7 +230,8 @@ static inception_status lower_plain(lowering *l, const inc_node *node, inc_step 
     add_value(step, DNNL_ARG_SRC, node->inputs[0]);
     switch (node->op) {
     case INC_OP_MAX_POOL: case INC_OP_AVG_POOL:
-        good = inc_describe_pool(engine, src, dst, &node->window, node->op == INC_OP_MAX_POOL, description);
+        good = inc_describe_pool(engine, src, dst, &node->window, node->op == INC_OP_MAX_POOL, node->relu,
+                                 description);
         break;
     case INC_OP_LRN:
         good = inc_describe_lrn(engine, src, node->lrn.size, node->lrn.alpha, node->lrn.beta, node->lrn.k, description);
@@ -209,7 +245,12 @@ static inception_status lower_plain(lowering *l, const inc_node *node, inc_step 
 static inception_status lower_node(lowering *l, const inc_node *node, inc_step *step)
 {
     dnnl_primitive_desc_t description = NULL;
-    inception_status status;
+    bool own;
+    inception_status status = lower_fewer(l, node, step, &own);
+    if (own) {
+        add_value(step, DNNL_ARG_DST, node->output);
+        return status;
+    }
     switch (node->op) {
     case INC_OP_CONV:
     case INC_OP_DEPTHWISE: status = lower_conv(l, node, step, &description); break;

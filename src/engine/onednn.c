@@ -104,12 +104,12 @@ bool inc_describe_conv(dnnl_engine_t engine, inc_layout src, inc_layout weights,
 }
 
 bool inc_describe_pool(dnnl_engine_t engine, inc_layout src, inc_layout dst, const inc_window *window, bool max,
-                       dnnl_primitive_desc_t *description)
+                       bool relu, dnnl_primitive_desc_t *description)
 {
     const dnnl_dims_t strides = {window->stride, window->stride}, kernel = {window->kernel_h, window->kernel_w};
     const dnnl_dims_t before = {window->top, window->left}, behind = {window->bottom, window->right};
     dnnl_alg_kind_t kind = max ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
-    dnnl_primitive_attr_t attr = attributes(false, false);
+    dnnl_primitive_attr_t attr = attributes(false, relu);
     if (!attr) return false;
 #if V3
     const dnnl_dims_t dilations = {0};

@@ -31,10 +31,19 @@ static bool reorder(inc_engine *engine, dnnl_stream_t stream, const inc_constant
     return good;
 }
 
+static size_t packed_bytes(const inc_constant *constant)
+{
+    return constant->fewer ? inc_fewer_packed_bytes(constant->fewer) : inc_layout_size(constant->layout);
+}
+
 static inception_status pack_one(inc_engine *engine, dnnl_stream_t stream, inc_constant *constant, float *scratch,
                                  inception_error *error)
 {
     void *place = engine->packed + constant->offset;
+    if (constant->fewer) {
+        inc_fewer_pack(constant->fewer, constant->data, constant->scale, place);
+        return INCEPTION_OK;
+    }
     void *from = (void *)constant->data; /* only read */
     if (constant->scale_count) {
         fill_scaled(constant, scratch, inc_layout_size(constant->plain));
@@ -52,9 +61,9 @@ inception_status inc_pack(inc_engine *engine, inception_error *error)
     size_t total = 0, largest = 0;
     for (size_t i = 0; i < engine->constant_count; i++) {
         inc_constant *constant = &engine->constants[i];
-        size_t plain = inc_layout_size(constant->plain);
+        size_t plain = constant->fewer ? 0 : inc_layout_size(constant->plain);
         constant->offset = total;
-        total += (inc_layout_size(constant->layout) + INC_ALIGNMENT - 1) & ~(size_t)(INC_ALIGNMENT - 1);
+        total += (packed_bytes(constant) + INC_ALIGNMENT - 1) & ~(size_t)(INC_ALIGNMENT - 1);
         if (constant->scale_count && plain > largest) largest = plain;
     }
     engine->packed = inc_alloc_aligned(total, error);

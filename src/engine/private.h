@@ -4,6 +4,7 @@
 #define INC_ENGINE_PRIVATE_H
 
 #include "engine.h"
+#include "kernels/kernels.h"
 
 #include <oneapi/dnnl/dnnl.h>
 
@@ -24,7 +25,7 @@ size_t inc_layout_size(inc_layout layout);
 bool inc_describe_conv(dnnl_engine_t engine, inc_layout src, inc_layout weights, inc_layout bias, inc_layout dst,
                        const inc_window *window, bool add_to_dst, bool relu, dnnl_primitive_desc_t *description);
 bool inc_describe_pool(dnnl_engine_t engine, inc_layout src, inc_layout dst, const inc_window *window, bool max,
-                       dnnl_primitive_desc_t *description);
+                       bool relu, dnnl_primitive_desc_t *description);
 bool inc_describe_lrn(dnnl_engine_t engine, inc_layout src, int size, float alpha, float beta, float k,
                       dnnl_primitive_desc_t *description);
 bool inc_describe_norm(dnnl_engine_t engine, inc_layout src, float epsilon, bool scaled,
@@ -46,6 +47,7 @@ inc_layout inc_wanted(const_dnnl_primitive_desc_t description, dnnl_query_t what
 typedef struct inc_constant {
     inc_layout layout;   /* as the primitive wants it */
     inc_layout plain;    /* as `data` lies */
+    const inc_fewer *fewer; /* in place of both: the kernel that wants these weights, as TensorFlow has them */
     const float *data;   /* in the graph; valid while compiling */
     const float *scale;  /* [fastest dimension of plain], multiplied in; or NULL */
     int64_t scale_count; /* its length */
@@ -63,8 +65,11 @@ typedef struct inc_argument {
     uint32_t index; /* of the value or the constant */
 } inc_argument;
 
+/* A primitive of oneDNN, or a kernel of ours, whose arguments are weights, bias (there may be none), source and
+ * destination. */
 typedef struct inc_step {
     dnnl_primitive_t primitive;
+    inc_fewer *fewer;
     inc_layout scratchpad; /* NULL: needs none */
     inc_argument arguments[INC_MAX_ARGUMENTS];
     int argument_count;
@@ -80,6 +85,7 @@ typedef struct inc_place {
 struct inc_engine {
     dnnl_engine_t engine;
     int threads, block;
+    bool kernels; /* ours can run here */
     inc_step *steps;
     size_t step_count;
     inc_constant *constants;

@@ -28,6 +28,14 @@ static inception_status make_values(inc_run *run, int photo, inception_error *er
     return INCEPTION_OK;
 }
 
+/* Of our own kernels, which take pointers. */
+static void *pointer_of(const inc_run *run, int photo, const inc_argument *argument)
+{
+    const inc_engine *e = run->engine;
+    if (argument->source == INC_FROM_CONSTANT) return e->packed + e->constants[argument->index].offset;
+    return run->activations + (size_t)photo * e->activation_bytes + e->places[argument->index].offset;
+}
+
 static dnnl_memory_t memory_of(const inc_run *run, int photo, size_t step, const inc_argument *argument)
 {
     switch (argument->source) {
@@ -49,7 +57,7 @@ static inception_status make_arguments(inc_run *run, inception_error *error)
         inception_status status = make_values(run, photo, error);
         if (status) return status;
         for (size_t s = 0; s < e->step_count; s++)
-            for (int a = 0; a < e->steps[s].argument_count; a++) {
+            for (int a = 0; e->steps[s].primitive && a < e->steps[s].argument_count; a++) {
                 const inc_argument *argument = &e->steps[s].arguments[a];
                 run->arguments[((size_t)photo * e->step_count + s) * INC_MAX_ARGUMENTS + (size_t)a] =
                     (dnnl_exec_arg_t){argument->name, memory_of(run, photo, s, argument)};
@@ -115,16 +123,28 @@ static void load(inc_run *run, int photo, const float *input)
         for (int64_t p = 0; p < pixels; p++) to[c * pixels + p] = input[p * place->channels + c];
 }
 
+static bool execute_step(const inc_run *run, size_t s, int photo)
+{
+    const inc_engine *e = run->engine;
+    const inc_step *step = &e->steps[s];
+    if (step->primitive)
+        return dnnl_primitive_execute(step->primitive, run->stream, step->argument_count,
+                                      &run->arguments[((size_t)photo * e->step_count + s) * INC_MAX_ARGUMENTS])
+            == dnnl_success;
+    const inc_argument *a = step->arguments;
+    bool biased = a[1].name == DNNL_ARG_BIAS;
+    inc_fewer_run(step->fewer, pointer_of(run, photo, &a[1 + biased]), pointer_of(run, photo, &a[0]),
+                  biased ? pointer_of(run, photo, &a[1]) : NULL, pointer_of(run, photo, &a[2 + biased]),
+                  (float *)run->scratchpad, e->threads);
+    return true;
+}
+
 static inception_status execute(inc_run *run, int count, inception_error *error)
 {
     const inc_engine *e = run->engine;
     for (size_t s = 0; s < e->step_count; s++)
-        for (int photo = 0; photo < count; photo++) {
-            const dnnl_exec_arg_t *arguments =
-                &run->arguments[((size_t)photo * e->step_count + s) * INC_MAX_ARGUMENTS];
-            if (dnnl_primitive_execute(e->steps[s].primitive, run->stream, e->steps[s].argument_count, arguments))
-                return inc_fail_onednn(error, "run", "step");
-        }
+        for (int photo = 0; photo < count; photo++)
+            if (!execute_step(run, s, photo)) return inc_fail_onednn(error, "run", "step");
     return dnnl_stream_wait(run->stream) == dnnl_success ? INCEPTION_OK : inc_fail_onednn(error, "run", "stream");
 }
 

@@ -12,7 +12,7 @@ static bool foldable(const inc_graph *graph, const inc_node *norm, uint32_t *con
     *conv = inc_graph_producer(graph, norm->inputs[0]);
     if (*conv == INC_NONE || inc_graph_uses(graph, norm->inputs[0]) != 1) return false;
     const inc_node *node = &graph->nodes[*conv];
-    return node->op == INC_OP_CONV && node->conv.bias == INC_NONE && node->conv.scale == INC_NONE && !node->conv.relu;
+    return node->op == INC_OP_CONV && node->conv.bias == INC_NONE && node->conv.scale == INC_NONE && !node->relu;
 }
 
 static inception_status fold(inc_graph *graph, inc_node *conv, const inc_node *norm, inception_error *error)

@@ -25,7 +25,7 @@ static bool fusable(const inc_graph *graph, size_t n, uint32_t *conv)
     if (add->op != INC_OP_ADD) return false;
     *conv = inc_graph_producer(graph, add->inputs[1]);
     if (*conv == INC_NONE || graph->nodes[*conv].op != INC_OP_CONV) return false;
-    if (graph->nodes[*conv].conv.relu || graph->nodes[*conv].conv.residual != INC_NONE) return false;
+    if (graph->nodes[*conv].relu || graph->nodes[*conv].conv.residual != INC_NONE) return false;
     return inc_graph_uses(graph, add->inputs[1]) == 1 && computed_before(graph, add->inputs[0], *conv)
         && !read_later(graph, add->inputs[0], *conv, n);
 }

@@ -31,7 +31,7 @@ static size_t gather(const inc_graph *graph, size_t first, int granularity, size
     for (size_t n = first; n < graph->node_count && count < INC_MAX_INPUTS; n++) {
         const inc_node *node = &graph->nodes[n];
         if (channels % granularity != 0 || !eligible(graph, node)) continue;
-        if (node->inputs[0] != graph->nodes[first].inputs[0] || node->conv.relu != graph->nodes[first].conv.relu)
+        if (node->inputs[0] != graph->nodes[first].inputs[0] || node->relu != graph->nodes[first].relu)
             continue;
         group[count++] = n;
         channels += graph->values[node->output].dims[3];

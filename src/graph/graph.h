@@ -46,14 +46,14 @@ typedef struct inc_node {
     const char *name;
     uint32_t inputs[INC_MAX_INPUTS], input_count;
     uint32_t output;
-    inc_window window; /* convolutions and pools */
+    inc_window window; /* convolutions and pools ... */
+    bool relu;         /* ... which may end in one */
     union {
         struct {
             uint32_t weights;
             uint32_t bias;     /* [out], or INC_NONE */
             uint32_t scale;    /* [out], multiplies the weights, or INC_NONE */
             uint32_t residual; /* added before the ReLU; the output lives in its place; or INC_NONE */
-            bool relu;
         } conv;
         struct {
             uint32_t gamma, beta, mean, variance; /* gamma may be INC_NONE: 1 */
@@ -118,10 +118,11 @@ typedef enum inc_rewrite {
     INC_MERGE_SEPARABLE = 1 << 1, /* depthwise and then pointwise become one convolution */
     INC_FOLD_NORMS = 1 << 2,      /* batch norm becomes scale and bias of the convolution before it */
     INC_FUSE_RESIDUALS = 1 << 3,  /* x + s * conv(y) is computed by the convolution, in the place of x */
-    INC_FUSE_RELUS = 1 << 4,      /* ReLU becomes part of the convolution before it */
-    INC_FUSE_SIBLINGS = 1 << 5,   /* 1x1 convolutions that read the same value become one */
-    INC_ELIDE_CONCATS = 1 << 6,   /* producers write into the joined value */
-    INC_ALL_REWRITES = (1 << 7) - 1,
+    INC_SWAP_POOLS = 1 << 4,      /* a narrowing 1x1 convolution goes before the average pool, not behind it */
+    INC_FUSE_RELUS = 1 << 5,      /* ReLU becomes part of the convolution or pool before it */
+    INC_FUSE_SIBLINGS = 1 << 6,   /* 1x1 convolutions that read the same value become one */
+    INC_ELIDE_CONCATS = 1 << 7,   /* producers write into the joined value */
+    INC_ALL_REWRITES = (1 << 8) - 1,
 } inc_rewrite;
 
 /* `granularity`: a value may begin inside another only at multiples of that many channels. */
@@ -129,8 +130,8 @@ inception_status inc_graph_rewrite(inc_graph *graph, unsigned rewrites, int gran
 
 /* One rewrite at node n; what it marks dead goes when all nodes were looked at. */
 typedef inception_status inc_rewrite_at(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error);
-inc_rewrite_at inc_drop_identities, inc_merge_separable, inc_fold_norms, inc_fuse_residuals, inc_fuse_relus,
-    inc_fuse_siblings, inc_elide_concats;
+inc_rewrite_at inc_drop_identities, inc_merge_separable, inc_fold_norms, inc_fuse_residuals, inc_swap_pools,
+    inc_fuse_relus, inc_fuse_siblings, inc_elide_concats;
 
 /* ---- drop_unused.c ---- */
 

@@ -9,8 +9,8 @@ static const struct {
 } rewrites_in_order[] = {
     {INC_DROP_IDENTITIES, inc_drop_identities}, {INC_MERGE_SEPARABLE, inc_merge_separable},
     {INC_FOLD_NORMS, inc_fold_norms},           {INC_FUSE_RESIDUALS, inc_fuse_residuals},
-    {INC_FUSE_RELUS, inc_fuse_relus},           {INC_FUSE_SIBLINGS, inc_fuse_siblings},
-    {INC_ELIDE_CONCATS, inc_elide_concats},
+    {INC_SWAP_POOLS, inc_swap_pools},           {INC_FUSE_RELUS, inc_fuse_relus},
+    {INC_FUSE_SIBLINGS, inc_fuse_siblings},     {INC_ELIDE_CONCATS, inc_elide_concats},
 };
 
 /* Every rewrite in turn looks at every node that is left. */

@@ -119,7 +119,7 @@ static double compare(net *n, unsigned rewrites, const float *input, const float
 static void check(void (*build)(net *n), const char *what)
 {
     static const unsigned sets[] = {0, INC_ALL_REWRITES, INC_FOLD_NORMS, INC_FUSE_RELUS, INC_FUSE_RESIDUALS,
-                                    INC_FUSE_SIBLINGS, INC_ELIDE_CONCATS, INC_MERGE_SEPARABLE,
+                                    INC_FUSE_SIBLINGS, INC_ELIDE_CONCATS, INC_MERGE_SEPARABLE, INC_SWAP_POOLS,
                                     INC_ALL_REWRITES & ~INC_ELIDE_CONCATS, INC_ALL_REWRITES & ~INC_FUSE_SIBLINGS};
     uint64_t start = seed;
     for (size_t s = 0; s < INC_COUNT(sets); s++) {
@@ -222,6 +222,10 @@ static void block(net *n)
     n->at = in;
     inc_node pool = {.op = INC_OP_AVG_POOL, .window = {.kernel_h = 3, .kernel_w = 3, .stride = 1}};
     assert_true(push(n, pool, INC_SAME, n->graph.values[in].dims[3]));
+    if (random_to(2)) {
+        assert_true(conv(n, 1, 1, 1, INC_SAME, pick(channels, INC_COUNT(channels)), false));
+        norm_relu(n, false);
+    }
     ends[3] = n->at;
     inc_node join = {.op = INC_OP_CONCAT, .input_count = 4};
     int64_t total = 0;
@@ -261,7 +265,7 @@ static void networks(void **state)
     (void)state;
     static const char *const names[] = {"v1", "v2", "v3", "v4", "irv2", "googlenet"};
     static const unsigned sets[] = {0, INC_ALL_REWRITES, INC_FOLD_NORMS, INC_FUSE_RESIDUALS, INC_FUSE_SIBLINGS,
-                                    INC_ELIDE_CONCATS, INC_FUSE_RELUS, INC_MERGE_SEPARABLE};
+                                    INC_ELIDE_CONCATS, INC_FUSE_RELUS, INC_MERGE_SEPARABLE, INC_SWAP_POOLS};
     for (size_t i = 0; i < INC_COUNT(names); i++) {
         float first[1001] = {0}, logits[1001];
         for (size_t s = 0; s < INC_COUNT(sets); s++) {

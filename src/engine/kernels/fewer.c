@@ -1,0 +1,160 @@
+/* The plan of a convolution with fewer multiplications: points, sizes, weights. The work itself is in tiles.c, which is
+ * compiled once for each width of vectors. */
+#include "private.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The points decide how exact a transform is: these were found to lose least (relative error of one layer, against 3e-7
+ * of the direct sum: 7e-7 for 3 taps, 2.2e-6 for 5, 2.0e-6 for 7). 0 and infinity are points too, and each comes with its
+ * negative. */
+static const struct points {
+    int taps;
+    double positive[4];
+} known[] = {
+    {3, {2.0 / 3, 3.0 / 2}},
+    {5, {1.0 / 2, 1, 2}},
+    {7, {2.0 / 5, 4.0 / 5, 5.0 / 4, 5.0 / 2}},
+};
+
+#define OUTPUTS 4 /* in each dimension of a tile: more are faster still, and less exact */
+
+/* matrix[point][power] of the points 0, +p, -p, ..., infinity. */
+static void vandermonde(const double *positive, int points, int columns, double matrix[][INC_TOOM_MOST])
+{
+    for (int i = 0; i < points; i++)
+        for (int j = 0; j < columns; j++) {
+            double point = i == 0 || i == points - 1 ? 0 : i % 2 ? positive[(i - 1) / 2] : -positive[(i - 1) / 2];
+            matrix[i][j] = i == points - 1 ? j == columns - 1 : pow(point, j);
+        }
+}
+
+/* Gauss and Jordan; the matrix has an inverse. */
+static void invert(double matrix[][INC_TOOM_MOST], int size, double inverse[][INC_TOOM_MOST])
+{
+    for (int i = 0; i < size; i++)
+        for (int j = 0; j < size; j++) inverse[i][j] = i == j;
+    for (int column = 0; column < size; column++) {
+        int pivot = column;
+        for (int row = column + 1; row < size; row++)
+            if (fabs(matrix[row][column]) > fabs(matrix[pivot][column])) pivot = row;
+        for (int j = 0; j < size; j++) {
+            double a = matrix[pivot][j], b = inverse[pivot][j];
+            matrix[pivot][j] = matrix[column][j], inverse[pivot][j] = inverse[column][j];
+            matrix[column][j] = a, inverse[column][j] = b;
+        }
+        double factor = 1 / matrix[column][column];
+        for (int j = 0; j < size; j++) matrix[column][j] *= factor, inverse[column][j] *= factor;
+        for (int row = 0; row < size; row++) {
+            factor = matrix[row][column];
+            for (int j = 0; j < size && row != column; j++) {
+                matrix[row][j] -= factor * matrix[column][j];
+                inverse[row][j] -= factor * inverse[column][j];
+            }
+        }
+    }
+}
+
+static bool toom_plan(inc_toom *toom, int taps)
+{
+    *toom = (inc_toom){1, 1, 1, {{1}}, {{1}}, {{1}}};
+    if (taps == 1) return true;
+    for (size_t k = 0; k < INC_COUNT(known); k++) {
+        if (known[k].taps != taps) continue;
+        int n = OUTPUTS + taps - 1;
+        double whole[INC_TOOM_MOST][INC_TOOM_MOST], inverse[INC_TOOM_MOST][INC_TOOM_MOST];
+        double output[INC_TOOM_MOST][INC_TOOM_MOST];
+        *toom = (inc_toom){.outputs = OUTPUTS, .taps = taps, .points = n};
+        vandermonde(known[k].positive, n, n, whole);
+        invert(whole, n, inverse);
+        vandermonde(known[k].positive, n, OUTPUTS, output);
+        vandermonde(known[k].positive, n, taps, toom->taps_at);
+        for (int i = 0; i < n; i++) { /* inputs and taps of like size at each point; powers of two lose nothing */
+            double inputs = 0, weights = 0;
+            for (int j = 0; j < n; j++) inputs = fmax(inputs, fabs(inverse[j][i]));
+            for (int j = 0; j < taps; j++) weights = fmax(weights, fabs(toom->taps_at[i][j]));
+            double balance = exp2(round(log2(inputs / weights) / 2));
+            for (int j = 0; j < n; j++) toom->input[i][j] = (float)(inverse[j][i] / balance);
+            for (int j = 0; j < taps; j++) toom->taps_at[i][j] *= balance;
+            for (int j = 0; j < OUTPUTS; j++) toom->output[j][i] = (float)output[i][j];
+        }
+        return true;
+    }
+    return false;
+}
+
+static int points_of(const inc_fewer *plan)
+{
+    return plan->down.points * plan->across.points;
+}
+
+/* Channels of the output in panels of two blocks. */
+static int panels_of(const inc_fewer *plan)
+{
+    return (plan->out / plan->lanes + 1) / 2;
+}
+
+bool inc_fewer_plan(inc_fewer *plan, int kernel_h, int kernel_w)
+{
+    if (plan->in % plan->lanes || plan->out % plan->lanes || (kernel_h == 1 && kernel_w == 1)) return false;
+    if (!toom_plan(&plan->down, kernel_h) || !toom_plan(&plan->across, kernel_w)) return false;
+    if (plan->down.points * plan->across.points > INC_POINTS_MOST) return false;
+    plan->tiles_down = (plan->height + plan->down.outputs - 1) / plan->down.outputs;
+    plan->tiles_across = (plan->width + plan->across.outputs - 1) / plan->across.outputs;
+    return plan->tiles_down * plan->tiles_across >= INC_TILES_LEAST;
+}
+
+size_t inc_fewer_packed_bytes(const inc_fewer *plan)
+{
+    return (size_t)panels_of(plan) * 2 * (size_t)plan->lanes * (size_t)plan->in * (size_t)points_of(plan) * sizeof(float);
+}
+
+/* G g G' of one input channel for `count` output channels at `from`, times `scale`, to the points of `to`, `step` apart. */
+static void pack_channel(const inc_fewer *plan, const float *from, int count, const float *scale, float *to, size_t step)
+{
+    const inc_toom *down = &plan->down, *across = &plan->across;
+    double rows[INC_TAPS_MOST][INC_TOOM_MOST][INC_PANEL_MOST];
+    for (int y = 0; y < down->taps; y++)
+        for (int j = 0; j < across->points; j++)
+            for (int o = 0; o < count; o++) {
+                const float *tap = from + (size_t)(y * across->taps) * (size_t)plan->in * (size_t)plan->out + (size_t)o;
+                double sum = 0;
+                for (int x = 0; x < across->taps; x++, tap += (size_t)plan->in * (size_t)plan->out)
+                    sum += across->taps_at[j][x] * (double)*tap;
+                rows[y][j][o] = scale ? sum * (double)scale[o] : sum;
+            }
+    for (int i = 0; i < down->points; i++)
+        for (int j = 0; j < across->points; j++, to += step)
+            for (int o = 0; o < count; o++) {
+                double sum = 0;
+                for (int y = 0; y < down->taps; y++) sum += down->taps_at[i][y] * rows[y][j][o];
+                to[o] = (float)sum;
+            }
+}
+
+/* packed[panel][point][in][2 * lanes] */
+void inc_fewer_pack(const inc_fewer *plan, const float *weights, const float *scale, float *packed)
+{
+    int wide = 2 * plan->lanes;
+    size_t step = (size_t)plan->in * (size_t)wide;
+    memset(packed, 0, inc_fewer_packed_bytes(plan)); /* the second block of the last panel may be empty */
+#pragma omp parallel for collapse(2)
+    for (int panel = 0; panel < panels_of(plan); panel++)
+        for (int in = 0; in < plan->in; in++) {
+            int first = panel * wide, count = plan->out - first < wide ? plan->out - first : wide;
+            pack_channel(plan, weights + (size_t)in * (size_t)plan->out + (size_t)first, count, scale ? scale + first : NULL,
+                         packed + (size_t)(panel * points_of(plan)) * step + (size_t)in * (size_t)wide, step);
+        }
+}
+
+size_t inc_fewer_scratch_bytes(const inc_fewer *plan, int threads)
+{
+    return plan->lanes == 16 ? inc_fewer_scratch_16(plan, threads) : inc_fewer_scratch_8(plan, threads);
+}
+
+void inc_fewer_run(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
+                   float *scratch, int threads)
+{
+    if (plan->lanes == 16) inc_fewer_run_16(plan, src, packed, bias, dst, scratch, threads);
+    else inc_fewer_run_8(plan, src, packed, bias, dst, scratch, threads);
+}

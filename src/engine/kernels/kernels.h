@@ -1,0 +1,51 @@
+/* Convolutions with fewer multiplications than their definition has (Winograd, Toom and Cook), for the layers where that
+ * is faster than oneDNN. Knows no graph and no oneDNN: sizes and pointers only.
+ *
+ * m outputs of a kernel of r taps in a row need m * r products; as the product of two polynomials, evaluated at n =
+ * m + r - 1 points, multiplied there and interpolated, they need n:
+ *
+ *     y = A' [(G g) . (B' d)]     d: n inputs, g: r taps, y: m outputs
+ *
+ * A and G are Vandermonde matrices of the points (the last one is infinity) with m and r columns, B the inverse of the one
+ * with n columns (Winograd 1980; Lavin and Gray, arXiv 1509.09308). In two dimensions rows and columns are treated one
+ * after the other. The products at one point, over all tiles and channels, are a matrix product. */
+#ifndef INC_KERNELS_H
+#define INC_KERNELS_H
+
+#include "../../base/base.h"
+
+#define INC_TOOM_MOST 10 /* points */
+
+/* One dimension of a tile. */
+typedef struct inc_toom {
+    int outputs, taps, points; /* m, r, n; of a kernel of one tap 1, 1, 1: nothing to transform */
+    float input[INC_TOOM_MOST][INC_TOOM_MOST];  /* B': [point][input] */
+    float output[INC_TOOM_MOST][INC_TOOM_MOST]; /* A': [output][point] */
+    double taps_at[INC_TOOM_MOST][INC_TOOM_MOST]; /* G: [point][tap] */
+} inc_toom;
+
+/* A convolution of stride 1. Activations lie in blocks of `lanes` channels, [channels / lanes][height][width][lanes]. */
+typedef struct inc_fewer {
+    int lanes;
+    int in, out;             /* channels, multiples of `lanes` */
+    int src_height, src_width, height, width; /* of input and output */
+    int top, left;           /* padding */
+    bool relu;
+    inc_toom down, across;
+    int tiles_down, tiles_across;
+} inc_fewer;
+
+/* Fills in the plan whose sizes (all above `down`) are set; false: oneDNN does it better. */
+bool inc_fewer_plan(inc_fewer *plan, int kernel_h, int kernel_w);
+
+size_t inc_fewer_packed_bytes(const inc_fewer *plan);
+size_t inc_fewer_scratch_bytes(const inc_fewer *plan, int threads);
+
+/* Weights [kernel_h][kernel_w][in][out], times `scale` [out] unless NULL, to what inc_fewer_run() wants. */
+void inc_fewer_pack(const inc_fewer *plan, const float *weights, const float *scale, float *packed);
+
+/* dst = convolution of src, plus bias [out] (NULL: none), with a ReLU if the plan says so. All pointers aligned. */
+void inc_fewer_run(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
+                   float *scratch, int threads);
+
+#endif

@@ -1,0 +1,19 @@
+/* Between fewer.c, which plans, and tiles.c, which is compiled for vectors of 16 and of 8 floats. */
+#ifndef INC_KERNELS_PRIVATE_H
+#define INC_KERNELS_PRIVATE_H
+
+#include "kernels.h"
+
+#define INC_TAPS_MOST 7  /* in a row */
+#define INC_PANEL_MOST 32 /* channels */
+#define INC_POINTS_MOST 64
+#define INC_TILES_LEAST 20 /* fewer: their weights are read for too little work */
+
+size_t inc_fewer_scratch_16(const inc_fewer *plan, int threads);
+size_t inc_fewer_scratch_8(const inc_fewer *plan, int threads);
+void inc_fewer_run_16(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
+                      float *scratch, int threads);
+void inc_fewer_run_8(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
+                     float *scratch, int threads);
+
+#endif

@@ -1,0 +1,349 @@
+/* The work of a convolution with fewer multiplications, compiled once with AVX-512 and once with AVX2 (meson.build).
+ *
+ *     inputs of a tile -> transform -> V [block of tiles][point][in / LANES][tile][LANES]
+ *     V, weights [panel][point][in][2 * LANES] -> M [tile][point][2 * LANES], a small matrix product for each point
+ *     M -> transform, bias, ReLU -> outputs of a tile
+ *
+ * A block of tiles and a panel of channels are as large as the accumulators that fit into registers. A layer of many
+ * tiles is split by tiles, a group at a time, so that V stays in the cache; one of few tiles by panels, so that each
+ * weight is read by one thread only. */
+#include "private.h"
+
+#include <omp.h>
+#include <string.h>
+
+#ifdef __AVX512F__
+#define LANES 16
+#define TILES 14 /* 28 accumulators, two vectors of weights, one input: 31 of 32 registers */
+#define NAME(name) name##_16
+#else
+#define LANES 8
+#define TILES 6 /* 12, two and one: 15 of 16 */
+#define NAME(name) name##_8
+#endif
+#define PANEL (2 * LANES)
+#define GROUP (3 * TILES) /* tiles */
+#define PAD LANES         /* floats between the tiles of M: equal low address bits would compete for the cache's sets */
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
+typedef int32_t mask __attribute__((vector_size(LANES * sizeof(int32_t))));
+
+INLINE vec load(const float *from)
+{
+    return *(const vec *)from;
+}
+
+INLINE void store(float *to, vec v)
+{
+    *(vec *)to = v;
+}
+
+/* ---- Transforms: `n` and `m` are constants wherever these are used ---- */
+
+/* out[i] = sum of matrix[i][j] * in[j]. The points come as 0, pairs of +p and -p, infinity, so that the even and odd
+ * columns of a pair are the same up to the sign, and every other column of the first and last row is 0. */
+INLINE void transform_input(const inc_toom *toom, int n, const vec *in, int in_step, vec *out, int out_step)
+{
+    if (n == 1) {
+        out[0] = in[0];
+        return;
+    }
+    vec first = in[0] * toom->input[0][0], last = in[in_step] * toom->input[n - 1][1];
+#pragma GCC unroll 16
+    for (int j = 2; j < n; j += 2) {
+        first += in[j * in_step] * toom->input[0][j];
+        last += in[(j + 1) * in_step] * toom->input[n - 1][j + 1];
+    }
+    out[0] = first;
+    out[(n - 1) * out_step] = last;
+#pragma GCC unroll 16
+    for (int i = 1; i < n - 1; i += 2) {
+        vec odd = in[in_step] * toom->input[i][1], even = in[2 * in_step] * toom->input[i][2];
+#pragma GCC unroll 16
+        for (int j = 3; j < n - 1; j += 2) {
+            odd += in[j * in_step] * toom->input[i][j];
+            even += in[(j + 1) * in_step] * toom->input[i][j + 1];
+        }
+        out[i * out_step] = even + odd;
+        out[(i + 1) * out_step] = even - odd;
+    }
+}
+
+INLINE void transform_output(const inc_toom *toom, int n, int m, const vec *in, int in_step, vec *out, int out_step)
+{
+    if (n == 1) {
+        out[0] = in[0];
+        return;
+    }
+    vec sums[INC_TOOM_MOST / 2], differences[INC_TOOM_MOST / 2];
+#pragma GCC unroll 16
+    for (int i = 1; i < n - 1; i += 2) {
+        sums[i / 2] = in[i * in_step] + in[(i + 1) * in_step];
+        differences[i / 2] = in[i * in_step] - in[(i + 1) * in_step];
+    }
+#pragma GCC unroll 16
+    for (int y = 0; y < m; y++) {
+        vec sum = y == 0 ? in[0] : y == m - 1 ? in[(n - 1) * in_step] : (vec){0};
+#pragma GCC unroll 16
+        for (int i = 1; i < n - 1; i += 2) sum += (y % 2 ? differences : sums)[i / 2] * toom->output[y][i];
+        out[y * out_step] = sum;
+    }
+}
+
+/* ---- One tile ---- */
+
+/* From the inputs at `in`, rows `row_step` floats apart, to its places in V, points `step` floats apart. */
+INLINE void tile_in(const inc_fewer *plan, int nh, int nw, const float *in, int64_t row_step, float *v, int64_t step)
+{
+    vec rows[INC_POINTS_MOST], column[INC_TOOM_MOST];
+    for (int y = 0; y < nh; y++) transform_input(&plan->across, nw, (const vec *)(in + y * row_step), 1, rows + y * nw, 1);
+    for (int x = 0; x < nw; x++) {
+        transform_input(&plan->down, nh, rows + x, nw, column, 1);
+#pragma GCC unroll 16
+        for (int y = 0; y < nh; y++) store(v + (y * nw + x) * step, column[y]);
+    }
+}
+
+/* From one block of channels at `m`, points PANEL floats apart, to `out`; what is outside the image is dropped. */
+INLINE void tile_out(const inc_fewer *plan, int nh, int nw, int mh, int mw, const float *m, vec bias, float *out,
+                     int64_t row_step, int rows, int columns)
+{
+    vec across[INC_POINTS_MOST], column[INC_TOOM_MOST];
+    for (int y = 0; y < nh; y++)
+        transform_output(&plan->across, nw, mw, (const vec *)(m + y * nw * PANEL), PANEL / LANES, across + y * mw, 1);
+    for (int x = 0; x < mw && x < columns; x++) {
+        transform_output(&plan->down, nh, mh, across + x, mw, column, 1);
+        for (int y = 0; y < mh && y < rows; y++) {
+            vec value = column[y] + bias;
+            if (plan->relu) value = (vec)((mask)value & (value > 0));
+            store(out + y * row_step + x * LANES, value);
+        }
+    }
+}
+
+/* ---- Products ---- */
+
+/* m[t][0 ... PANEL) = sum over channels of v[channel][t] * u[channel][0 ... PANEL), for `tiles` tiles, a constant. */
+INLINE void multiply_tiles(int tiles, const float *v, const float *u, int in, float *m, int64_t m_step)
+{
+    vec left[TILES], right[TILES];
+#pragma GCC unroll 16
+    for (int t = 0; t < tiles; t++) left[t] = right[t] = (vec){0};
+    for (int c = 0; c < in; c += LANES, v += tiles * LANES)
+#pragma GCC unroll 2
+        for (int k = 0; k < LANES; k++, u += PANEL) {
+            vec a = load(u), b = load(u + LANES);
+#pragma GCC unroll 16
+            for (int t = 0; t < tiles; t++) {
+                left[t] += a * v[t * LANES + k];
+                right[t] += b * v[t * LANES + k];
+            }
+        }
+#pragma GCC unroll 16
+    for (int t = 0; t < tiles; t++) {
+        store(m + t * m_step, left[t]);
+        store(m + t * m_step + LANES, right[t]);
+    }
+}
+
+static void multiply(int tiles, const float *v, const float *u, int in, float *m, int64_t m_step)
+{
+    switch (tiles) {
+#define CASE(n) case n: multiply_tiles(n, v, u, in, m, m_step); break;
+    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#if TILES > 6
+    CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+#endif
+#undef CASE
+    }
+}
+
+/* ---- A layer ---- */
+
+typedef struct layer {
+    const inc_fewer *plan;
+    const float *src, *packed, *bias;
+    float *dst;
+    int points, tiles, panels;
+} layer;
+
+/* Block b of `count` tiles in as few blocks of like size as can be. */
+static int block_start(int count, int b)
+{
+    int blocks = (count + TILES - 1) / TILES;
+    return (int)((int64_t)count * b / blocks);
+}
+
+static int block_count(int count)
+{
+    return (count + TILES - 1) / TILES;
+}
+
+static int64_t m_step_of(const layer *l)
+{
+    return (int64_t)l->points * PANEL + PAD;
+}
+
+/* The tile's inputs of a block of channels; those beyond the border are zeros, in `copy`. */
+static const float *find_inputs(const layer *l, int tile, int channel_block, float *copy, int64_t *row_step)
+{
+    const inc_fewer *p = l->plan;
+    int nh = p->down.points, nw = p->across.points;
+    int y0 = tile / p->tiles_across * p->down.outputs - p->top, x0 = tile % p->tiles_across * p->across.outputs - p->left;
+    const float *plane = l->src + (int64_t)channel_block * p->src_height * p->src_width * LANES;
+    if (y0 >= 0 && x0 >= 0 && y0 + nh <= p->src_height && x0 + nw <= p->src_width) {
+        *row_step = (int64_t)p->src_width * LANES;
+        return plane + ((int64_t)y0 * p->src_width + x0) * LANES;
+    }
+    *row_step = (int64_t)nw * LANES;
+    for (int y = 0; y < nh; y++)
+        for (int x = 0; x < nw; x++) {
+            bool inside = y0 + y >= 0 && y0 + y < p->src_height && x0 + x >= 0 && x0 + x < p->src_width;
+            store(copy + (y * nw + x) * LANES,
+                  inside ? load(plane + ((int64_t)(y0 + y) * p->src_width + x0 + x) * LANES) : (vec){0});
+        }
+    return copy;
+}
+
+/* Transforms one block of channels of the tiles first ... first + count - 1, the block number b of their group. */
+static void transform_in(const layer *l, int first, int count, int channel_block, float *v)
+{
+    const inc_fewer *p = l->plan;
+    float copy[INC_POINTS_MOST * LANES] __attribute__((aligned(64)));
+    int64_t step = (int64_t)count * p->in, row_step;
+    v += (int64_t)channel_block * count * LANES;
+    for (int t = 0; t < count; t++) {
+        const float *in = find_inputs(l, first + t, channel_block, copy, &row_step);
+        switch (p->down.points * 16 + p->across.points) {
+#define CASE(nh, nw) case nh * 16 + nw: tile_in(p, nh, nw, in, row_step, v + t * LANES, step); break;
+        CASE(6, 6) CASE(8, 8) CASE(1, 6) CASE(6, 1) CASE(1, 10) CASE(10, 1)
+#undef CASE
+        }
+    }
+}
+
+static void transform_out(const layer *l, int first, int count, int panel, const float *m)
+{
+    const inc_fewer *p = l->plan;
+    int64_t plane = (int64_t)p->height * p->width * LANES, row_step = (int64_t)p->width * LANES;
+    for (int t = 0; t < count; t++) {
+        int y0 = (first + t) / p->tiles_across * p->down.outputs, x0 = (first + t) % p->tiles_across * p->across.outputs;
+        for (int half = 0; half < 2 && (panel * 2 + half) * LANES < p->out; half++) {
+            int block = panel * 2 + half;
+            float *out = l->dst + block * plane + y0 * row_step + (int64_t)x0 * LANES;
+            const float *from = m + t * m_step_of(l) + half * LANES;
+            vec bias = l->bias ? load(l->bias + block * LANES) : (vec){0};
+            int rows = p->height - y0, columns = p->width - x0;
+            switch (p->down.points * 16 + p->across.points) {
+#define CASE(nh, nw, mh, mw) \
+    case nh * 16 + nw: tile_out(p, nh, nw, mh, mw, from, bias, out, row_step, rows, columns); break;
+            CASE(6, 6, 4, 4) CASE(8, 8, 4, 4) CASE(1, 6, 1, 4) CASE(6, 1, 4, 1) CASE(1, 10, 1, 4) CASE(10, 1, 4, 1)
+#undef CASE
+            }
+        }
+    }
+}
+
+static int64_t v_size(const layer *l, int tiles)
+{
+    return (int64_t)tiles * l->points * l->plan->in;
+}
+
+static int64_t m_size(const layer *l, int tiles)
+{
+    return tiles * m_step_of(l);
+}
+
+/* A run of tiles that are transformed together; its blocks lie in V one behind the other. */
+typedef struct group {
+    int first, count; /* tiles */
+    float *v;
+} group;
+
+/* The blocks from ... to - 1 of a group for one panel, point by point, so that its weights stay in the nearest cache. */
+static void finish_blocks(const layer *l, const group *g, int from, int to, int panel, float *m)
+{
+    int in = l->plan->in, begin = block_start(g->count, from);
+    const float *u = l->packed + (int64_t)panel * l->points * in * PANEL;
+    for (int point = 0; point < l->points; point++)
+        for (int b = from; b < to; b++) {
+            int start = block_start(g->count, b), size = block_start(g->count, b + 1) - start;
+            multiply(size, g->v + v_size(l, start) + (int64_t)point * size * in, u + (int64_t)point * in * PANEL, in,
+                     m + m_size(l, start - begin) + point * PANEL, m_step_of(l));
+        }
+    transform_out(l, g->first + begin, block_start(g->count, to) - begin, panel, m);
+}
+
+static void transform_block(const layer *l, const group *g, int b, int channel_block)
+{
+    int start = block_start(g->count, b), size = block_start(g->count, b + 1) - start;
+    transform_in(l, g->first + start, size, channel_block, g->v + v_size(l, start));
+}
+
+static bool by_tiles(const layer *l, int threads)
+{
+    return l->tiles >= GROUP * threads;
+}
+
+static layer layer_of(const inc_fewer *plan)
+{
+    return (layer){.plan = plan, .points = plan->down.points * plan->across.points,
+                   .tiles = plan->tiles_down * plan->tiles_across, .panels = (plan->out / LANES + 1) / 2};
+}
+
+/* V of a group for each thread, or of all tiles; M of as many for each thread. */
+size_t NAME(inc_fewer_scratch)(const inc_fewer *plan, int threads)
+{
+    layer l = layer_of(plan);
+    bool tiles = by_tiles(&l, threads);
+    int64_t v = tiles ? v_size(&l, GROUP) * threads : v_size(&l, l.tiles);
+    return (size_t)(v + m_size(&l, tiles ? GROUP : l.tiles) * threads) * sizeof(float);
+}
+
+static void run_by_tiles(const layer *l, float *scratch, int threads)
+{
+    int groups = (l->tiles + GROUP - 1) / GROUP;
+#pragma omp parallel num_threads(threads)
+    {
+        int thread = omp_get_thread_num();
+        float *m = scratch + threads * v_size(l, GROUP) + thread * m_size(l, GROUP);
+#pragma omp for schedule(dynamic)
+        for (int i = 0; i < groups; i++) {
+            int first = (int)((int64_t)l->tiles * i / groups), end = (int)((int64_t)l->tiles * (i + 1) / groups);
+            group g = {first, end - first, scratch + thread * v_size(l, GROUP)};
+            for (int b = 0; b < block_count(g.count); b++)
+                for (int c = 0; c < l->plan->in / LANES; c++) transform_block(l, &g, b, c);
+            for (int panel = 0; panel < l->panels; panel++) finish_blocks(l, &g, 0, block_count(g.count), panel, m);
+        }
+    }
+}
+
+/* Each thread gets an equal part of all (panel, block), in that order. */
+static void run_by_panels(const layer *l, float *scratch, int threads)
+{
+    group g = {0, l->tiles, scratch};
+    int blocks = block_count(l->tiles), channel_blocks = l->plan->in / LANES, items = l->panels * blocks;
+#pragma omp parallel num_threads(threads)
+    {
+        int thread = omp_get_thread_num(), team = omp_get_num_threads();
+        float *m = scratch + v_size(l, l->tiles) + thread * m_size(l, l->tiles);
+#pragma omp for schedule(static)
+        for (int i = 0; i < blocks * channel_blocks; i++) transform_block(l, &g, i / channel_blocks, i % channel_blocks);
+        int end = items * (thread + 1) / team;
+        for (int i = items * thread / team, next; i < end; i = next) {
+            next = (i / blocks + 1) * blocks < end ? (i / blocks + 1) * blocks : end;
+            finish_blocks(l, &g, i % blocks, i % blocks + next - i, i / blocks, m);
+        }
+    }
+}
+
+void NAME(inc_fewer_run)(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
+                         float *scratch, int threads)
+{
+    layer l = layer_of(plan);
+    l.src = src, l.packed = packed, l.bias = bias, l.dst = dst;
+    if (by_tiles(&l, threads)) run_by_tiles(&l, scratch, threads);
+    else run_by_panels(&l, scratch, threads);
+}

@@ -1,0 +1,33 @@
+/* An average pool and the 1x1 convolution behind it change places where the convolution has fewer outputs than inputs: both
+ * are linear, the mean of what lies inside the image adds up to one and so leaves a bias as it is, and the pool has less
+ * to do. What follows the convolution then follows the pool. */
+#include "graph.h"
+
+static bool swappable(const inc_graph *graph, const inc_node *conv, uint32_t *before)
+{
+    if (conv->op != INC_OP_CONV || conv->window.kernel_h != 1 || conv->window.kernel_w != 1 || conv->window.stride != 1)
+        return false;
+    if (conv->relu || conv->conv.residual != INC_NONE || inc_graph_uses(graph, conv->inputs[0]) != 1) return false;
+    *before = inc_graph_producer(graph, conv->inputs[0]);
+    if (*before == INC_NONE || graph->nodes[*before].op != INC_OP_AVG_POOL) return false;
+    const inc_node *pool = &graph->nodes[*before];
+    const int64_t *in = graph->values[pool->inputs[0]].dims, *out = graph->values[conv->output].dims;
+    return in[1] == out[1] && in[2] == out[2] && out[3] < in[3];
+}
+
+inception_status inc_swap_pools(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error)
+{
+    uint32_t before;
+    (void)granularity, (void)dead;
+    if (!swappable(graph, &graph->nodes[n], &before)) return INCEPTION_OK;
+    inc_node conv = graph->nodes[n], pool = graph->nodes[before];
+    const int64_t *in = graph->values[pool.inputs[0]].dims;
+    uint32_t middle = inc_graph_activation(graph, "", in[1], in[2], graph->values[conv.output].dims[3], error);
+    if (middle == INC_NONE) return INCEPTION_MEMORY;
+    pool.output = conv.output;
+    conv.inputs[0] = pool.inputs[0];
+    conv.output = pool.inputs[0] = middle;
+    graph->nodes[before] = conv;
+    graph->nodes[n] = pool;
+    return INCEPTION_OK;
+}
