@@ -35,7 +35,7 @@ static const option_row rows[] = {
      "of the arithmetic, and as many (8 at most) that decode ahead; default: the CPUs this process may use", 1, 1024,
      NULL},
     {"precision", 0, "P", OPTION_CHOICE, offsetof(classify_options, precision), "of the arithmetic: f32", 0, 0,
-     (const char *const[]){"f32", NULL}},
+     precision_choices},
     {"picture", 0, "KIND", OPTION_CHOICE, offsetof(classify_options, picture),
      "the photo on the terminal: auto (what it says it can show), none, kitty, iterm, sixel or blocks", 0, 0,
      picture_choices},

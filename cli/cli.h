@@ -422,9 +422,10 @@ exit_code network_check(const char *command, const char *name, const inception_n
 /* ---- commands ---- */
 
 extern const cli_command classify_command, prepare_command, fetch_command, models_command, inspect_command,
-    convert_command, features_command;
+    convert_command, features_command, bench_command;
 
-extern const char *const crop_choices[]; /* in the order of inception_crop */
+extern const char *const crop_choices[];      /* in the order of inception_crop */
+extern const char *const precision_choices[]; /* in the order of inception_precision */
 
 /* ---- inspect.c, compare.c ---- */
 

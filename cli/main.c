@@ -8,7 +8,7 @@
 
 static const cli_command *const commands[] = {
     &classify_command, &prepare_command, &fetch_command, &models_command, &inspect_command, &convert_command,
-    &features_command,
+    &features_command, &bench_command,
 };
 
 static const cli_command *find_command(const char *name)

@@ -248,7 +248,8 @@ typedef struct inception_model_info {
     const inception_layer *layer; /* the one the options asked for, or NULL */
 } inception_model_info;
 
-/* Opens the weights at `path` (see inception_weights_open) and makes them ready to run. `options` NULL: defaults. */
+/* Opens the weights at `path` (see inception_weights_open) and makes them ready to run. `options` NULL: defaults. `path`
+ * NULL: the network that options->network names, untrained (random weights, the same each time), to measure its speed. */
 INCEPTION_API inception_model *inception_model_open(const char *path, const inception_model_options *options,
                                                     inception_error *error);
 INCEPTION_API void inception_model_close(inception_model **model);
@@ -344,6 +345,25 @@ INCEPTION_API inception_status inception_session_layer(const inception_session *
 /* Prepares and runs `count` photos; `out` gets the layer's values of each, one photo behind the other. */
 INCEPTION_API inception_status inception_features(inception_session *session, const inception_image *const *images,
                                                   int count, float *out, inception_error *error);
+
+/* ---- Measuring --------------------------------------------------------------------------------------------------- */
+
+/* A step of a run: one layer, or several that became one. */
+typedef struct inception_step {
+    const char *name, *kind; /* of the layer; of the code that computes it. Owned by the model */
+    uint64_t multiply_adds;  /* for one photo, by the definition of the layer, however it is computed */
+    double seconds;          /* that it took in the last run, for all photos of it */
+} inception_step;
+
+/* Measures the steps of this session's runs from the next one on, or no longer. */
+INCEPTION_API inception_status inception_session_time(inception_session *session, bool on, inception_error *error);
+
+/* The steps, in the order they run in; valid until the session is closed or not timed any more. NULL: it is not timed. */
+INCEPTION_API const inception_step *inception_session_steps(const inception_session *session, size_t *count);
+
+/* Multiply-adds a second that this machine's arithmetic units do in registers, on `threads` threads at once: what no direct
+ * convolution can exceed. Takes about a third of a second; 0 where it cannot be told. */
+INCEPTION_API double inception_peak(inception_precision precision, int threads);
 
 /* ---- Pictures of results ----------------------------------------------------------------------------------------- */
 

@@ -159,7 +159,8 @@ inception_model *inception_model_open(const char *path, const inception_model_op
     inception_model_options defaults;
     inception_model_options_default(&defaults);
     if (!options) options = &defaults;
-    if (!path) return inc_fail(error, INCEPTION_INVALID, "inception_model_open: no path given"), NULL;
+    if (!path && !options->network)
+        return inc_fail(error, INCEPTION_INVALID, "inception_model_open: neither a path nor a network given"), NULL;
     if (check_options(options, error)) return NULL;
     inception_model *model = inc_calloc(1, sizeof *model, error);
     if (!model) return NULL;
@@ -471,6 +472,24 @@ inception_status inception_features(inception_session *session, const inception_
         status = inception_session_layer(session, i, out + (size_t)i * values, error);
     }
     return status;
+}
+
+/* ---- measuring ---- */
+
+inception_status inception_session_time(inception_session *session, bool on, inception_error *error)
+{
+    if (!session) return inc_fail(error, INCEPTION_INVALID, "inception_session_time: no session given");
+    return inc_run_timed(session->run, on) ? INCEPTION_OK : inc_fail_memory(error, 0);
+}
+
+const inception_step *inception_session_steps(const inception_session *session, size_t *count)
+{
+    return inc_run_steps(session->run, count);
+}
+
+double inception_peak(inception_precision precision, int threads)
+{
+    return inc_peak(precision, threads);
 }
 
 /* ---- pictures of results ---- */

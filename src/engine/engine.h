@@ -29,7 +29,14 @@ inception_status inc_run_execute(inc_run *run, const float *inputs, int count, i
 /* A kept value of photo `photo` after a run, as float32 [height][width][channels]. `value`: its id in the graph. */
 void inc_run_read(const inc_run *run, int photo, uint32_t value, float *out);
 
+/* What a step was in the last run: in the order of execution. `timed`: measure from the next run on. */
+bool inc_run_timed(inc_run *run, bool timed); /* false: out of memory */
+const inception_step *inc_run_steps(const inc_run *run, size_t *count);
+
 /* probabilities = exp(logits - max) / sum. */
 void inc_softmax(const float *logits, int count, float *probabilities);
+
+/* See inception_peak(). */
+double inc_peak(inception_precision precision, int threads);
 
 #endif

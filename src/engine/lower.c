@@ -3,6 +3,7 @@
 #include "private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct lowering {
     inc_engine *e;
@@ -242,6 +243,17 @@ static inception_status lower_plain(lowering *l, const inc_node *node, inc_step 
     return good ? INCEPTION_OK : inc_fail_onednn(l->error, node->name, "operation");
 }
 
+/* What `bench` tells of the step; the graph and the description do not outlive compiling. */
+static inception_status describe_step(lowering *l, const inc_node *node, inc_step *step, const_dnnl_primitive_desc_t description)
+{
+    const char *kind = "fewer multiplications";
+    if (description) dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, (void *)&kind);
+    step->name = inc_arena_string(&l->e->names, node->name, strlen(node->name), l->error);
+    step->kind = inc_arena_string(&l->e->names, kind, strlen(kind), l->error);
+    step->multiply_adds = inc_graph_multiply_adds(l->graph, node);
+    return step->name && step->kind ? INCEPTION_OK : INCEPTION_MEMORY;
+}
+
 static inception_status lower_node(lowering *l, const inc_node *node, inc_step *step)
 {
     dnnl_primitive_desc_t description = NULL;
@@ -249,7 +261,7 @@ static inception_status lower_node(lowering *l, const inc_node *node, inc_step *
     inception_status status = lower_fewer(l, node, step, &own);
     if (own) {
         add_value(step, DNNL_ARG_DST, node->output);
-        return status;
+        return status ? status : describe_step(l, node, step, NULL);
     }
     switch (node->op) {
     case INC_OP_CONV:
@@ -260,6 +272,7 @@ static inception_status lower_node(lowering *l, const inc_node *node, inc_step *
     default: status = lower_plain(l, node, step, &description); break;
     }
     add_value(step, DNNL_ARG_DST, node->output);
+    if (!status) status = describe_step(l, node, step, description);
     if (!status && dnnl_primitive_create(&step->primitive, description) != dnnl_success)
         status = inc_fail_onednn(l->error, node->name, "operation");
     inc_layout scratchpad = status ? NULL : inc_wanted(description, dnnl_query_scratchpad_md, 0);

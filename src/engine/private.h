@@ -68,6 +68,8 @@ typedef struct inc_argument {
 /* A primitive of oneDNN, or a kernel of ours, whose arguments are weights, bias (there may be none), source and
  * destination. */
 typedef struct inc_step {
+    const char *name, *kind; /* of the layer; of what computes it */
+    uint64_t multiply_adds;
     dnnl_primitive_t primitive;
     inc_fewer *fewer;
     inc_layout scratchpad; /* NULL: needs none */
@@ -95,6 +97,7 @@ struct inc_engine {
     uint32_t input;
     size_t activation_bytes, scratchpad_bytes;
     uint8_t *packed;
+    inc_arena names;
 };
 
 inception_status inc_lower(inc_engine *engine, const inc_graph *graph, inception_error *error);

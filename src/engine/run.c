@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct inc_run {
     const inc_engine *engine;
@@ -13,6 +14,7 @@ struct inc_run {
     dnnl_memory_t *values;     /* [max_batch][place_count]; NULL where a value is not used */
     dnnl_memory_t *scratchpads; /* [step_count] */
     dnnl_exec_arg_t *arguments; /* [max_batch][step_count][INC_MAX_ARGUMENTS] */
+    inception_step *times; /* [step_count]; NULL: nobody wants to know */
 };
 
 static inception_status make_values(inc_run *run, int photo, inception_error *error)
@@ -109,6 +111,7 @@ void inc_run_free(inc_run *run)
     free(run->values);
     free(run->scratchpads);
     free(run->arguments);
+    free(run->times);
     free(run);
 }
 
@@ -139,12 +142,25 @@ static bool execute_step(const inc_run *run, size_t s, int photo)
     return true;
 }
 
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
 static inception_status execute(inc_run *run, int count, inception_error *error)
 {
     const inc_engine *e = run->engine;
-    for (size_t s = 0; s < e->step_count; s++)
+    double before = run->times ? now() : 0;
+    for (size_t s = 0; s < e->step_count; s++) {
         for (int photo = 0; photo < count; photo++)
             if (!execute_step(run, s, photo)) return inc_fail_onednn(error, "run", "step");
+        if (!run->times) continue;
+        double after = now();
+        run->times[s].seconds = after - before;
+        before = after;
+    }
     return dnnl_stream_wait(run->stream) == dnnl_success ? INCEPTION_OK : inc_fail_onednn(error, "run", "stream");
 }
 
@@ -168,4 +184,20 @@ void inc_run_read(const inc_run *run, int photo, uint32_t value, float *out)
     for (int64_t p = 0; p < pixels; p++)
         for (int64_t c = 0; c < place->channels; c++)
             out[p * place->channels + c] = from[(c / block * pixels + p) * block + c % block];
+}
+
+bool inc_run_timed(inc_run *run, bool timed)
+{
+    const inc_engine *e = run->engine;
+    free(run->times);
+    run->times = timed ? calloc(e->step_count, sizeof *run->times) : NULL;
+    for (size_t s = 0; run->times && s < e->step_count; s++)
+        run->times[s] = (inception_step){e->steps[s].name, e->steps[s].kind, e->steps[s].multiply_adds, 0};
+    return run->times || !timed;
+}
+
+const inception_step *inc_run_steps(const inc_run *run, size_t *count)
+{
+    *count = run->times ? run->engine->step_count : 0;
+    return run->times;
 }

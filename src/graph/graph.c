@@ -116,3 +116,12 @@ uint32_t inc_graph_root(const inc_graph *graph, uint32_t value, int64_t *channel
     }
     return value;
 }
+
+uint64_t inc_graph_multiply_adds(const inc_graph *graph, const inc_node *node)
+{
+    if (node->op != INC_OP_CONV && node->op != INC_OP_DEPTHWISE) return 0;
+    const int64_t *out = graph->values[node->output].dims;
+    uint64_t each = (uint64_t)node->window.kernel_h * (uint64_t)node->window.kernel_w;
+    if (node->op == INC_OP_CONV) each *= (uint64_t)graph->values[node->inputs[0]].dims[3];
+    return each * (uint64_t)(out[1] * out[2] * out[3]);
+}

@@ -89,6 +89,9 @@ uint32_t inc_graph_floats(inc_graph *graph, int64_t count, float **data, incepti
 
 uint64_t inc_value_count(const inc_value *value); /* elements */
 
+/* Of a convolution, for one photo, by its definition; 0 of others. */
+uint64_t inc_graph_multiply_adds(const inc_graph *graph, const inc_node *node);
+
 /* How often `value` is read by nodes (residuals count), plus one if it is kept. */
 int inc_graph_uses(const inc_graph *graph, uint32_t value);
 uint32_t inc_graph_producer(const inc_graph *graph, uint32_t value); /* node index or INC_NONE */

@@ -8,14 +8,6 @@ static bool has_weights(const inc_node *node)
     return node->op == INC_OP_CONV || node->op == INC_OP_DEPTHWISE;
 }
 
-static uint64_t multiply_adds(const inc_graph *graph, const inc_node *node)
-{
-    const int64_t *out = graph->values[node->output].dims;
-    uint64_t each = (uint64_t)node->window.kernel_h * (uint64_t)node->window.kernel_w;
-    if (node->op == INC_OP_CONV) each *= (uint64_t)graph->values[node->inputs[0]].dims[3];
-    return each * (uint64_t)(out[1] * out[2] * out[3]);
-}
-
 inception_status inc_measure(const inc_graph *graph, inception_network_size *size, inception_error *error)
 {
     *size = (inception_network_size){0};
@@ -32,7 +24,7 @@ inception_status inc_measure(const inc_graph *graph, inception_network_size *siz
         if (depths[node->output] > size->depth) size->depth = depths[node->output];
         if (!has_weights(node)) continue;
         size->layers++;
-        size->multiply_adds += multiply_adds(graph, node);
+        size->multiply_adds += inc_graph_multiply_adds(graph, node);
     }
     free(depths);
     return INCEPTION_OK;

@@ -124,19 +124,42 @@ static inception_status build_graph(inc_model *model, const char *layer, incepti
     return INCEPTION_OK;
 }
 
-inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
-                                inception_error *error)
+static inception_status open_file(inc_model *model, const char *path, const inception_model_options *options,
+                                  inception_error *error)
 {
-    *model = (inc_model){.shape = {.heads = heads}};
-    inception_status status;
     inception_error own = {0};
     model->weights = inc_weights_open(path, &own);
     if (!model->weights) return inc_pass(error, &own);
     model->format = model->weights->format;
-    if ((status = inc_recognise(model, path, options, error))) goto failed;
+    return inc_recognise(model, path, options, error);
+}
+
+/* As if from a file without tensors. */
+static inception_status open_untrained(inc_model *model, const inception_model_options *options, inception_error *error)
+{
+    const inception_network *network = inception_network_find(options->network);
+    if (!network) return inc_fail(error, INCEPTION_NOT_FOUND, "no network is called '%s'", options->network);
+    bool heads = model->shape.heads;
+    model->format = INCEPTION_FORMAT_MODEL_FILE;
+    model->shape = inc_shape_default(network);
+    model->shape.heads = heads;
+    if (options->depth_multiplier > 0) model->shape.depth_multiplier = options->depth_multiplier;
+    if (options->min_depth > 0) model->shape.min_depth = options->min_depth;
+    model->weights = inc_calloc(1, sizeof *model->weights, error);
+    return model->weights ? INCEPTION_OK : INCEPTION_MEMORY;
+}
+
+inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
+                                inception_error *error)
+{
+    *model = (inc_model){.shape = {.heads = heads}};
+    inception_status status = path ? open_file(model, path, options, error) : open_untrained(model, options, error);
+    if (status) goto failed;
     if ((status = build_graph(model, options->layer, error))) goto failed;
     if ((status = find_gammas(model, path, error))) goto failed;
-    if ((status = bind_all(model, path, options->moving_averages, error))) goto failed;
+    if (path) status = bind_all(model, path, options->moving_averages, error);
+    else status = inc_fill_untrained(model, error);
+    if (status) goto failed;
     if ((status = inc_label_classes(model, path, options->labels, error))) goto failed;
     if ((status = inc_measure(&model->graph, &model->size, error))) goto failed;
     if ((status = inc_list_layers(model, error))) goto failed;

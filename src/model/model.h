@@ -44,7 +44,7 @@ typedef struct inc_model {
 inception_status inc_recognise(inc_model *model, const char *path, const inception_model_options *options,
                                inception_error *error);
 
-/* Opens, recognises, checks and binds. With heads, the variables of heads that the file lacks stay without data. Heads
+/* Opens, recognises, checks and binds; `path` NULL: the network that the options name, untrained. With heads, the variables of heads that the file lacks stay without data. Heads
  * are built too where the options ask for a layer of theirs. */
 inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
                                 inception_error *error);

@@ -37,6 +37,9 @@ inception_status inc_label_classes(inc_model *model, const char *path, const cha
 inception_status inc_label_file_read(const char *path, const void *data, size_t size, int classes, bool background,
                                      inc_arena *arena, const char **labels, const char **wnids, inception_error *error);
 
+/* Gives every variable a value to begin with, the same each time. */
+inception_status inc_fill_untrained(inc_model *model, inception_error *error);
+
 /* ---- layers.c ---- */
 
 /* The value of the layer called so, or INCEPTION_FEATURES; INC_NONE: the graph has none. */

@@ -158,3 +158,8 @@ void inc_fewer_run(const inc_fewer *plan, const float *src, const float *packed,
     if (plan->lanes == 16) inc_fewer_run_16(plan, src, packed, bias, dst, scratch, threads);
     else inc_fewer_run_8(plan, src, packed, bias, dst, scratch, threads);
 }
+
+uint64_t inc_peak_work(int lanes, uint64_t rounds, float *sink)
+{
+    return lanes == 16 ? inc_peak_work_16(rounds, sink) : inc_peak_work_8(rounds, sink);
+}

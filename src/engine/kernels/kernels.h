@@ -48,4 +48,7 @@ void inc_fewer_pack(const inc_fewer *plan, const float *weights, const float *sc
 void inc_fewer_run(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
                    float *scratch, int threads);
 
+/* Does float32 multiply-adds in registers, vectors of `lanes`, and returns how many. */
+uint64_t inc_peak_work(int lanes, uint64_t rounds, float *sink);
+
 #endif

@@ -16,4 +16,8 @@ void inc_fewer_run_16(const inc_fewer *plan, const float *src, const float *pack
 void inc_fewer_run_8(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
                      float *scratch, int threads);
 
+/* Does multiply-adds and returns how many. */
+uint64_t inc_peak_work_16(uint64_t rounds, float *sink);
+uint64_t inc_peak_work_8(uint64_t rounds, float *sink);
+
 #endif
