@@ -12,7 +12,7 @@ typedef struct bench_options {
     common_settings common;
     model_settings model;
     photo_settings photos;
-    int format, batch, threads, precision;
+    int format, batch, threads;
     double seconds;
     bool layers;
 } bench_options;
@@ -23,8 +23,6 @@ static const option_row rows[] = {
     {"batch", 'b', "N", OPTION_INT, offsetof(bench_options, batch), "photos that are run at once; default 1", 1, 1024, NULL},
     {"threads", 't', "N", OPTION_INT, offsetof(bench_options, threads), "default: the CPUs this process may use", 1, 1024,
      NULL},
-    {"precision", 'p', "P", OPTION_CHOICE, offsetof(bench_options, precision), "of the arithmetic", 0, 0,
-     precision_choices},
     {"seconds", 's', "S", OPTION_DOUBLE, offsetof(bench_options, seconds), "how long to measure each network; default 3",
      0.01, 3600, NULL},
     {"layers", 0, NULL, OPTION_FLAG, offsetof(bench_options, layers), "the time of every step of a run too", 0, 0, NULL},
@@ -38,6 +36,7 @@ static const option_group groups[] = {
     {"Options", rows, 0},
     {"Weights", model_rows, offsetof(bench_options, model)},
     {"", network_rows, offsetof(bench_options, model)},
+    {"", precision_rows, offsetof(bench_options, model)},
     {"Photos", photo_rows, offsetof(bench_options, photos)},
     {"General", common_rows, offsetof(bench_options, common)},
     {.title = NULL},
@@ -182,7 +181,7 @@ static void tell_text(const bench_options *options, const bench_result *result)
     const inception_model_info *info = result->info;
     double batch = options->batch, median = quantile(result, 0.5) / batch, work = (double)info->multiply_adds;
     char bytes[BYTES_TEXT];
-    printf("%s, %s, %d thread%s, batch %d\n", info->network->title, precision_choices[options->precision],
+    printf("%s, %s, %d thread%s, batch %d\n", info->network->title, precision_choices[info->precision],
            info->threads, info->threads == 1 ? "" : "s", options->batch);
     printf("  a photo   %8.2f ms median of %zu, %.2f ms at 99%%, %.1f photos/s\n", 1e3 * median, result->count,
            1e3 * quantile(result, 0.99) / batch, 1 / median);
@@ -221,7 +220,7 @@ static json_t *result_json(const bench_options *options, const bench_result *res
     double batch = options->batch, median = quantile(result, 0.5) / batch;
     json_t *object = json_pack(
         "{s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "network", info->network->name, "precision",
-        precision_choices[options->precision], "batch", options->batch, "threads", info->threads, "runs",
+        precision_choices[info->precision], "batch", options->batch, "threads", info->threads, "runs",
         (json_int_t)result->count, "median_ms", 1e3 * median, "p99_ms", 1e3 * quantile(result, 0.99) / batch,
         "photos_per_second", 1 / median, "open_ms", 1e3 * result->open, "first_ms", 1e3 * result->first, "peak_gflops",
         2e-9 * result->peak, "limit_ms", result->peak > 0 ? 1e3 * (double)info->multiply_adds / result->peak : 0.0,
@@ -253,7 +252,6 @@ static exit_code measure(const bench_options *options, const char *path, const i
     bench_result result = {0};
     exit_code code = EXIT_FINE;
     wanted.threads = options->threads;
-    wanted.precision = (inception_precision)options->precision;
     double began = progress_now();
     inception_model *model = inception_model_open(path, &wanted, &error);
     inception_session *session = model ? inception_session_open(model, options->batch, &error) : NULL;

@@ -14,7 +14,7 @@ typedef struct classify_options {
     sort_settings sort;
     const char *append;
     int top; /* 0: not set */
-    int format, threads, precision, crop, picture;
+    int format, threads, crop, picture;
 } classify_options;
 
 static const option_row rows[] = {
@@ -34,8 +34,6 @@ static const option_row rows[] = {
     {"threads", 't', "N", OPTION_INT, offsetof(classify_options, threads),
      "of the arithmetic, and as many (8 at most) that decode ahead; default: the CPUs this process may use", 1, 1024,
      NULL},
-    {"precision", 0, "P", OPTION_CHOICE, offsetof(classify_options, precision), "of the arithmetic: f32", 0, 0,
-     precision_choices},
     {"picture", 0, "KIND", OPTION_CHOICE, offsetof(classify_options, picture),
      "the photo on the terminal: auto (what it says it can show), none, kitty, iterm, sixel or blocks", 0, 0,
      picture_choices},
@@ -49,6 +47,7 @@ static const option_group groups[] = {
     {"", sort_rows, offsetof(classify_options, sort)},
     {"Weights", model_rows, offsetof(classify_options, model)},
     {"", network_rows, offsetof(classify_options, model)},
+    {"", precision_rows, offsetof(classify_options, model)},
     {"", label_rows, offsetof(classify_options, model)},
     {"Photos", photo_rows, offsetof(classify_options, photos)},
     {"Downloads", net_rows, offsetof(classify_options, photos.net)},

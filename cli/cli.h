@@ -398,11 +398,13 @@ typedef struct model_settings {
     int min_depth;
     bool moving_averages;
     const char *labels;
+    int precision;
 } model_settings;
 
 extern const option_row model_rows[];   /* -m */
 extern const option_row network_rows[]; /* the others */
 extern const option_row label_rows[];   /* --labels */
+extern const option_row precision_rows[];
 
 /* The weights that `name` means: a path, or a network, which is fetched if it is not in the cache and `net` is not NULL
  * (name NULL: the best network in the cache). Sets *network where a name told it. Complains and returns another code
@@ -413,7 +415,8 @@ exit_code model_find(const char *name, const net_settings *net, char *path, size
 /* The network of the most similar name, or NULL. */
 const char *nearest_network(const char *word);
 
-/* The library's options; `network`, where there is one, stands in for a --network that is not set. */
+/* The library's options; `network`, where there is one, stands in for a --network that is not set. Says so where the CPU
+ * cannot compute with the precision that was asked for, and takes f32. */
 inception_model_options model_options(const model_settings *settings, const inception_network *network);
 
 /* The network that the value of --network names; complains if there is none (NULL: not set, which is fine). */

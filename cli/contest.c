@@ -11,8 +11,6 @@ const char *const crop_choices[] = {
     NULL,
 };
 
-const char *const precision_choices[] = {[INCEPTION_PRECISION_F32] = "f32", NULL};
-
 exit_code contestant_open(cli_contestant *contestant, const char *name, const net_settings *net,
                           const inception_model_options *options)
 {

@@ -53,6 +53,7 @@ static const option_row rows[] = {
 static const option_group groups[] = {
     {"Options", rows, 0},
     {"", network_rows, offsetof(features_options, model)},
+    {"", precision_rows, offsetof(features_options, model)},
     {"Picture of a ranking", plot_rows, offsetof(features_options, plot)},
     {"Photos", photo_rows, offsetof(features_options, photos)},
     {"Downloads", net_rows, offsetof(features_options, photos.net)},

@@ -34,6 +34,20 @@ const option_row label_rows[] = {
     {.name = NULL},
 };
 
+const char *const precision_choices[] = {
+    [INCEPTION_PRECISION_F32] = "f32",
+    [INCEPTION_PRECISION_BF16] = "bf16",
+    NULL,
+};
+
+const option_row precision_rows[] = {
+    {"precision", 0, "P", OPTION_CHOICE, offsetof(model_settings, precision),
+     "of the arithmetic: f32 (default), or bf16, up to twice as fast on CPUs that have instructions for it, where "
+     "probabilities change in the third digit",
+     0, 0, precision_choices},
+    {.name = NULL},
+};
+
 /* Says how to get weights of a network, or of any (NULL). */
 static exit_code complain_missing(const inception_network *network, bool offline)
 {
@@ -130,5 +144,9 @@ inception_model_options model_options(const model_settings *settings, const ince
     options.min_depth = settings->min_depth;
     options.moving_averages = settings->moving_averages;
     options.labels = settings->labels;
+    options.precision = (inception_precision)settings->precision;
+    if (inception_precision_supported(options.precision)) return options;
+    complain("this CPU has no instructions for %s; f32 is used", precision_choices[settings->precision]);
+    options.precision = INCEPTION_PRECISION_F32;
     return options;
 }

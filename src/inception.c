@@ -121,6 +121,11 @@ bool inception_tensor_statistics(const inception_tensor *tensor, inception_stati
 
 /* ---- models ---- */
 
+bool inception_precision_supported(inception_precision precision)
+{
+    return inc_engine_supports(precision);
+}
+
 void inception_model_options_default(inception_model_options *options)
 {
     *options = (inception_model_options){0};
@@ -136,19 +141,21 @@ static inception_status check_options(const inception_model_options *options, in
         return inc_fail(error, INCEPTION_INVALID, "min_depth: %d is not 0 to 4096", options->min_depth);
     if (options->crop < INCEPTION_CROP_CENTRE || options->crop > INCEPTION_CROP_LETTERBOX)
         return inc_fail(error, INCEPTION_INVALID, "there is no crop %d", (int)options->crop);
-    if (options->precision != INCEPTION_PRECISION_F32)
-        return inc_fail(error, INCEPTION_UNSUPPORTED, "precision: only f32 is supported");
+    if (options->precision < INCEPTION_PRECISION_F32 || options->precision > INCEPTION_PRECISION_BF16)
+        return inc_fail(error, INCEPTION_INVALID, "there is no precision %d", (int)options->precision);
+    if (!inc_engine_supports(options->precision))
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "precision: this CPU has no instructions for bfloat16");
     if (options->layer_only && !options->layer)
         return inc_fail(error, INCEPTION_INVALID, "layer_only: no layer is asked for");
     return INCEPTION_OK;
 }
 
-static void fill_info(inception_model *model, int threads)
+static void fill_info(inception_model *model, int threads, inception_precision precision)
 {
     const inc_shape *shape = &model->model.shape;
     model->info = (inception_model_info){
         .network = shape->network, .format = model->model.format, .input = shape->input, .classes = shape->classes,
-        .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads,
+        .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads, .precision = precision,
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
         .layer = model->model.kept,
     };
@@ -167,12 +174,12 @@ inception_model *inception_model_open(const char *path, const inception_model_op
     int threads = options->threads ? options->threads : inception_cpu_count();
     if (inc_model_open(&model->model, path, options, false, error)) goto failed;
     if (options->crop != INCEPTION_CROP_CENTRE) model->model.shape.input.crop = options->crop;
-    fill_info(model, threads);
+    fill_info(model, threads, options->precision);
     model->layer_only = options->layer_only;
     inc_graph *graph = &model->model.graph;
     if (inc_graph_rewrite(graph, INC_ALL_REWRITES, inc_engine_granularity(), error)) goto failed;
     model->logits = inc_graph_find(graph, "Logits");
-    model->engine = inc_engine_compile(graph, threads, error);
+    model->engine = inc_engine_compile(graph, options->precision, threads, error);
     if (!model->engine) goto failed;
     inc_model_release_weights(&model->model);
     return model;

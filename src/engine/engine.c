@@ -34,11 +34,18 @@ void inc_threads_leave(int before)
     omp_set_num_threads(before);
 }
 
-inc_engine *inc_engine_compile(const inc_graph *graph, int threads, inception_error *error)
+bool inc_engine_supports(inception_precision precision)
+{
+    return precision == INCEPTION_PRECISION_F32 || cpu_has(dnnl_cpu_isa_avx512_core_bf16);
+}
+
+inc_engine *inc_engine_compile(const inc_graph *graph, inception_precision precision, int threads,
+                               inception_error *error)
 {
     inc_engine *engine = inc_calloc(1, sizeof *engine, error);
     if (!engine) return NULL;
     int before = inc_threads_enter(threads); /* kernels are chosen for the number of threads */
+    engine->precision = precision;
     engine->threads = threads;
     engine->block = inc_engine_granularity();
     engine->kernels = cpu_has(dnnl_cpu_isa_avx2);

@@ -15,8 +15,12 @@ typedef struct inc_run inc_run;
 /* Channels in a block on this machine: the granularity for inc_graph_rewrite(). */
 int inc_engine_granularity(void);
 
+/* Can this machine compute so, with instructions made for it? */
+bool inc_engine_supports(inception_precision precision);
+
 /* Takes what it needs of the graph: it may be freed afterwards. Immutable: any number of threads may run it. */
-inc_engine *inc_engine_compile(const inc_graph *graph, int threads, inception_error *error);
+inc_engine *inc_engine_compile(const inc_graph *graph, inception_precision precision, int threads,
+                               inception_error *error);
 void inc_engine_free(inc_engine *engine);
 
 /* Memory for up to `max_batch` photos. For one thread at a time. */

@@ -13,12 +13,27 @@ typedef struct lowering {
 
 /* ---- places ---- */
 
+static size_t type_bytes(dnnl_data_type_t type)
+{
+    return type == dnnl_bf16 ? 2 : sizeof(float);
+}
+
+/* Answers stay float32 where nothing but a convolution writes them. */
+static dnnl_data_type_t activation_type(const inc_engine *e, const inc_graph *graph, uint32_t value)
+{
+    if (e->precision == INCEPTION_PRECISION_F32) return dnnl_f32;
+    uint32_t from = inc_graph_producer(graph, value);
+    bool answer = graph->values[value].kept && graph->values[value].parent == INC_NONE && inc_graph_uses(graph, value) == 1
+               && from != INC_NONE && graph->nodes[from].op == INC_OP_CONV && graph->nodes[from].conv.residual == INC_NONE;
+    return answer ? dnnl_f32 : dnnl_bf16;
+}
+
 static inc_layout activation_layout(const inc_engine *e, const inc_graph *graph, uint32_t value)
 {
     const int64_t *d = graph->values[value].dims;
     dnnl_format_tag_t tag = e->block == 16 ? dnnl_nChw16c : dnnl_nChw8c;
     if (value == graph->input) tag = dnnl_nchw; /* 3 channels do not fill a block; kernels for such take planes */
-    return inc_layout_new((int64_t[]){1, d[3], d[1], d[2]}, 4, tag);
+    return inc_layout_new((int64_t[]){1, d[3], d[1], d[2]}, 4, e->places[value].type, tag);
 }
 
 /* Extends the lifetime of the memory under `value` to step n. */
@@ -62,7 +77,7 @@ static inception_status place_values(lowering *l)
             lifetimes[v] = (inc_lifetime){0};
             continue;
         }
-        *place = (inc_place){.height = d[1], .width = d[2], .channels = d[3]};
+        *place = (inc_place){.height = d[1], .width = d[2], .channels = d[3], .type = activation_type(l->e, graph, v)};
         place->layout = activation_layout(l->e, graph, v);
         if (!place->layout) status = inc_fail_memory(l->error, 0);
         else if (graph->values[v].parent != INC_NONE) lifetimes[v] = (inc_lifetime){0};
@@ -73,7 +88,7 @@ static inception_status place_values(lowering *l)
         int64_t channel;
         uint32_t root = inc_graph_root(graph, v, &channel);
         const int64_t *d = graph->values[v].dims;
-        l->e->places[v].offset = lifetimes[root].offset + (size_t)(channel * d[1] * d[2]) * sizeof(float);
+        l->e->places[v].offset = lifetimes[root].offset + (size_t)(channel * d[1] * d[2]) * type_bytes(l->e->places[v].type);
     }
     free(lifetimes);
     return status;
@@ -100,8 +115,8 @@ static inception_status add_constant(lowering *l, inc_constant constant, uint32_
 /* A [channels] variable as an argument. */
 static inception_status add_vector(lowering *l, inc_step *step, int name, const float *data, int64_t channels)
 {
-    inc_constant constant = {.layout = inc_layout_new(&channels, 1, dnnl_a), .plain = inc_layout_new(&channels, 1, dnnl_a),
-                             .data = data};
+    inc_constant constant = {.layout = inc_layout_new(&channels, 1, dnnl_f32, dnnl_a),
+                             .plain = inc_layout_new(&channels, 1, dnnl_f32, dnnl_a), .data = data};
     uint32_t index = 0;
     inception_status status = add_constant(l, constant, &index);
     step->arguments[step->argument_count++] = (inc_argument){name, INC_FROM_CONSTANT, index};
@@ -114,14 +129,14 @@ static void add_value(inc_step *step, int name, uint32_t value)
 }
 
 /* TensorFlow's weights as oneDNN sees them: logical order (groups,) out, in, height, width. */
-static inc_layout weights_layout(const inc_value *w, bool depthwise, bool any)
+static inc_layout weights_layout(const inc_value *w, bool depthwise, dnnl_data_type_t type, bool any)
 {
     const int64_t *d = w->dims;
     if (depthwise)
-        return inc_layout_new((int64_t[]){d[2], d[3], 1, d[0], d[1]}, 5, any ? dnnl_format_tag_any : dnnl_hwigo);
+        return inc_layout_new((int64_t[]){d[2], d[3], 1, d[0], d[1]}, 5, type, any ? dnnl_format_tag_any : dnnl_hwigo);
     bool full = w->rank == 2;
     int64_t dims[] = {d[full ? 1 : 3], d[full ? 0 : 2], full ? 1 : d[0], full ? 1 : d[1]};
-    return inc_layout_new(dims, 4, any ? dnnl_format_tag_any : dnnl_hwio);
+    return inc_layout_new(dims, 4, type, any ? dnnl_format_tag_any : dnnl_hwio);
 }
 
 static inception_status add_weights(lowering *l, const inc_node *node, inc_step *step, inc_constant constant)
@@ -152,9 +167,9 @@ static inception_status lower_fewer(lowering *l, const inc_node *node, inc_step 
     inc_fewer plan = {.lanes = e->block, .in = (int)src->channels, .out = (int)dst->channels,
                       .src_height = (int)src->height, .src_width = (int)src->width, .height = (int)dst->height,
                       .width = (int)dst->width, .top = node->window.top, .left = node->window.left,
-                      .relu = node->relu};
+                      .relu = node->relu, .half = src->type == dnnl_bf16};
     *taken = e->kernels && node->op == INC_OP_CONV && node->window.stride == 1 && node->conv.residual == INC_NONE
-          && inc_fewer_plan(&plan, node->window.kernel_h, node->window.kernel_w);
+          && src->type == dst->type && inc_fewer_plan(&plan, node->window.kernel_h, node->window.kernel_w);
     if (!*taken) return INCEPTION_OK;
     step->fewer = inc_calloc(1, sizeof plan, l->error);
     if (!step->fewer) return INCEPTION_MEMORY;
@@ -173,8 +188,8 @@ static inception_status lower_conv(lowering *l, const inc_node *node, inc_step *
     const inc_value *weights = &l->graph->values[node->conv.weights];
     bool depthwise = node->op == INC_OP_DEPTHWISE, biased = node->conv.bias != INC_NONE;
     const inc_place *src = &e->places[node->inputs[0]], *dst = &e->places[node->output];
-    inc_layout any = weights_layout(weights, depthwise, true);
-    inc_layout bias = biased ? inc_layout_new(&dst->channels, 1, dnnl_a) : NULL;
+    inc_layout any = weights_layout(weights, depthwise, src->type, true);
+    inc_layout bias = biased ? inc_layout_new(&dst->channels, 1, dnnl_f32, dnnl_a) : NULL;
     inception_status status = any && (bias || !biased) ? INCEPTION_OK : inc_fail_memory(l->error, 0);
     if (!status && !inc_describe_conv(e->engine, src->layout, any, bias, dst->layout, &node->window,
                                       node->conv.residual != INC_NONE, node->relu, description))
@@ -184,7 +199,7 @@ static inception_status lower_conv(lowering *l, const inc_node *node, inc_step *
     if (status) return status;
 
     status = add_weights(l, node, step, (inc_constant){.layout = inc_wanted(*description, dnnl_query_weights_md, 0),
-                                                       .plain = weights_layout(weights, depthwise, false)});
+                                                       .plain = weights_layout(weights, depthwise, dnnl_f32, false)});
     if (!status) status = add_bias(l, node, step);
     add_value(step, DNNL_ARG_SRC, node->inputs[0]);
     return status;

@@ -11,14 +11,14 @@
 static const dnnl_memory_desc_t nothing; /* how oneDNN 2 is told that there is no bias */
 #endif
 
-inc_layout inc_layout_new(const int64_t *dims, int rank, dnnl_format_tag_t tag)
+inc_layout inc_layout_new(const int64_t *dims, int rank, dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
 #if V3
     dnnl_memory_desc_t layout = NULL;
-    return dnnl_memory_desc_create_with_tag(&layout, rank, dims, dnnl_f32, tag) == dnnl_success ? layout : NULL;
+    return dnnl_memory_desc_create_with_tag(&layout, rank, dims, type, tag) == dnnl_success ? layout : NULL;
 #else
     dnnl_memory_desc_t *layout = calloc(1, sizeof *layout);
-    if (layout && dnnl_memory_desc_init_by_tag(layout, rank, dims, dnnl_f32, tag) != dnnl_success) inc_layout_free(&layout);
+    if (layout && dnnl_memory_desc_init_by_tag(layout, rank, dims, type, tag) != dnnl_success) inc_layout_free(&layout);
     return layout;
 #endif
 }

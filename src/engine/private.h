@@ -17,7 +17,8 @@ typedef dnnl_memory_desc_t inc_layout;
 typedef dnnl_memory_desc_t *inc_layout;
 #endif
 
-inc_layout inc_layout_new(const int64_t *dims, int rank, dnnl_format_tag_t tag); /* NULL: failed */
+/* NULL: failed. */
+inc_layout inc_layout_new(const int64_t *dims, int rank, dnnl_data_type_t type, dnnl_format_tag_t tag);
 void inc_layout_free(inc_layout *layout);
 size_t inc_layout_size(inc_layout layout);
 
@@ -80,12 +81,14 @@ typedef struct inc_step {
 /* Where a value lies in the block of one photo's activations. */
 typedef struct inc_place {
     inc_layout layout; /* NULL: the value is not used */
+    dnnl_data_type_t type;
     size_t offset;
     int64_t height, width, channels;
 } inc_place;
 
 struct inc_engine {
     dnnl_engine_t engine;
+    inception_precision precision;
     int threads, block;
     bool kernels; /* ours can run here */
     inc_step *steps;

@@ -115,15 +115,35 @@ void inc_run_free(inc_run *run)
     free(run);
 }
 
+/* bfloat16: the upper half of a float32, rounded to the nearest, ties to even. Values are finite. */
+static uint16_t to_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static float from_bf16(uint16_t half)
+{
+    uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 /* Interleaved channels, as photos come, to planes, as the first convolution takes them. */
 static void load(inc_run *run, int photo, const float *input)
 {
     const inc_engine *e = run->engine;
     const inc_place *place = &e->places[e->input];
-    float *to = (float *)(run->activations + (size_t)photo * e->activation_bytes + place->offset);
+    void *to = run->activations + (size_t)photo * e->activation_bytes + place->offset;
     int64_t pixels = place->height * place->width;
     for (int64_t c = 0; c < place->channels; c++)
-        for (int64_t p = 0; p < pixels; p++) to[c * pixels + p] = input[p * place->channels + c];
+        for (int64_t p = 0; p < pixels; p++) {
+            float value = input[p * place->channels + c];
+            if (place->type == dnnl_f32) ((float *)to)[c * pixels + p] = value;
+            else ((uint16_t *)to)[c * pixels + p] = to_bf16(value);
+        }
 }
 
 static bool execute_step(const inc_run *run, size_t s, int photo)
@@ -179,11 +199,14 @@ void inc_run_read(const inc_run *run, int photo, uint32_t value, float *out)
 {
     const inc_engine *e = run->engine;
     const inc_place *place = &e->places[value];
-    const float *from = (const float *)(run->activations + (size_t)photo * e->activation_bytes + place->offset);
+    const void *from = run->activations + (size_t)photo * e->activation_bytes + place->offset;
     int64_t pixels = place->height * place->width, block = e->block;
     for (int64_t p = 0; p < pixels; p++)
-        for (int64_t c = 0; c < place->channels; c++)
-            out[p * place->channels + c] = from[(c / block * pixels + p) * block + c % block];
+        for (int64_t c = 0; c < place->channels; c++) {
+            int64_t at = (c / block * pixels + p) * block + c % block;
+            out[p * place->channels + c] =
+                place->type == dnnl_f32 ? ((const float *)from)[at] : from_bf16(((const uint16_t *)from)[at]);
+        }
 }
 
 bool inc_run_timed(inc_run *run, bool timed)

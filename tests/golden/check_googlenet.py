@@ -42,6 +42,14 @@ with tempfile.TemporaryDirectory() as folder:
     top1, top5 = sum(r < 1 for r in ranks), sum(r < 5 for r in ranks)
     # 78.8 % and 93.8 % were measured by others on 1000 photos of the same source; three standard deviations below.
     tap.ok(top1 >= 70 and top5 >= 90, f"top 1 {top1} and top 5 {top5} of {len(labels)} photos right")
+    if "avx512_bf16" in open("/proc/cpuinfo").read():
+        halves = classify(model, photos, "-k", "1000", "--precision", "bf16")
+        worst = max(np.abs(by_index(a, "probability") - by_index(b, "probability")).max() for a, b in zip(results, halves))
+        same = sum(a["predictions"][0]["index"] == b["predictions"][0]["index"] for a, b in zip(results, halves))
+        tap.ok(0 < worst <= 0.02, f"bf16: probabilities as in f32 ({worst:.1e})")  # the product's promises
+        tap.ok(same >= 102, f"bf16: top 1 as in f32 for {same} of {len(photos)}")
+    else:
+        tap.skip("GoogLeNet in bf16", "no instructions for it")
     again = classify(old, photos[:8], "-k", "1000")
     tap.ok(again == results[:8], "the old encoding of the caffemodel gives the same bits")
     saved = os.path.join(folder, "googlenet.safetensors")

@@ -68,4 +68,10 @@ with tempfile.TemporaryDirectory() as folder:
         got = features(checkpoint, [photo], "Mixed_7a")[0]
         difference = np.abs(got - wanted).max() / np.abs(wanted).max()
         tap.ok(difference <= 1e-4, f"Mixed_7a of {name} ({difference:.1e} of the largest)")
+        if "avx512_bf16" not in open("/proc/cpuinfo").read():
+            tap.skip(f"bf16: Mixed_7a of {name}", "no instructions for it")
+            continue
+        half = features(checkpoint, [photo], "Mixed_7a", "--precision", "bf16")[0]
+        cosine = np.dot(half, wanted) / np.linalg.norm(half) / np.linalg.norm(wanted)
+        tap.ok(0.9995 <= cosine < 1 - 1e-9, f"bf16: Mixed_7a of {name} (cosine {cosine:.6f})")  # the product's promise
 tap.done()

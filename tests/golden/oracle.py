@@ -76,11 +76,11 @@ def classify(model, photos, *options):
     return [json.loads(line) for line in out.splitlines()]
 
 
-def features(model, photos, layer):
+def features(model, photos, layer, *words):
     """[photos][values]"""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "features.npy")
-        run(COMMAND, "features", "-m", model, "--layer", layer, "-o", out, *EXACT, *photos)
+        run(COMMAND, "features", "-m", model, "--layer", layer, "-o", out, *EXACT, *words, *photos)
         return np.load(out)
 
 

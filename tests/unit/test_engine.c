@@ -92,7 +92,7 @@ static double compare(net *n, unsigned rewrites, const float *input, const float
     inception_error error = {0};
     assert_int_equal(inc_graph_rewrite(&n->graph, rewrites, inc_engine_granularity(), &error), INCEPTION_OK);
     uint32_t out = inc_graph_find(&n->graph, "out");
-    inc_engine *engine = inc_engine_compile(&n->graph, 2, &error);
+    inc_engine *engine = inc_engine_compile(&n->graph, INCEPTION_PRECISION_F32, 2, &error);
     if (!engine) print_message("%s\n", error.message);
     assert_non_null(engine);
     inc_run *run = inc_run_new(engine, 2, &error);
@@ -274,7 +274,7 @@ static void networks(void **state)
             assert_int_equal(inc_build(&shape, &graph, NULL), INCEPTION_OK);
             assert_true(formula_bind(&graph));
             assert_int_equal(inc_graph_rewrite(&graph, sets[s], inc_engine_granularity(), NULL), INCEPTION_OK);
-            inc_engine *engine = inc_engine_compile(&graph, 2, NULL);
+            inc_engine *engine = inc_engine_compile(&graph, INCEPTION_PRECISION_F32, 2, NULL);
             inc_run *run = inc_run_new(engine, 1, NULL);
             size_t count = (size_t)shape.input.width * (size_t)shape.input.height * 3;
             float *input = malloc(count * sizeof *input), largest = 0, worst = 0;

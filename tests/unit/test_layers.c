@@ -75,7 +75,7 @@ static size_t size_of(const inc_graph *graph, uint32_t v)
 
 static inc_run *run_graph(inc_graph *graph, const float *input, inc_engine **engine)
 {
-    *engine = inc_engine_compile(graph, 1, NULL);
+    *engine = inc_engine_compile(graph, INCEPTION_PRECISION_F32, 1, NULL);
     inc_run *run = inc_run_new(*engine, 1, NULL);
     assert_non_null(run);
     assert_int_equal(inc_run_execute(run, input, 1, NULL), INCEPTION_OK);

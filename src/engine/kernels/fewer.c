@@ -97,6 +97,7 @@ static int panels_of(const inc_fewer *plan)
 bool inc_fewer_plan(inc_fewer *plan, int kernel_h, int kernel_w)
 {
     if (plan->in % plan->lanes || plan->out % plan->lanes || (kernel_h == 1 && kernel_w == 1)) return false;
+    if (plan->half && (kernel_h == 1 || kernel_w == 1)) return false; /* bfloat16 products are twice as fast: as fast as these */
     if (!toom_plan(&plan->down, kernel_h) || !toom_plan(&plan->across, kernel_w)) return false;
     if (plan->down.points * plan->across.points > INC_POINTS_MOST) return false;
     plan->tiles_down = (plan->height + plan->down.outputs - 1) / plan->down.outputs;
@@ -152,7 +153,7 @@ size_t inc_fewer_scratch_bytes(const inc_fewer *plan, int threads)
     return plan->lanes == 16 ? inc_fewer_scratch_16(plan, threads) : inc_fewer_scratch_8(plan, threads);
 }
 
-void inc_fewer_run(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
+void inc_fewer_run(const inc_fewer *plan, const void *src, const float *packed, const float *bias, void *dst,
                    float *scratch, int threads)
 {
     if (plan->lanes == 16) inc_fewer_run_16(plan, src, packed, bias, dst, scratch, threads);

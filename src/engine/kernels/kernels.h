@@ -31,6 +31,7 @@ typedef struct inc_fewer {
     int src_height, src_width, height, width; /* of input and output */
     int top, left;           /* padding */
     bool relu;
+    bool half;               /* input and output are bfloat16; the arithmetic is float32 all the same */
     inc_toom down, across;
     int tiles_down, tiles_across;
 } inc_fewer;
@@ -45,7 +46,7 @@ size_t inc_fewer_scratch_bytes(const inc_fewer *plan, int threads);
 void inc_fewer_pack(const inc_fewer *plan, const float *weights, const float *scale, float *packed);
 
 /* dst = convolution of src, plus bias [out] (NULL: none), with a ReLU if the plan says so. All pointers aligned. */
-void inc_fewer_run(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
+void inc_fewer_run(const inc_fewer *plan, const void *src, const float *packed, const float *bias, void *dst,
                    float *scratch, int threads);
 
 /* Does float32 multiply-adds in registers, vectors of `lanes`, and returns how many. */

@@ -11,9 +11,9 @@
 
 size_t inc_fewer_scratch_16(const inc_fewer *plan, int threads);
 size_t inc_fewer_scratch_8(const inc_fewer *plan, int threads);
-void inc_fewer_run_16(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
+void inc_fewer_run_16(const inc_fewer *plan, const void *src, const float *packed, const float *bias, void *dst,
                       float *scratch, int threads);
-void inc_fewer_run_8(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
+void inc_fewer_run_8(const inc_fewer *plan, const void *src, const float *packed, const float *bias, void *dst,
                      float *scratch, int threads);
 
 /* Does multiply-adds and returns how many. */

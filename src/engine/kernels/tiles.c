@@ -40,6 +40,26 @@ INLINE void store(float *to, vec v)
     *(vec *)to = v;
 }
 
+typedef uint16_t half_vec __attribute__((vector_size(LANES * sizeof(uint16_t))));
+
+/* Activations are float32 or bfloat16, the upper half of a float32. Places are counted in elements. */
+INLINE vec load_value(const void *from, int64_t at, bool half)
+{
+    if (!half) return load((const float *)from + at);
+    return (vec)(__builtin_convertvector(*(const half_vec *)((const uint16_t *)from + at), mask) << 16);
+}
+
+INLINE void store_value(void *to, int64_t at, vec value, bool half)
+{
+    if (!half) {
+        store((float *)to + at, value);
+        return;
+    }
+    mask bits = (mask)value; /* to the nearest, ties to even */
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    *(half_vec *)((uint16_t *)to + at) = __builtin_convertvector(bits, half_vec);
+}
+
 /* ---- Transforms: `n` and `m` are constants wherever these are used ---- */
 
 /* out[i] = sum of matrix[i][j] * in[j]. The points come as 0, pairs of +p and -p, infinity, so that the even and odd
@@ -106,8 +126,9 @@ INLINE void tile_in(const inc_fewer *plan, int nh, int nw, const float *in, int6
     }
 }
 
-/* From one block of channels at `m`, points PANEL floats apart, to `out`; what is outside the image is dropped. */
-INLINE void tile_out(const inc_fewer *plan, int nh, int nw, int mh, int mw, const float *m, vec bias, float *out,
+/* From one block of channels at `m`, points PANEL floats apart, to place `at` of `out`; what is outside the image is
+ * dropped. */
+INLINE void tile_out(const inc_fewer *plan, int nh, int nw, int mh, int mw, const float *m, vec bias, void *out, int64_t at,
                      int64_t row_step, int rows, int columns)
 {
     vec across[INC_POINTS_MOST], column[INC_TOOM_MOST];
@@ -118,7 +139,7 @@ INLINE void tile_out(const inc_fewer *plan, int nh, int nw, int mh, int mw, cons
         for (int y = 0; y < mh && y < rows; y++) {
             vec value = column[y] + bias;
             if (plan->relu) value = (vec)((mask)value & (value > 0));
-            store(out + y * row_step + x * LANES, value);
+            store_value(out, at + y * row_step + x * LANES, value, plan->half);
         }
     }
 }
@@ -164,8 +185,9 @@ static void multiply(int tiles, const float *v, const float *u, int in, float *m
 
 typedef struct layer {
     const inc_fewer *plan;
-    const float *src, *packed, *bias;
-    float *dst;
+    const void *src;
+    const float *packed, *bias;
+    void *dst;
     int points, tiles, panels;
 } layer;
 
@@ -186,23 +208,25 @@ static int64_t m_step_of(const layer *l)
     return (int64_t)l->points * PANEL + PAD;
 }
 
-/* The tile's inputs of a block of channels; those beyond the border are zeros, in `copy`. */
+/* The tile's inputs of a block of channels; in `copy`, where some are beyond the border, which are zeros, or none is a
+ * float32. */
 static const float *find_inputs(const layer *l, int tile, int channel_block, float *copy, int64_t *row_step)
 {
     const inc_fewer *p = l->plan;
     int nh = p->down.points, nw = p->across.points;
     int y0 = tile / p->tiles_across * p->down.outputs - p->top, x0 = tile % p->tiles_across * p->across.outputs - p->left;
-    const float *plane = l->src + (int64_t)channel_block * p->src_height * p->src_width * LANES;
-    if (y0 >= 0 && x0 >= 0 && y0 + nh <= p->src_height && x0 + nw <= p->src_width) {
+    int64_t plane = (int64_t)channel_block * p->src_height * p->src_width;
+    if (!p->half && y0 >= 0 && x0 >= 0 && y0 + nh <= p->src_height && x0 + nw <= p->src_width) {
         *row_step = (int64_t)p->src_width * LANES;
-        return plane + ((int64_t)y0 * p->src_width + x0) * LANES;
+        return (const float *)l->src + (plane + (int64_t)y0 * p->src_width + x0) * LANES;
     }
     *row_step = (int64_t)nw * LANES;
     for (int y = 0; y < nh; y++)
         for (int x = 0; x < nw; x++) {
             bool inside = y0 + y >= 0 && y0 + y < p->src_height && x0 + x >= 0 && x0 + x < p->src_width;
             store(copy + (y * nw + x) * LANES,
-                  inside ? load(plane + ((int64_t)(y0 + y) * p->src_width + x0 + x) * LANES) : (vec){0});
+                  inside ? load_value(l->src, (plane + (int64_t)(y0 + y) * p->src_width + x0 + x) * LANES, p->half)
+                         : (vec){0});
         }
     return copy;
 }
@@ -232,13 +256,13 @@ static void transform_out(const layer *l, int first, int count, int panel, const
         int y0 = (first + t) / p->tiles_across * p->down.outputs, x0 = (first + t) % p->tiles_across * p->across.outputs;
         for (int half = 0; half < 2 && (panel * 2 + half) * LANES < p->out; half++) {
             int block = panel * 2 + half;
-            float *out = l->dst + block * plane + y0 * row_step + (int64_t)x0 * LANES;
+            int64_t at = block * plane + y0 * row_step + (int64_t)x0 * LANES;
             const float *from = m + t * m_step_of(l) + half * LANES;
             vec bias = l->bias ? load(l->bias + block * LANES) : (vec){0};
             int rows = p->height - y0, columns = p->width - x0;
             switch (p->down.points * 16 + p->across.points) {
 #define CASE(nh, nw, mh, mw) \
-    case nh * 16 + nw: tile_out(p, nh, nw, mh, mw, from, bias, out, row_step, rows, columns); break;
+    case nh * 16 + nw: tile_out(p, nh, nw, mh, mw, from, bias, l->dst, at, row_step, rows, columns); break;
             CASE(6, 6, 4, 4) CASE(8, 8, 4, 4) CASE(1, 6, 1, 4) CASE(6, 1, 4, 1) CASE(1, 10, 1, 4) CASE(10, 1, 4, 1)
 #undef CASE
             }
@@ -339,7 +363,7 @@ static void run_by_panels(const layer *l, float *scratch, int threads)
     }
 }
 
-void NAME(inc_fewer_run)(const inc_fewer *plan, const float *src, const float *packed, const float *bias, float *dst,
+void NAME(inc_fewer_run)(const inc_fewer *plan, const void *src, const float *packed, const float *bias, void *dst,
                          float *scratch, int threads)
 {
     layer l = layer_of(plan);
