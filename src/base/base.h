@@ -56,6 +56,22 @@ void *inc_arena_alloc(inc_arena *arena, size_t count, size_t size, inception_err
 char *inc_arena_string(inc_arena *arena, const char *text, size_t length, inception_error *error);
 void inc_arena_free(inc_arena *arena);
 
+/* ---- pool.c ---- */
+
+typedef struct inc_pool inc_pool;
+typedef void inc_work(void *context, int thread);
+
+/* `threads` that work together, 1...; the one that calls is one of them. */
+inc_pool *inc_pool_new(int threads, inception_error *error);
+void inc_pool_free(inc_pool *pool);
+
+/* Calls work(context, thread) on every thread, 0 ... threads - 1, number 0 being the caller, and returns when all have
+ * returned. One piece of work at a time. */
+void inc_pool_run(inc_pool *pool, inc_work *work, void *context);
+
+/* Within a piece of work: waits until every thread is here. */
+void inc_pool_meet(inc_pool *pool);
+
 /* ---- number.c ---- */
 
 void inc_print_number(char *text, size_t size, double number); /* nine significant digits */

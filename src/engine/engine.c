@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* Does oneDNN use all of these instructions here? It can be told not to by ONEDNN_MAX_CPU_ISA, and we follow. */
@@ -22,14 +23,14 @@ inception_status inc_fail_onednn(inception_error *error, const char *name, const
                     DNNL_VERSION_MINOR, what);
 }
 
-int inc_threads_enter(int threads)
+int inc_alone_enter(void)
 {
     int before = omp_get_max_threads();
-    omp_set_num_threads(threads);
+    omp_set_num_threads(1);
     return before;
 }
 
-void inc_threads_leave(int before)
+void inc_alone_leave(int before)
 {
     omp_set_num_threads(before);
 }
@@ -43,40 +44,47 @@ inc_engine *inc_engine_compile(const inc_graph *graph, inception_precision preci
                                inception_error *error)
 {
     inc_engine *engine = inc_calloc(1, sizeof *engine, error);
-    if (!engine) return NULL;
-    int before = inc_threads_enter(threads); /* kernels are chosen for the number of threads */
-    engine->precision = precision;
-    engine->threads = threads;
-    engine->block = inc_engine_granularity();
-    engine->kernels = cpu_has(dnnl_cpu_isa_avx2);
-    inception_status status = dnnl_engine_create(&engine->engine, dnnl_cpu, 0) == dnnl_success
-                                ? INCEPTION_OK : inc_fail_onednn(error, "CPU", "engine");
-    if (!status) status = inc_lower(engine, graph, error);
-    if (!status) status = inc_pack(engine, error);
-    inc_threads_leave(before);
+    inc_pool *pool = engine ? inc_pool_new(threads, error) : NULL;
+    inception_status status = pool ? INCEPTION_OK : INCEPTION_MEMORY;
+    if (pool) {
+        engine->precision = precision;
+        engine->threads = threads;
+        engine->block = inc_engine_granularity();
+        engine->kernels = cpu_has(dnnl_cpu_isa_avx2);
+        if (dnnl_engine_create(&engine->engine, dnnl_cpu, 0) != dnnl_success)
+            status = inc_fail_onednn(error, "CPU", "engine");
+    }
+    if (!status) status = inc_lower(engine, graph, pool, error);
+    if (!status) status = inc_pack(engine, pool, error);
+    inc_pool_free(pool);
     if (!status) return engine;
     inc_engine_free(engine);
     return NULL;
 }
 
+static void free_part(inc_part *part)
+{
+    if (part->primitive) dnnl_primitive_destroy(part->primitive);
+    inc_layout_free(&part->scratchpad);
+    for (int i = 0; i < part->argument_count; i++) inc_layout_free(&part->arguments[i].layout);
+    for (int i = 0; i < part->constant_count; i++) {
+        inc_layout_free(&part->constants[i].layout);
+        inc_layout_free(&part->constants[i].plain);
+    }
+}
+
 void inc_engine_free(inc_engine *engine)
 {
     if (!engine) return;
-    for (size_t i = 0; i < engine->step_count; i++) {
-        if (engine->steps[i].primitive) dnnl_primitive_destroy(engine->steps[i].primitive);
-        inc_layout_free(&engine->steps[i].scratchpad);
-        free(engine->steps[i].fewer);
+    for (size_t s = 0; s < engine->step_count; s++) {
+        for (int p = 0; engine->steps[s].parts && p < engine->steps[s].part_count; p++) free_part(&engine->steps[s].parts[p]);
+        free(engine->steps[s].parts);
+        free(engine->steps[s].fewer);
     }
-    for (size_t i = 0; i < engine->constant_count; i++) {
-        if (engine->constants[i].memory) dnnl_memory_destroy(engine->constants[i].memory);
-        inc_layout_free(&engine->constants[i].layout);
-        inc_layout_free(&engine->constants[i].plain);
-    }
-    for (size_t i = 0; i < engine->place_count; i++) inc_layout_free(&engine->places[i].layout);
     if (engine->engine) dnnl_engine_destroy(engine->engine);
     free(engine->steps);
-    free(engine->constants);
     free(engine->places);
+    free(engine->answers);
     free(engine->packed);
     inc_arena_free(&engine->names);
     free(engine);
@@ -91,22 +99,33 @@ void inc_softmax(const float *logits, int count, float *probabilities)
     for (int i = 0; i < count; i++) probabilities[i] = (float)(exp((double)logits[i] - largest) / sum);
 }
 
+/* What the threads share while they measure. */
+typedef struct peak_try {
+    int lanes;
+    atomic_uint_fast64_t done;
+} peak_try;
+
+static void work_in_registers(void *context, int thread)
+{
+    peak_try *try = context;
+    float sink;
+    (void)thread;
+    atomic_fetch_add(&try->done, inc_peak_work(try->lanes, 4000000, &sink));
+}
+
 /* The best of a few tries: what slows one down is not the units. */
 double inc_peak(inception_precision precision, int threads)
 {
     enum { TRIES = 8 };
-    if (precision != INCEPTION_PRECISION_F32 || !cpu_has(dnnl_cpu_isa_avx2)) return 0;
-    int lanes = inc_engine_granularity();
+    peak_try try = {.lanes = inc_engine_granularity()};
+    inc_pool *pool = precision == INCEPTION_PRECISION_F32 && cpu_has(dnnl_cpu_isa_avx2) ? inc_pool_new(threads, NULL) : NULL;
     double best = 0;
-    for (int i = 0; i < TRIES; i++) {
-        uint64_t done = 0;
+    for (int i = 0; pool && i < TRIES; i++) {
+        try.done = 0;
         double began = omp_get_wtime();
-#pragma omp parallel num_threads(threads) reduction(+ : done)
-        {
-            float sink;
-            done += inc_peak_work(lanes, 4000000, &sink);
-        }
-        best = fmax(best, (double)done / (omp_get_wtime() - began));
+        inc_pool_run(pool, work_in_registers, &try);
+        best = fmax(best, (double)try.done / (omp_get_wtime() - began));
     }
+    inc_pool_free(pool);
     return best;
 }

@@ -1,168 +1,186 @@
-/* Graph -> steps: a primitive for each node, and a place in memory for each value. Weights are only noted here; pack.c
- * brings them into the form the primitives asked for. */
+/* Nodes -> steps. A step has a part for each thread, a range of blocks of the output's channels, with a primitive of its own:
+ * each weight is read by one thread only. What cannot be split so, and what our own kernels do, is one part. Parts are made by
+ * all threads at once, for making primitives takes longer than running them. Weights are only noted here; pack.c brings
+ * them into the form that the primitives ask for. */
 #include "private.h"
 
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct lowering {
+/* A part to be made: of step `n`, channels first ... first + count - 1 of the output. */
+typedef struct job {
     inc_engine *e;
     const inc_graph *graph;
+    const inc_node *node;
+    inc_step *step;
+    inc_part *part;
+    int64_t first, count;
+    dnnl_primitive_desc_t description;
     inception_error *error;
-} lowering;
+} job;
 
-/* ---- places ---- */
+/* ---- arguments ---- */
 
-static size_t type_bytes(dnnl_data_type_t type)
+/* Channels of a value; frees nothing: what a part holds goes with the engine. */
+static inc_layout add_value(job *j, int name, uint32_t value, int64_t first, int64_t count)
 {
-    return type == dnnl_bf16 ? 2 : sizeof(float);
+    inc_layout layout = inc_place_layout(j->e, value, count);
+    j->part->arguments[j->part->argument_count++] =
+        (inc_argument){name, INC_FROM_VALUE, value, layout, inc_place_offset(j->e, value, first)};
+    return layout;
 }
 
-/* Answers stay float32 where nothing but a convolution writes them. */
-static dnnl_data_type_t activation_type(const inc_engine *e, const inc_graph *graph, uint32_t value)
+static inc_layout add_whole(job *j, int name, uint32_t value)
 {
-    if (e->precision == INCEPTION_PRECISION_F32) return dnnl_f32;
-    uint32_t from = inc_graph_producer(graph, value);
-    bool answer = graph->values[value].kept && graph->values[value].parent == INC_NONE && inc_graph_uses(graph, value) == 1
-               && from != INC_NONE && graph->nodes[from].op == INC_OP_CONV && graph->nodes[from].conv.residual == INC_NONE;
-    return answer ? dnnl_f32 : dnnl_bf16;
+    return add_value(j, name, value, 0, j->e->places[value].channels);
 }
 
-static inc_layout activation_layout(const inc_engine *e, const inc_graph *graph, uint32_t value)
+static inc_layout add_output(job *j)
 {
-    const int64_t *d = graph->values[value].dims;
-    dnnl_format_tag_t tag = e->block == 16 ? dnnl_nChw16c : dnnl_nChw8c;
-    if (value == graph->input) tag = dnnl_nchw; /* 3 channels do not fill a block; kernels for such take planes */
-    return inc_layout_new((int64_t[]){1, d[3], d[1], d[2]}, 4, e->places[value].type, tag);
+    return add_value(j, DNNL_ARG_DST, j->node->output, j->first, j->count);
 }
 
-/* Extends the lifetime of the memory under `value` to step n. */
-static void touch(const inc_graph *graph, inc_lifetime *lifetimes, uint32_t value, uint32_t n)
+static void add_constant(job *j, int name, inc_constant constant)
 {
-    int64_t channel;
-    inc_lifetime *life = &lifetimes[inc_graph_root(graph, value, &channel)];
-    if (n < life->first) life->first = n;
-    if (n > life->last) life->last = n;
+    inc_part *part = j->part;
+    part->arguments[part->argument_count++] =
+        (inc_argument){name, INC_FROM_CONSTANT, (uint32_t)part->constant_count, NULL, 0};
+    part->constants[part->constant_count++] = constant;
 }
 
-static void touch_all(const inc_graph *graph, inc_lifetime *lifetimes)
+/* The channels of this part of a [channels] variable. */
+static void add_vector(job *j, int name, uint32_t variable)
 {
-    for (uint32_t n = 0; n < graph->node_count; n++) {
-        const inc_node *node = &graph->nodes[n];
-        for (uint32_t i = 0; i < node->input_count; i++) touch(graph, lifetimes, node->inputs[i], n);
-        touch(graph, lifetimes, node->output, n);
-    }
-    for (uint32_t v = 0; v < graph->value_count; v++)
-        if (graph->values[v].kept) touch(graph, lifetimes, v, (uint32_t)graph->node_count);
+    const inc_value *value = &j->graph->values[variable];
+    add_constant(j, name, (inc_constant){.data = value->data, .rows = 1, .total = value->dims[0], .first = j->first,
+                                         .count = j->count, .bytes = (size_t)j->count * sizeof(float)});
 }
 
-/* Is the value computed, read or kept? Rewrites leave values behind that nothing mentions. */
-static bool mentioned(const inc_graph *graph, uint32_t v)
-{
-    return !graph->values[v].variable && (inc_graph_uses(graph, v) > 0 || inc_graph_producer(graph, v) != INC_NONE);
-}
+/* ---- operations: each describes its primitive ---- */
 
-static inception_status place_values(lowering *l)
-{
-    const inc_graph *graph = l->graph;
-    inc_lifetime *lifetimes = inc_calloc(graph->value_count, sizeof *lifetimes, l->error);
-    if (!lifetimes) return INCEPTION_MEMORY;
-    inception_status status = INCEPTION_OK;
-    for (uint32_t v = 0; v < graph->value_count; v++) lifetimes[v].first = UINT32_MAX;
-    touch_all(graph, lifetimes);
-    for (uint32_t v = 0; v < graph->value_count && !status; v++) {
-        inc_place *place = &l->e->places[v];
-        const int64_t *d = graph->values[v].dims;
-        if (lifetimes[v].first == UINT32_MAX && !mentioned(graph, v)) {
-            lifetimes[v] = (inc_lifetime){0};
-            continue;
-        }
-        *place = (inc_place){.height = d[1], .width = d[2], .channels = d[3], .type = activation_type(l->e, graph, v)};
-        place->layout = activation_layout(l->e, graph, v);
-        if (!place->layout) status = inc_fail_memory(l->error, 0);
-        else if (graph->values[v].parent != INC_NONE) lifetimes[v] = (inc_lifetime){0};
-        else lifetimes[v].bytes = inc_layout_size(place->layout);
-    }
-    if (!status) status = inc_plan_memory(lifetimes, graph->value_count, &l->e->activation_bytes, l->error);
-    for (uint32_t v = 0; v < graph->value_count && !status; v++) {
-        int64_t channel;
-        uint32_t root = inc_graph_root(graph, v, &channel);
-        const int64_t *d = graph->values[v].dims;
-        l->e->places[v].offset = lifetimes[root].offset + (size_t)(channel * d[1] * d[2]) * type_bytes(l->e->places[v].type);
-    }
-    free(lifetimes);
-    return status;
-}
-
-/* ---- steps ---- */
-
-static inception_status add_constant(lowering *l, inc_constant constant, uint32_t *index)
-{
-    inc_engine *e = l->e;
-    inception_status status =
-        inc_grow(&e->constants, &e->constant_capacity, e->constant_count + 1, sizeof constant, l->error);
-    if (!status && !constant.fewer && (!constant.layout || !constant.plain)) status = inc_fail_memory(l->error, 0);
-    if (status) {
-        inc_layout_free(&constant.layout);
-        inc_layout_free(&constant.plain);
-        return status;
-    }
-    *index = (uint32_t)e->constant_count;
-    e->constants[e->constant_count++] = constant;
-    return INCEPTION_OK;
-}
-
-/* A [channels] variable as an argument. */
-static inception_status add_vector(lowering *l, inc_step *step, int name, const float *data, int64_t channels)
-{
-    inc_constant constant = {.layout = inc_layout_new(&channels, 1, dnnl_f32, dnnl_a),
-                             .plain = inc_layout_new(&channels, 1, dnnl_f32, dnnl_a), .data = data};
-    uint32_t index = 0;
-    inception_status status = add_constant(l, constant, &index);
-    step->arguments[step->argument_count++] = (inc_argument){name, INC_FROM_CONSTANT, index};
-    return status;
-}
-
-static void add_value(inc_step *step, int name, uint32_t value)
-{
-    step->arguments[step->argument_count++] = (inc_argument){name, INC_FROM_VALUE, value};
-}
-
-/* TensorFlow's weights as oneDNN sees them: logical order (groups,) out, in, height, width. */
-static inc_layout weights_layout(const inc_value *w, bool depthwise, dnnl_data_type_t type, bool any)
+/* TensorFlow's weights as oneDNN sees them: logical order (groups,) out, in, height, width; `out` of the outputs. */
+static inc_layout weights_layout(const inc_value *w, bool depthwise, int64_t out, dnnl_data_type_t type, bool any)
 {
     const int64_t *d = w->dims;
     if (depthwise)
         return inc_layout_new((int64_t[]){d[2], d[3], 1, d[0], d[1]}, 5, type, any ? dnnl_format_tag_any : dnnl_hwigo);
     bool full = w->rank == 2;
-    int64_t dims[] = {d[full ? 1 : 3], d[full ? 0 : 2], full ? 1 : d[0], full ? 1 : d[1]};
+    int64_t dims[] = {out, d[full ? 0 : 2], full ? 1 : d[0], full ? 1 : d[1]};
     return inc_layout_new(dims, 4, type, any ? dnnl_format_tag_any : dnnl_hwio);
 }
 
-static inception_status add_weights(lowering *l, const inc_node *node, inc_step *step, inc_constant constant)
+static const float *scale_of(const job *j)
 {
-    uint32_t index = 0;
-    constant.data = l->graph->values[node->conv.weights].data;
-    if (node->conv.scale != INC_NONE) {
-        constant.scale = l->graph->values[node->conv.scale].data;
-        constant.scale_count = l->e->places[node->output].channels;
+    return j->node->conv.scale == INC_NONE ? NULL : j->graph->values[j->node->conv.scale].data;
+}
+
+static bool describe_conv(job *j)
+{
+    const inc_node *node = j->node;
+    const inc_value *w = &j->graph->values[node->conv.weights];
+    bool depthwise = node->op == INC_OP_DEPTHWISE, biased = node->conv.bias != INC_NONE;
+    inc_layout src = add_whole(j, DNNL_ARG_SRC, node->inputs[0]), dst = add_output(j);
+    inc_layout any = weights_layout(w, depthwise, j->count, j->e->places[node->inputs[0]].type, true);
+    inc_layout bias = biased ? inc_layout_new(&j->count, 1, dnnl_f32, dnnl_a) : NULL;
+    bool good = src && dst && any && (bias || !biased)
+             && inc_describe_conv(j->e->engine, src, any, bias, dst, &node->window, node->conv.residual != INC_NONE,
+                                  node->relu, &j->description);
+    inc_layout_free(&any);
+    inc_layout_free(&bias);
+    if (!good) return false;
+    int64_t total = j->e->places[node->output].channels;
+    inc_constant weights = {.layout = inc_wanted(j->description, dnnl_query_weights_md, 0),
+                            .plain = weights_layout(w, depthwise, j->count, dnnl_f32, false), .data = w->data,
+                            .scale = scale_of(j), .rows = (int64_t)inc_value_count(w) / total, .total = total,
+                            .first = j->first, .count = j->count};
+    add_constant(j, DNNL_ARG_WEIGHTS, weights);
+    if (biased) add_vector(j, DNNL_ARG_BIAS, node->conv.bias);
+    return weights.layout && weights.plain;
+}
+
+static bool describe_norm(job *j)
+{
+    const inc_node *node = j->node;
+    bool scaled = node->norm.gamma != INC_NONE;
+    inc_layout src = add_value(j, DNNL_ARG_SRC, node->inputs[0], j->first, j->count), dst = add_output(j);
+    add_vector(j, DNNL_ARG_MEAN, node->norm.mean);
+    add_vector(j, DNNL_ARG_VARIANCE, node->norm.variance);
+    add_vector(j, DNNL_ARG_SHIFT, node->norm.beta);
+    if (scaled) add_vector(j, DNNL_ARG_SCALE, node->norm.gamma);
+    return src && dst && inc_describe_norm(j->e->engine, src, node->norm.epsilon, scaled, &j->description);
+}
+
+static bool describe_concat(job *j)
+{
+    inc_layout sources[INC_MAX_INPUTS], dst = add_output(j);
+    bool good = dst != NULL;
+    for (uint32_t i = 0; i < j->node->input_count; i++) {
+        sources[i] = add_whole(j, DNNL_ARG_MULTIPLE_SRC + (int)i, j->node->inputs[i]);
+        good = good && sources[i];
     }
-    inception_status status = add_constant(l, constant, &index);
-    step->arguments[step->argument_count++] = (inc_argument){DNNL_ARG_WEIGHTS, INC_FROM_CONSTANT, index};
-    return status;
+    return good && inc_describe_concat(j->e->engine, dst, sources, (int)j->node->input_count, &j->description);
 }
 
-static inception_status add_bias(lowering *l, const inc_node *node, inc_step *step)
+/* Whatever has outputs of a channel from inputs of the same one. Those that work in place of their input's layout cannot read
+ * the photo itself, which alone lies in planes; no network asks for it. */
+static bool describe_plain(job *j)
 {
-    if (node->conv.bias == INC_NONE) return INCEPTION_OK;
-    const inc_value *bias = &l->graph->values[node->conv.bias];
-    return add_vector(l, step, DNNL_ARG_BIAS, bias->data, bias->dims[0]);
+    const inc_node *node = j->node;
+    dnnl_engine_t engine = j->e->engine;
+    bool adds = node->op == INC_OP_ADD, pools = node->op == INC_OP_MAX_POOL || node->op == INC_OP_AVG_POOL;
+    inc_layout src = add_value(j, adds ? DNNL_ARG_MULTIPLE_SRC : DNNL_ARG_SRC, node->inputs[0], j->first, j->count);
+    inc_layout added = adds ? add_value(j, DNNL_ARG_MULTIPLE_SRC + 1, node->inputs[1], j->first, j->count) : src;
+    inc_layout dst = add_output(j);
+    if (!src || !added || !dst || (!pools && node->inputs[0] == j->graph->input)) return false;
+    switch (node->op) {
+    case INC_OP_MAX_POOL: case INC_OP_AVG_POOL:
+        return inc_describe_pool(engine, src, dst, &node->window, node->op == INC_OP_MAX_POOL, node->relu,
+                                 &j->description);
+    case INC_OP_LRN:
+        return inc_describe_lrn(engine, src, node->lrn.size, node->lrn.alpha, node->lrn.beta, node->lrn.k,
+                                &j->description);
+    case INC_OP_ADD: return inc_describe_add(engine, dst, src, node->add.scale, &j->description);
+    case INC_OP_RELU: return inc_describe_relu(engine, src, &j->description);
+    default: return inc_describe_copy(engine, src, &j->description); /* dropout outside training */
+    }
 }
 
-/* Our own kernel, where it is faster: *taken. */
-static inception_status lower_fewer(lowering *l, const inc_node *node, inc_step *step, bool *taken)
+static bool describe(job *j)
 {
-    inc_engine *e = l->e;
+    switch (j->node->op) {
+    case INC_OP_CONV: case INC_OP_DEPTHWISE: return describe_conv(j);
+    case INC_OP_NORM: return describe_norm(j);
+    case INC_OP_CONCAT: return describe_concat(j);
+    default: return describe_plain(j);
+    }
+}
+
+static inception_status make_part(job *j)
+{
+    inc_part *part = j->part;
+    bool good = describe(j) && dnnl_primitive_create(&part->primitive, j->description) == dnnl_success;
+    part->scratchpad = good ? inc_wanted(j->description, dnnl_query_scratchpad_md, 0) : NULL;
+    good = good && part->scratchpad;
+    if (good && inc_layout_size(part->scratchpad) == 0) inc_layout_free(&part->scratchpad);
+    if (part->scratchpad)
+        part->arguments[part->argument_count++] =
+            (inc_argument){DNNL_ARG_SCRATCHPAD, INC_FROM_SCRATCHPAD, 0, NULL, 0};
+    const char *kind = "";
+    if (good) dnnl_primitive_desc_query(j->description, dnnl_query_impl_info_str, 0, (void *)&kind);
+    if (part == j->step->parts) snprintf(j->step->kind, sizeof j->step->kind, "%s", kind);
+    if (j->description) dnnl_primitive_desc_destroy(j->description);
+    return good ? INCEPTION_OK : inc_fail_onednn(j->error, j->node->name, "operation");
+}
+
+/* ---- our own kernels ---- */
+
+/* *taken: the step is one for them. */
+static inception_status take_fewer(job *j, bool *taken)
+{
+    inc_engine *e = j->e;
+    const inc_node *node = j->node;
     const inc_place *src = &e->places[node->inputs[0]], *dst = &e->places[node->output];
     inc_fewer plan = {.lanes = e->block, .in = (int)src->channels, .out = (int)dst->channels,
                       .src_height = (int)src->height, .src_width = (int)src->width, .height = (int)dst->height,
@@ -171,149 +189,104 @@ static inception_status lower_fewer(lowering *l, const inc_node *node, inc_step 
     *taken = e->kernels && node->op == INC_OP_CONV && node->window.stride == 1 && node->conv.residual == INC_NONE
           && src->type == dst->type && inc_fewer_plan(&plan, node->window.kernel_h, node->window.kernel_w);
     if (!*taken) return INCEPTION_OK;
-    step->fewer = inc_calloc(1, sizeof plan, l->error);
-    if (!step->fewer) return INCEPTION_MEMORY;
-    *step->fewer = plan;
-    size_t bytes = inc_fewer_scratch_bytes(&plan, e->threads);
-    if (bytes > e->scratchpad_bytes) e->scratchpad_bytes = bytes;
-    inception_status status = add_weights(l, node, step, (inc_constant){.fewer = step->fewer});
-    if (!status) status = add_bias(l, node, step);
-    add_value(step, DNNL_ARG_SRC, node->inputs[0]);
+    j->step->fewer = inc_calloc(1, sizeof plan, j->error);
+    if (!j->step->fewer) return INCEPTION_MEMORY;
+    *j->step->fewer = plan;
+    snprintf(j->step->kind, sizeof j->step->kind, "fewer multiplications");
+    add_constant(j, DNNL_ARG_WEIGHTS, (inc_constant){.fewer = j->step->fewer, .scale = scale_of(j),
+                                                     .data = j->graph->values[node->conv.weights].data,
+                                                     .bytes = inc_fewer_packed_bytes(&plan)});
+    bool good = add_whole(j, DNNL_ARG_SRC, node->inputs[0]) && add_output(j);
+    if (node->conv.bias != INC_NONE) add_vector(j, DNNL_ARG_BIAS, node->conv.bias);
+    return good ? INCEPTION_OK : inc_fail_memory(j->error, 0);
+}
+
+/* ---- all steps ---- */
+
+/* How many parts the step is split into: none where a channel's output needs its neighbours. */
+static int count_parts(const inc_engine *e, const inc_graph *graph, const inc_node *node)
+{
+    bool whole = node->op == INC_OP_LRN || node->op == INC_OP_CONCAT || node->op == INC_OP_DEPTHWISE
+              || (node->op != INC_OP_CONV && node->inputs[0] == graph->input);
+    int64_t blocks = (e->places[node->output].channels + e->block - 1) / e->block;
+    return whole ? 1 : blocks < e->threads ? (int)blocks : e->threads;
+}
+
+static inception_status begin_step(inc_engine *e, const inc_graph *graph, size_t n, inception_error *error)
+{
+    const inc_node *node = &graph->nodes[n];
+    inc_step *step = &e->steps[n];
+    bool fewer;
+    step->name = inc_arena_string(&e->names, node->name, strlen(node->name), error);
+    step->multiply_adds = inc_graph_multiply_adds(graph, node);
+    step->part_count = count_parts(e, graph, node);
+    step->parts = inc_calloc((size_t)step->part_count, sizeof *step->parts, error);
+    if (!step->name || !step->parts) return INCEPTION_MEMORY;
+    job whole = {e, graph, node, step, step->parts, 0, e->places[node->output].channels, NULL, error};
+    inception_status status = take_fewer(&whole, &fewer);
+    if (fewer) step->part_count = 1;
     return status;
 }
 
-static inception_status lower_conv(lowering *l, const inc_node *node, inc_step *step, dnnl_primitive_desc_t *description)
+/* What the threads share while they make parts. */
+typedef struct making {
+    inc_engine *e;
+    const inc_graph *graph;
+    atomic_size_t next; /* steps * threads + part */
+    inception_error *errors; /* [threads] */
+} making;
+
+static void make_parts(void *context, int thread)
 {
-    inc_engine *e = l->e;
-    const inc_value *weights = &l->graph->values[node->conv.weights];
-    bool depthwise = node->op == INC_OP_DEPTHWISE, biased = node->conv.bias != INC_NONE;
-    const inc_place *src = &e->places[node->inputs[0]], *dst = &e->places[node->output];
-    inc_layout any = weights_layout(weights, depthwise, src->type, true);
-    inc_layout bias = biased ? inc_layout_new(&dst->channels, 1, dnnl_f32, dnnl_a) : NULL;
-    inception_status status = any && (bias || !biased) ? INCEPTION_OK : inc_fail_memory(l->error, 0);
-    if (!status && !inc_describe_conv(e->engine, src->layout, any, bias, dst->layout, &node->window,
-                                      node->conv.residual != INC_NONE, node->relu, description))
-        status = inc_fail_onednn(l->error, node->name, "convolution");
-    inc_layout_free(&any);
-    inc_layout_free(&bias);
+    making *m = context;
+    inc_engine *e = m->e;
+    int before = inc_alone_enter();
+    size_t item, threads = (size_t)e->threads;
+    while ((item = atomic_fetch_add(&m->next, 1)) < e->step_count * threads && !m->errors[thread].status) {
+        inc_step *step = &e->steps[item / threads];
+        int part = (int)(item % threads);
+        if (step->fewer || part >= step->part_count) continue;
+        const inc_node *node = &m->graph->nodes[item / threads];
+        int64_t channels = e->places[node->output].channels, blocks = (channels + e->block - 1) / e->block;
+        int64_t first = blocks * part / step->part_count * e->block, end = blocks * (part + 1) / step->part_count * e->block;
+        if (end > channels) end = channels;
+        job j = {e, m->graph, node, step, &step->parts[part], first, end - first, NULL, &m->errors[thread]};
+        make_part(&j);
+    }
+    inc_alone_leave(before);
+}
+
+static void measure_scratch(inc_engine *e)
+{
+    for (size_t s = 0; s < e->step_count; s++) {
+        const inc_step *step = &e->steps[s];
+        size_t alone = step->fewer ? inc_fewer_scratch_bytes(step->fewer, 1) : 0;
+        size_t all = step->fewer ? inc_fewer_scratch_bytes(step->fewer, e->threads) : 0;
+        if (alone > e->scratch_alone) e->scratch_alone = alone;
+        if (all > e->scratch_all) e->scratch_all = all;
+        for (int p = 0; p < step->part_count; p++) {
+            size_t bytes = step->parts[p].scratchpad ? inc_layout_size(step->parts[p].scratchpad) : 0;
+            if (bytes > e->scratchpad_bytes) e->scratchpad_bytes = bytes;
+        }
+    }
+}
+
+inception_status inc_lower(inc_engine *e, const inc_graph *graph, inc_pool *pool, inception_error *error)
+{
+    inception_status status = inc_place_values(e, graph, error);
     if (status) return status;
-
-    status = add_weights(l, node, step, (inc_constant){.layout = inc_wanted(*description, dnnl_query_weights_md, 0),
-                                                       .plain = weights_layout(weights, depthwise, dnnl_f32, false)});
-    if (!status) status = add_bias(l, node, step);
-    add_value(step, DNNL_ARG_SRC, node->inputs[0]);
-    return status;
-}
-
-static inception_status lower_norm(lowering *l, const inc_node *node, inc_step *step, dnnl_primitive_desc_t *description)
-{
-    const inc_place *src = &l->e->places[node->inputs[0]];
-    const inc_value *values = l->graph->values;
-    bool scaled = node->norm.gamma != INC_NONE;
-    if (!inc_describe_norm(l->e->engine, src->layout, node->norm.epsilon, scaled, description))
-        return inc_fail_onednn(l->error, node->name, "batch norm");
-    inception_status status = add_vector(l, step, DNNL_ARG_MEAN, values[node->norm.mean].data, src->channels);
-    if (!status) status = add_vector(l, step, DNNL_ARG_VARIANCE, values[node->norm.variance].data, src->channels);
-    if (!status) status = add_vector(l, step, DNNL_ARG_SHIFT, values[node->norm.beta].data, src->channels);
-    if (!status && scaled) status = add_vector(l, step, DNNL_ARG_SCALE, values[node->norm.gamma].data, src->channels);
-    add_value(step, DNNL_ARG_SRC, node->inputs[0]);
-    return status;
-}
-
-/* Nodes with several inputs: concatenation and addition. */
-static inception_status lower_many(lowering *l, const inc_node *node, inc_step *step, dnnl_primitive_desc_t *description)
-{
-    inc_layout sources[INC_MAX_INPUTS];
-    inc_layout dst = l->e->places[node->output].layout;
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        sources[i] = l->e->places[node->inputs[i]].layout;
-        add_value(step, DNNL_ARG_MULTIPLE_SRC + (int)i, node->inputs[i]);
+    e->steps = inc_calloc(graph->node_count, sizeof *e->steps, error);
+    inception_error *errors = inc_calloc((size_t)e->threads, sizeof *errors, error);
+    if (!e->steps || !errors) status = INCEPTION_MEMORY;
+    for (size_t n = 0; n < graph->node_count && !status; n++) {
+        e->step_count++;
+        status = begin_step(e, graph, n, error);
     }
-    bool good = node->op == INC_OP_CONCAT
-                  ? inc_describe_concat(l->e->engine, dst, sources, (int)node->input_count, description)
-                  : inc_describe_add(l->e->engine, dst, sources[0], node->add.scale, description);
-    return good ? INCEPTION_OK : inc_fail_onednn(l->error, node->name, node->op == INC_OP_CONCAT ? "concat" : "sum");
-}
-
-/* Nodes with one input and no weights. Those that work in place of their input's layout cannot read the photo itself,
- * which alone lies in planes; no network asks for it. */
-static inception_status lower_plain(lowering *l, const inc_node *node, inc_step *step, dnnl_primitive_desc_t *description)
-{
-    dnnl_engine_t engine = l->e->engine;
-    inc_layout src = l->e->places[node->inputs[0]].layout, dst = l->e->places[node->output].layout;
-    bool pools = node->op == INC_OP_MAX_POOL || node->op == INC_OP_AVG_POOL, good = false;
-    if (!pools && node->inputs[0] == l->graph->input) return inc_fail_onednn(l->error, node->name, "layout of the input");
-    add_value(step, DNNL_ARG_SRC, node->inputs[0]);
-    switch (node->op) {
-    case INC_OP_MAX_POOL: case INC_OP_AVG_POOL:
-        good = inc_describe_pool(engine, src, dst, &node->window, node->op == INC_OP_MAX_POOL, node->relu,
-                                 description);
-        break;
-    case INC_OP_LRN:
-        good = inc_describe_lrn(engine, src, node->lrn.size, node->lrn.alpha, node->lrn.beta, node->lrn.k, description);
-        break;
-    case INC_OP_RELU: good = inc_describe_relu(engine, src, description); break;
-    default: good = inc_describe_copy(engine, src, description); break; /* dropout outside training */
-    }
-    return good ? INCEPTION_OK : inc_fail_onednn(l->error, node->name, "operation");
-}
-
-/* What `bench` tells of the step; the graph and the description do not outlive compiling. */
-static inception_status describe_step(lowering *l, const inc_node *node, inc_step *step, const_dnnl_primitive_desc_t description)
-{
-    const char *kind = "fewer multiplications";
-    if (description) dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, (void *)&kind);
-    step->name = inc_arena_string(&l->e->names, node->name, strlen(node->name), l->error);
-    step->kind = inc_arena_string(&l->e->names, kind, strlen(kind), l->error);
-    step->multiply_adds = inc_graph_multiply_adds(l->graph, node);
-    return step->name && step->kind ? INCEPTION_OK : INCEPTION_MEMORY;
-}
-
-static inception_status lower_node(lowering *l, const inc_node *node, inc_step *step)
-{
-    dnnl_primitive_desc_t description = NULL;
-    bool own;
-    inception_status status = lower_fewer(l, node, step, &own);
-    if (own) {
-        add_value(step, DNNL_ARG_DST, node->output);
-        return status ? status : describe_step(l, node, step, NULL);
-    }
-    switch (node->op) {
-    case INC_OP_CONV:
-    case INC_OP_DEPTHWISE: status = lower_conv(l, node, step, &description); break;
-    case INC_OP_NORM: status = lower_norm(l, node, step, &description); break;
-    case INC_OP_CONCAT:
-    case INC_OP_ADD: status = lower_many(l, node, step, &description); break;
-    default: status = lower_plain(l, node, step, &description); break;
-    }
-    add_value(step, DNNL_ARG_DST, node->output);
-    if (!status) status = describe_step(l, node, step, description);
-    if (!status && dnnl_primitive_create(&step->primitive, description) != dnnl_success)
-        status = inc_fail_onednn(l->error, node->name, "operation");
-    inc_layout scratchpad = status ? NULL : inc_wanted(description, dnnl_query_scratchpad_md, 0);
-    if (!status && !scratchpad) status = inc_fail_memory(l->error, 0);
-    size_t bytes = scratchpad ? inc_layout_size(scratchpad) : 0;
-    if (bytes > 0) {
-        step->scratchpad = scratchpad;
-        step->arguments[step->argument_count++] = (inc_argument){DNNL_ARG_SCRATCHPAD, INC_FROM_SCRATCHPAD, 0};
-        if (bytes > l->e->scratchpad_bytes) l->e->scratchpad_bytes = bytes;
-    } else {
-        inc_layout_free(&scratchpad);
-    }
-    if (description) dnnl_primitive_desc_destroy(description);
-    return status;
-}
-
-inception_status inc_lower(inc_engine *engine, const inc_graph *graph, inception_error *error)
-{
-    lowering l = {engine, graph, error};
-    engine->places = inc_calloc(graph->value_count, sizeof *engine->places, error);
-    engine->steps = inc_calloc(graph->node_count, sizeof *engine->steps, error);
-    if (!engine->places || !engine->steps) return INCEPTION_MEMORY;
-    engine->place_count = graph->value_count;
-    engine->input = graph->input;
-    inception_status status = place_values(&l);
-    for (size_t n = 0; n < graph->node_count && !status; n++)
-        status = lower_node(&l, &graph->nodes[n], &engine->steps[engine->step_count++]);
+    making all = {.e = e, .graph = graph, .errors = errors};
+    if (!status) inc_pool_run(pool, make_parts, &all);
+    for (int t = 0; t < e->threads && !status; t++)
+        if (errors[t].status) status = inc_pass(error, &errors[t]);
+    free(errors);
+    if (!status) measure_scratch(e);
     return status;
 }

@@ -1,80 +1,114 @@
 /* Brings weights from the checkpoint's order into the order each primitive asked for, all into one block of memory. */
 #include "private.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Copies `bytes` of the constant's data with its scale multiplied in (along the fastest dimension). */
-static void fill_scaled(const inc_constant *constant, float *out, size_t bytes)
+/* The constant's channels, multiplied by its scale, one row behind the other. */
+static void gather(const inc_constant *constant, float *out)
 {
-    size_t count = bytes / sizeof *out;
-    for (size_t i = 0; i < count;)
-        for (int64_t c = 0; c < constant->scale_count; c++, i++) out[i] = constant->data[i] * constant->scale[c];
+    const float *from = constant->data + constant->first;
+    const float *scale = constant->scale ? constant->scale + constant->first : NULL;
+    for (int64_t row = 0; row < constant->rows; row++, from += constant->total, out += constant->count)
+        for (int64_t c = 0; c < constant->count; c++) out[c] = scale ? from[c] * scale[c] : from[c];
 }
 
 static bool reorder(inc_engine *engine, dnnl_stream_t stream, const inc_constant *constant, void *from)
 {
     dnnl_primitive_desc_t description = NULL;
     dnnl_primitive_t primitive = NULL;
-    dnnl_memory_t source = NULL;
+    dnnl_memory_t source = NULL, target = NULL;
+    void *to = engine->packed + constant->offset;
     bool good = dnnl_memory_create(&source, constant->plain, engine->engine, from) == dnnl_success
+             && dnnl_memory_create(&target, constant->layout, engine->engine, to) == dnnl_success
              && inc_describe_reorder(engine->engine, constant->plain, constant->layout, &description)
              && dnnl_primitive_create(&primitive, description) == dnnl_success;
     if (good) {
-        dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, constant->memory}};
+        dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, target}};
         good = dnnl_primitive_execute(primitive, stream, 2, arguments) == dnnl_success
             && dnnl_stream_wait(stream) == dnnl_success;
     }
     if (primitive) dnnl_primitive_destroy(primitive);
     if (description) dnnl_primitive_desc_destroy(description);
     if (source) dnnl_memory_destroy(source);
+    if (target) dnnl_memory_destroy(target);
     return good;
 }
 
-static size_t packed_bytes(const inc_constant *constant)
-{
-    return constant->fewer ? inc_fewer_packed_bytes(constant->fewer) : inc_layout_size(constant->layout);
-}
+/* What the threads share while they pack. */
+typedef struct packing {
+    inc_engine *e;
+    atomic_size_t next; /* step */
+    size_t scratch_floats;
+    inception_error *errors; /* [threads] */
+} packing;
 
-static inception_status pack_one(inc_engine *engine, dnnl_stream_t stream, inc_constant *constant, float *scratch,
+static inception_status pack_one(inc_engine *e, dnnl_stream_t stream, inc_constant *constant, float *scratch,
                                  inception_error *error)
 {
-    void *place = engine->packed + constant->offset;
     if (constant->fewer) {
-        inc_fewer_pack(constant->fewer, constant->data, constant->scale, place);
-        return INCEPTION_OK;
+        inc_fewer_pack(constant->fewer, constant->data, constant->scale, (float *)(e->packed + constant->offset));
+    } else if (!constant->layout) {
+        gather(constant, (float *)(e->packed + constant->offset));
+    } else {
+        gather(constant, scratch);
+        if (!reorder(e, stream, constant, scratch)) return inc_fail_onednn(error, "weights", "reorder");
     }
-    void *from = (void *)constant->data; /* only read */
-    if (constant->scale_count) {
-        fill_scaled(constant, scratch, inc_layout_size(constant->plain));
-        from = scratch;
-    }
-    if (dnnl_memory_create(&constant->memory, constant->layout, engine->engine, place) != dnnl_success)
-        return inc_fail_memory(error, 0);
-    if (!reorder(engine, stream, constant, from)) return inc_fail_onednn(error, "weights", "reorder");
     constant->data = constant->scale = NULL; /* the graph may go */
     return INCEPTION_OK;
 }
 
-inception_status inc_pack(inc_engine *engine, inception_error *error)
+static void pack_steps(void *context, int thread)
 {
-    size_t total = 0, largest = 0;
-    for (size_t i = 0; i < engine->constant_count; i++) {
-        inc_constant *constant = &engine->constants[i];
-        size_t plain = constant->fewer ? 0 : inc_layout_size(constant->plain);
-        constant->offset = total;
-        total += (packed_bytes(constant) + INC_ALIGNMENT - 1) & ~(size_t)(INC_ALIGNMENT - 1);
-        if (constant->scale_count && plain > largest) largest = plain;
-    }
-    engine->packed = inc_alloc_aligned(total, error);
-    float *scratch = inc_alloc_aligned(largest, error);
+    packing *p = context;
+    inc_engine *e = p->e;
+    inception_error *error = &p->errors[thread];
+    int before = inc_alone_enter();
     dnnl_stream_t stream = NULL;
-    inception_status status = engine->packed && scratch ? INCEPTION_OK : INCEPTION_MEMORY;
-    if (!status && dnnl_stream_create(&stream, engine->engine, dnnl_stream_default_flags) != dnnl_success)
-        status = inc_fail_onednn(error, "weights", "stream");
-    for (size_t i = 0; i < engine->constant_count && !status; i++)
-        status = pack_one(engine, stream, &engine->constants[i], scratch, error);
+    float *scratch = inc_alloc_aligned(p->scratch_floats * sizeof *scratch, error);
+    if (dnnl_stream_create(&stream, e->engine, dnnl_stream_default_flags) != dnnl_success)
+        inc_fail_onednn(error, "weights", "stream");
+    size_t s;
+    while ((s = atomic_fetch_add(&p->next, 1)) < e->step_count && !error->status)
+        for (int i = 0; i < e->steps[s].part_count; i++) {
+            inc_part *part = &e->steps[s].parts[i];
+            for (int c = 0; c < part->constant_count && !error->status; c++)
+                pack_one(e, stream, &part->constants[c], scratch, error);
+        }
     if (stream) dnnl_stream_destroy(stream);
     free(scratch);
+    inc_alone_leave(before);
+}
+
+/* Gives every constant its place; returns the bytes of all. */
+static size_t place_constants(inc_engine *e, size_t *largest)
+{
+    size_t total = 0;
+    *largest = 0;
+    for (size_t s = 0; s < e->step_count; s++)
+        for (int i = 0; i < e->steps[s].part_count; i++)
+            for (int c = 0; c < e->steps[s].parts[i].constant_count; c++) {
+                inc_constant *constant = &e->steps[s].parts[i].constants[c];
+                if (constant->layout) constant->bytes = inc_layout_size(constant->layout);
+                constant->offset = total;
+                total += (constant->bytes + INC_ALIGNMENT - 1) & ~(size_t)(INC_ALIGNMENT - 1);
+                size_t floats = (size_t)(constant->rows * constant->count);
+                if (floats > *largest) *largest = floats;
+            }
+    return total;
+}
+
+inception_status inc_pack(inc_engine *e, inc_pool *pool, inception_error *error)
+{
+    packing p = {.e = e};
+    size_t total = place_constants(e, &p.scratch_floats);
+    p.errors = inc_calloc((size_t)e->threads, sizeof *p.errors, error);
+    e->packed = inc_alloc_aligned(total, error);
+    inception_status status = p.errors && e->packed ? INCEPTION_OK : INCEPTION_MEMORY;
+    if (!status) inc_pool_run(pool, pack_steps, &p);
+    for (int t = 0; t < e->threads && !status; t++)
+        if (p.errors[t].status) status = inc_pass(error, &p.errors[t]);
+    free(p.errors);
     return status;
 }

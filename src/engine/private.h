@@ -44,47 +44,64 @@ inc_layout inc_wanted(const_dnnl_primitive_desc_t description, dnnl_query_t what
 
 /* ---- the compiled form ---- */
 
-/* A tensor that belongs to the network: packed once, read by every run. */
+/* A tensor that belongs to the network: packed once, read by every run. In the graph it lies as [rows][total], channels of the
+ * output fastest; a part of a step wants `count` of them from `first` on. */
 typedef struct inc_constant {
-    inc_layout layout;   /* as the primitive wants it */
-    inc_layout plain;    /* as `data` lies */
-    const inc_fewer *fewer; /* in place of both: the kernel that wants these weights, as TensorFlow has them */
-    const float *data;   /* in the graph; valid while compiling */
-    const float *scale;  /* [fastest dimension of plain], multiplied in; or NULL */
-    int64_t scale_count; /* its length */
-    size_t offset;       /* in the block of packed weights */
-    dnnl_memory_t memory;
+    inc_layout layout;      /* as the primitive wants it; NULL: a vector, as it is */
+    inc_layout plain;       /* [rows][count] as oneDNN sees it */
+    const inc_fewer *fewer; /* in place of both: the kernel that wants these weights, all of them */
+    const float *data;      /* valid while compiling */
+    const float *scale;     /* [total], multiplied in; or NULL */
+    int64_t rows, total, first, count;
+    size_t bytes, offset; /* in the block of packed weights */
 } inc_constant;
 
 typedef enum inc_source { INC_FROM_VALUE, INC_FROM_CONSTANT, INC_FROM_SCRATCHPAD } inc_source;
 
 #define INC_MAX_ARGUMENTS (INC_MAX_INPUTS + 4)
+#define INC_MAX_CONSTANTS 4
 
 typedef struct inc_argument {
     int name; /* DNNL_ARG_... */
     inc_source source;
-    uint32_t index; /* of the value or the constant */
+    uint32_t index;    /* of the value, or of the part's constant */
+    inc_layout layout; /* of the part of the value; those of constants and scratchpads are with them */
+    size_t offset;     /* where that part begins, in bytes */
 } inc_argument;
 
-/* A primitive of oneDNN, or a kernel of ours, whose arguments are weights, bias (there may be none), source and
- * destination. */
-typedef struct inc_step {
-    const char *name, *kind; /* of the layer; of what computes it */
-    uint64_t multiply_adds;
+/* What one thread does of a step: a range of channels of the output. */
+typedef struct inc_part {
     dnnl_primitive_t primitive;
-    inc_fewer *fewer;
     inc_layout scratchpad; /* NULL: needs none */
     inc_argument arguments[INC_MAX_ARGUMENTS];
-    int argument_count;
+    inc_constant constants[INC_MAX_CONSTANTS];
+    int argument_count, constant_count;
+} inc_part;
+
+/* Primitives of oneDNN, or a kernel of ours, whose only part has no primitive, and as arguments weights, source, destination
+ * and perhaps a bias. */
+typedef struct inc_step {
+    const char *name; /* of the layer */
+    char kind[40];    /* of what computes it */
+    uint64_t multiply_adds;
+    inc_fewer *fewer;
+    inc_part *parts; /* at most one a thread */
+    int part_count;
 } inc_step;
 
 /* Where a value lies in the block of one photo's activations. */
 typedef struct inc_place {
-    inc_layout layout; /* NULL: the value is not used */
+    bool used;
     dnnl_data_type_t type;
     size_t offset;
     int64_t height, width, channels;
 } inc_place;
+
+/* A value that is read after a run: [height][width][channels] from `offset` on among a photo's answers. */
+typedef struct inc_answer {
+    uint32_t value;
+    size_t offset;
+} inc_answer;
 
 struct inc_engine {
     dnnl_engine_t engine;
@@ -93,22 +110,34 @@ struct inc_engine {
     bool kernels; /* ours can run here */
     inc_step *steps;
     size_t step_count;
-    inc_constant *constants;
-    size_t constant_count, constant_capacity;
     inc_place *places; /* one a value of the graph */
     size_t place_count;
+    inc_answer *answers;
+    size_t answer_count, answer_floats; /* of a photo */
     uint32_t input;
-    size_t activation_bytes, scratchpad_bytes;
+    size_t activation_bytes;
+    size_t scratchpad_bytes;           /* of oneDNN, the most that a part needs */
+    size_t scratch_alone, scratch_all; /* of our kernels: with one thread, with all */
     uint8_t *packed;
     inc_arena names;
 };
 
-inception_status inc_lower(inc_engine *engine, const inc_graph *graph, inception_error *error);
-inception_status inc_pack(inc_engine *engine, inception_error *error);
+/* ---- place.c ---- */
 
-/* OpenMP's thread count belongs to the calling thread: set ours, give back what was there. */
-int inc_threads_enter(int threads);
-void inc_threads_leave(int before);
+inception_status inc_place_values(inc_engine *engine, const inc_graph *graph, inception_error *error);
+
+/* Layout of `count` channels of a value, and where the channels from `first` on begin within it. */
+inc_layout inc_place_layout(const inc_engine *engine, uint32_t value, int64_t count);
+size_t inc_place_offset(const inc_engine *engine, uint32_t value, int64_t first);
+
+/* ---- lower.c, pack.c ---- */
+
+inception_status inc_lower(inc_engine *engine, const inc_graph *graph, inc_pool *pool, inception_error *error);
+inception_status inc_pack(inc_engine *engine, inc_pool *pool, inception_error *error);
+
+/* From inside a piece of work: oneDNN is to use this thread only. Returns what inc_alone_leave() wants. */
+int inc_alone_enter(void);
+void inc_alone_leave(int before);
 
 inception_status inc_fail_onednn(inception_error *error, const char *name, const char *what);
 

@@ -1,98 +1,122 @@
-/* Running a compiled network: all memory is taken when a run is made, none while it executes. */
+/* Running a compiled network: all memory is taken when a run is made, none while it executes.
+ *
+ * One photo is run by all threads together: each does its parts of a step, then all meet. Of several photos each thread takes
+ * one for itself and does all parts of all steps: nobody waits, but each needs the memory of a photo. */
 #include "private.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 struct inc_run {
     const inc_engine *engine;
-    dnnl_stream_t stream;
+    inc_pool *pool;
+    dnnl_stream_t *streams; /* [threads] */
     int max_batch;
-    uint8_t *activations; /* [max_batch][activation_bytes] */
-    uint8_t *scratchpad;
-    dnnl_memory_t *values;     /* [max_batch][place_count]; NULL where a value is not used */
-    dnnl_memory_t *scratchpads; /* [step_count] */
-    dnnl_exec_arg_t *arguments; /* [max_batch][step_count][INC_MAX_ARGUMENTS] */
+    int sets;             /* photos at once: 1, or as many as there are threads */
+    uint8_t *activations; /* [sets][activation_bytes] */
+    uint8_t *scratchpads; /* of oneDNN, [sets][threads][scratchpad_bytes] */
+    uint8_t *scratch;     /* of our kernels */
+    size_t argument_count; /* of all parts */
+    dnnl_exec_arg_t *arguments; /* [sets][argument_count], in the order of the steps; memory is NULL for our kernels */
+    float *answers; /* [max_batch][answer_floats] */
     inception_step *times; /* [step_count]; NULL: nobody wants to know */
+    const float *inputs; /* of the run at hand, [count][height][width][channels] */
+    int count;
+    atomic_bool failed;
 };
 
-static inception_status make_values(inc_run *run, int photo, inception_error *error)
+/* ---- making one ---- */
+
+static size_t scratchpad_step(const inc_engine *e)
 {
-    const inc_engine *e = run->engine;
-    for (size_t v = 0; v < e->place_count; v++) {
-        const inc_place *place = &e->places[v];
-        if (!place->layout) continue;
-        void *at = run->activations + (size_t)photo * e->activation_bytes + place->offset;
-        if (dnnl_memory_create(&run->values[(size_t)photo * e->place_count + v], place->layout, e->engine, at))
-            return inc_fail_memory(error, 0);
-    }
-    return INCEPTION_OK;
+    return (e->scratchpad_bytes + INC_ALIGNMENT - 1) & ~(size_t)(INC_ALIGNMENT - 1);
 }
 
-/* Of our own kernels, which take pointers. */
-static void *pointer_of(const inc_run *run, int photo, const inc_argument *argument)
+static uint8_t *pointer_of(const inc_run *run, int set, int part_number, const inc_part *part, const inc_argument *argument)
 {
     const inc_engine *e = run->engine;
-    if (argument->source == INC_FROM_CONSTANT) return e->packed + e->constants[argument->index].offset;
-    return run->activations + (size_t)photo * e->activation_bytes + e->places[argument->index].offset;
-}
-
-static dnnl_memory_t memory_of(const inc_run *run, int photo, size_t step, const inc_argument *argument)
-{
     switch (argument->source) {
-    case INC_FROM_VALUE: return run->values[(size_t)photo * run->engine->place_count + argument->index];
-    case INC_FROM_CONSTANT: return run->engine->constants[argument->index].memory;
+    case INC_FROM_VALUE:
+        return run->activations + (size_t)set * e->activation_bytes + e->places[argument->index].offset + argument->offset;
+    case INC_FROM_CONSTANT: return e->packed + part->constants[argument->index].offset;
     case INC_FROM_SCRATCHPAD: break;
     }
-    return run->scratchpads[step];
+    return run->scratchpads + (size_t)(set * e->threads + part_number) * scratchpad_step(e);
 }
 
-static inception_status make_arguments(inc_run *run, inception_error *error)
+/* How the constant lies: vectors have no layout of their own. */
+static bool make_memory(dnnl_memory_t *memory, const inc_engine *e, const inc_part *part, const inc_argument *argument,
+                        void *at)
+{
+    bool vector = argument->source == INC_FROM_CONSTANT && !part->constants[argument->index].layout;
+    inc_layout layout = vector ? inc_layout_new(&part->constants[argument->index].count, 1, dnnl_f32, dnnl_a)
+                      : argument->source == INC_FROM_CONSTANT   ? part->constants[argument->index].layout
+                      : argument->source == INC_FROM_SCRATCHPAD ? part->scratchpad
+                                                                : argument->layout;
+    bool made = layout && dnnl_memory_create(memory, layout, e->engine, at) == dnnl_success;
+    if (vector) inc_layout_free(&layout);
+    return made;
+}
+
+static inception_status make_arguments(inc_run *run, int set, inception_error *error)
 {
     const inc_engine *e = run->engine;
+    dnnl_exec_arg_t *next = run->arguments + (size_t)set * run->argument_count;
     for (size_t s = 0; s < e->step_count; s++)
-        if (e->steps[s].scratchpad
-            && dnnl_memory_create(&run->scratchpads[s], e->steps[s].scratchpad, e->engine, run->scratchpad))
-            return inc_fail_memory(error, 0);
-    for (int photo = 0; photo < run->max_batch; photo++) {
-        inception_status status = make_values(run, photo, error);
-        if (status) return status;
-        for (size_t s = 0; s < e->step_count; s++)
-            for (int a = 0; e->steps[s].primitive && a < e->steps[s].argument_count; a++) {
-                const inc_argument *argument = &e->steps[s].arguments[a];
-                run->arguments[((size_t)photo * e->step_count + s) * INC_MAX_ARGUMENTS + (size_t)a] =
-                    (dnnl_exec_arg_t){argument->name, memory_of(run, photo, s, argument)};
+        for (int p = 0; p < e->steps[s].part_count; p++) {
+            const inc_part *part = &e->steps[s].parts[p];
+            for (int a = 0; part->primitive && a < part->argument_count; a++, next++) {
+                next->arg = part->arguments[a].name;
+                if (!make_memory(&next->memory, e, part, &part->arguments[a], pointer_of(run, set, p, part, &part->arguments[a])))
+                    return inc_fail_memory(error, 0);
             }
-    }
+        }
     return INCEPTION_OK;
+}
+
+static size_t count_arguments(const inc_engine *e)
+{
+    size_t count = 0;
+    for (size_t s = 0; s < e->step_count; s++)
+        for (int p = 0; p < e->steps[s].part_count; p++)
+            if (e->steps[s].parts[p].primitive) count += (size_t)e->steps[s].parts[p].argument_count;
+    return count;
+}
+
+static inception_status take_memory(inc_run *run, inception_error *error)
+{
+    const inc_engine *e = run->engine;
+    size_t sets = (size_t)run->sets, threads = (size_t)e->threads, bytes, answers;
+    size_t scratch = sets > 1 && sets * e->scratch_alone > e->scratch_all ? sets * e->scratch_alone : e->scratch_all;
+    if (!inc_mul(sets, e->activation_bytes, &bytes) || !inc_mul((size_t)run->max_batch, e->answer_floats, &answers))
+        return inc_fail_memory(error, 0);
+    run->argument_count = count_arguments(e);
+    run->activations = inc_alloc_aligned(bytes, error);
+    run->scratchpads = inc_alloc_aligned(sets * threads * scratchpad_step(e), error);
+    run->scratch = inc_alloc_aligned(scratch, error);
+    run->arguments = inc_calloc(sets * run->argument_count, sizeof *run->arguments, error);
+    run->answers = inc_calloc(answers, sizeof *run->answers, error);
+    run->streams = inc_calloc(threads, sizeof *run->streams, error);
+    bool good = run->activations && run->scratchpads && run->scratch && run->arguments && run->answers && run->streams;
+    return good ? INCEPTION_OK : INCEPTION_MEMORY;
 }
 
 inc_run *inc_run_new(const inc_engine *engine, int max_batch, inception_error *error)
 {
     inc_run *run = inc_calloc(1, sizeof *run, error);
     if (!run) return NULL;
-    size_t batch = (size_t)max_batch, bytes;
     run->engine = engine;
     run->max_batch = max_batch;
-    if (!inc_mul(batch, engine->activation_bytes, &bytes)) {
-        inc_fail_memory(error, 0);
-        goto failed;
-    }
-    run->activations = inc_alloc_aligned(bytes, error);
-    run->scratchpad = inc_alloc_aligned(engine->scratchpad_bytes, error);
-    run->values = inc_calloc(batch * engine->place_count, sizeof *run->values, error);
-    run->scratchpads = inc_calloc(engine->step_count, sizeof *run->scratchpads, error);
-    run->arguments = inc_calloc(batch * engine->step_count * INC_MAX_ARGUMENTS, sizeof *run->arguments, error);
-    if (!run->activations || !run->scratchpad || !run->values || !run->scratchpads || !run->arguments) goto failed;
-    if (dnnl_stream_create(&run->stream, engine->engine, dnnl_stream_default_flags) != dnnl_success) {
-        inc_fail_onednn(error, "CPU", "stream");
-        goto failed;
-    }
-    if (make_arguments(run, error)) goto failed;
-    return run;
-
-failed:
+    run->sets = max_batch < engine->threads ? 1 : engine->threads;
+    inception_status status = take_memory(run, error);
+    for (int t = 0; t < engine->threads && !status; t++)
+        if (dnnl_stream_create(&run->streams[t], engine->engine, dnnl_stream_default_flags) != dnnl_success)
+            status = inc_fail_onednn(error, "CPU", "stream");
+    for (int set = 0; set < run->sets && !status; set++) status = make_arguments(run, set, error);
+    if (!status) run->pool = inc_pool_new(engine->threads, error);
+    if (run->pool) return run;
     inc_run_free(run);
     return NULL;
 }
@@ -100,20 +124,27 @@ failed:
 void inc_run_free(inc_run *run)
 {
     if (!run) return;
-    const inc_engine *e = run->engine;
-    for (size_t i = 0; run->values && i < (size_t)run->max_batch * e->place_count; i++)
-        if (run->values[i]) dnnl_memory_destroy(run->values[i]);
-    for (size_t s = 0; run->scratchpads && s < e->step_count; s++)
-        if (run->scratchpads[s]) dnnl_memory_destroy(run->scratchpads[s]);
-    if (run->stream) dnnl_stream_destroy(run->stream);
+    inc_pool_free(run->pool);
+    for (size_t i = 0; run->arguments && i < (size_t)run->sets * run->argument_count; i++)
+        if (run->arguments[i].memory) dnnl_memory_destroy(run->arguments[i].memory);
+    for (int t = 0; run->streams && t < run->engine->threads; t++)
+        if (run->streams[t]) dnnl_stream_destroy(run->streams[t]);
+    free(run->streams);
     free(run->activations);
-    free(run->scratchpad);
-    free(run->values);
     free(run->scratchpads);
+    free(run->scratch);
     free(run->arguments);
+    free(run->answers);
     free(run->times);
     free(run);
 }
+
+/* ---- a photo ---- */
+
+/* Threads that run a photo together, and one of them. */
+typedef struct team {
+    int set, member, members;
+} team;
 
 /* bfloat16: the upper half of a float32, rounded to the nearest, ties to even. Values are finite. */
 static uint16_t to_bf16(float value)
@@ -131,35 +162,62 @@ static float from_bf16(uint16_t half)
     return value;
 }
 
-/* Interleaved channels, as photos come, to planes, as the first convolution takes them. */
-static void load(inc_run *run, int photo, const float *input)
+static void *memory_of(const inc_run *run, int set, uint32_t value)
 {
-    const inc_engine *e = run->engine;
-    const inc_place *place = &e->places[e->input];
-    void *to = run->activations + (size_t)photo * e->activation_bytes + place->offset;
-    int64_t pixels = place->height * place->width;
+    return run->activations + (size_t)set * run->engine->activation_bytes + run->engine->places[value].offset;
+}
+
+/* The member's share of the photo: interleaved channels, as photos come, to planes, as the first convolution takes them. */
+static void load(const inc_run *run, const team *t, const float *input)
+{
+    const inc_place *place = &run->engine->places[run->engine->input];
+    void *to = memory_of(run, t->set, run->engine->input);
+    int64_t pixels = place->height * place->width, end = pixels * (t->member + 1) / t->members;
     for (int64_t c = 0; c < place->channels; c++)
-        for (int64_t p = 0; p < pixels; p++) {
+        for (int64_t p = pixels * t->member / t->members; p < end; p++) {
             float value = input[p * place->channels + c];
             if (place->type == dnnl_f32) ((float *)to)[c * pixels + p] = value;
             else ((uint16_t *)to)[c * pixels + p] = to_bf16(value);
         }
 }
 
-static bool execute_step(const inc_run *run, size_t s, int photo)
+static void save_answer(const inc_run *run, int set, const inc_answer *answer, float *out)
 {
     const inc_engine *e = run->engine;
-    const inc_step *step = &e->steps[s];
-    if (step->primitive)
-        return dnnl_primitive_execute(step->primitive, run->stream, step->argument_count,
-                                      &run->arguments[((size_t)photo * e->step_count + s) * INC_MAX_ARGUMENTS])
-            == dnnl_success;
-    const inc_argument *a = step->arguments;
-    bool biased = a[1].name == DNNL_ARG_BIAS;
-    inc_fewer_run(step->fewer, pointer_of(run, photo, &a[1 + biased]), pointer_of(run, photo, &a[0]),
-                  biased ? pointer_of(run, photo, &a[1]) : NULL, pointer_of(run, photo, &a[2 + biased]),
-                  (float *)run->scratchpad, e->threads);
-    return true;
+    const inc_place *place = &e->places[answer->value];
+    const void *from = memory_of(run, set, answer->value);
+    int64_t pixels = place->height * place->width, block = e->block;
+    for (int64_t p = 0; p < pixels; p++)
+        for (int64_t c = 0; c < place->channels; c++) {
+            int64_t at = (c / block * pixels + p) * block + c % block;
+            out[p * place->channels + c] =
+                place->type == dnnl_f32 ? ((const float *)from)[at] : from_bf16(((const uint16_t *)from)[at]);
+        }
+}
+
+static void run_kernel(const inc_run *run, const team *t, const inc_step *step, int phase)
+{
+    const inc_part *part = step->parts;
+    const uint8_t *at[INC_MAX_ARGUMENTS] = {NULL};
+    for (int a = 0; a < part->argument_count; a++) at[a] = pointer_of(run, t->set, 0, part, &part->arguments[a]);
+    const inc_fewer_data data = {
+        .packed = (const float *)at[0], .src = at[1], .dst = (void *)at[2], .bias = (const float *)at[3],
+        .scratch = (float *)(run->scratch + (t->members > 1 ? 0 : (size_t)t->set * run->engine->scratch_alone)),
+    };
+    inc_fewer_run(step->fewer, phase, &data, t->member, t->members);
+}
+
+/* The member's parts of the step; `arguments` are those of the step. */
+static void run_parts(inc_run *run, const team *t, const inc_step *step, const dnnl_exec_arg_t *arguments)
+{
+    dnnl_stream_t stream = run->streams[t->set + t->member];
+    for (int p = 0; p < step->part_count; p++) {
+        const inc_part *part = &step->parts[p];
+        if (p % t->members == t->member
+            && dnnl_primitive_execute(part->primitive, stream, part->argument_count, arguments) != dnnl_success)
+            atomic_store(&run->failed, true);
+        arguments += part->argument_count;
+    }
 }
 
 static double now(void)
@@ -169,45 +227,78 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static inception_status execute(inc_run *run, int count, inception_error *error)
+static void meet(const inc_run *run, const team *t)
+{
+    if (t->members > 1) inc_pool_meet(run->pool);
+}
+
+static void run_steps(inc_run *run, const team *t)
 {
     const inc_engine *e = run->engine;
-    double before = run->times ? now() : 0;
+    const dnnl_exec_arg_t *arguments = run->arguments + (size_t)t->set * run->argument_count;
+    bool timed = run->times && t->set == 0 && t->member == 0;
+    double before = timed ? now() : 0;
     for (size_t s = 0; s < e->step_count; s++) {
-        for (int photo = 0; photo < count; photo++)
-            if (!execute_step(run, s, photo)) return inc_fail_onednn(error, "run", "step");
-        if (!run->times) continue;
+        const inc_step *step = &e->steps[s];
+        int phases = step->fewer ? inc_fewer_phases(step->fewer, t->members) : 1;
+        for (int phase = 0; phase < phases; phase++) {
+            if (step->fewer) run_kernel(run, t, step, phase);
+            else run_parts(run, t, step, arguments);
+            meet(run, t);
+        }
+        for (int p = 0; p < step->part_count && !step->fewer; p++) arguments += step->parts[p].argument_count;
+        if (!timed) continue;
         double after = now();
-        run->times[s].seconds = after - before;
+        run->times[s].seconds += after - before;
         before = after;
     }
-    return dnnl_stream_wait(run->stream) == dnnl_success ? INCEPTION_OK : inc_fail_onednn(error, "run", "stream");
+}
+
+static void run_photo(inc_run *run, const team *t, int photo)
+{
+    const inc_engine *e = run->engine;
+    const inc_place *in = &e->places[e->input];
+    load(run, t, run->inputs + photo * in->height * in->width * in->channels);
+    meet(run, t);
+    run_steps(run, t);
+    for (size_t a = 0; a < e->answer_count && t->member == 0; a++)
+        save_answer(run, t->set, &e->answers[a], run->answers + (size_t)photo * e->answer_floats + e->answers[a].offset);
+    meet(run, t); /* the next photo's memory is this one's */
+}
+
+static void run_photos(void *context, int thread)
+{
+    inc_run *run = context;
+    int apart = run->sets > 1 ? run->count - run->count % run->sets : 0;
+    int before = inc_alone_enter();
+    for (int photo = thread; photo < apart; photo += run->sets) run_photo(run, &(team){thread, 0, 1}, photo);
+    if (apart && apart < run->count) inc_pool_meet(run->pool);
+    for (int photo = apart; photo < run->count; photo++)
+        run_photo(run, &(team){0, thread, run->engine->threads}, photo);
+    inc_alone_leave(before);
 }
 
 inception_status inc_run_execute(inc_run *run, const float *inputs, int count, inception_error *error)
 {
-    const inc_place *place = &run->engine->places[run->engine->input];
-    for (int photo = 0; photo < count; photo++)
-        load(run, photo, inputs + photo * place->height * place->width * place->channels);
-    int before = inc_threads_enter(run->engine->threads);
-    inception_status status = execute(run, count, error);
-    inc_threads_leave(before);
-    return status;
+    run->inputs = inputs;
+    run->count = count;
+    atomic_store(&run->failed, false);
+    for (size_t s = 0; run->times && s < run->engine->step_count; s++) run->times[s].seconds = 0;
+    inc_pool_run(run->pool, run_photos, run);
+    return run->failed ? inc_fail_onednn(error, "run", "step") : INCEPTION_OK;
 }
 
 void inc_run_read(const inc_run *run, int photo, uint32_t value, float *out)
 {
     const inc_engine *e = run->engine;
     const inc_place *place = &e->places[value];
-    const void *from = run->activations + (size_t)photo * e->activation_bytes + place->offset;
-    int64_t pixels = place->height * place->width, block = e->block;
-    for (int64_t p = 0; p < pixels; p++)
-        for (int64_t c = 0; c < place->channels; c++) {
-            int64_t at = (c / block * pixels + p) * block + c % block;
-            out[p * place->channels + c] =
-                place->type == dnnl_f32 ? ((const float *)from)[at] : from_bf16(((const uint16_t *)from)[at]);
-        }
+    for (size_t a = 0; a < e->answer_count; a++)
+        if (e->answers[a].value == value)
+            memcpy(out, run->answers + (size_t)photo * e->answer_floats + e->answers[a].offset,
+                   (size_t)(place->height * place->width * place->channels) * sizeof *out);
 }
+
+/* ---- times ---- */
 
 bool inc_run_timed(inc_run *run, bool timed)
 {

@@ -58,7 +58,9 @@ static void compare(inc_fewer p, int kh, int kw, int threads)
     float *scratch = filled(inc_fewer_scratch_bytes(&p, threads) / sizeof(float)), behind[16];
     memcpy(behind, dst + outputs, sizeof behind);
     inc_fewer_pack(&p, weights, scale, packed);
-    inc_fewer_run(&p, src, packed, bias, dst, scratch, threads);
+    inc_fewer_data data = {src, packed, bias, dst, scratch};
+    for (int phase = 0; phase < inc_fewer_phases(&p, threads); phase++) /* threads one after the other: shares only */
+        for (int thread = threads; thread-- > 0;) inc_fewer_run(&p, phase, &data, thread, threads);
     double errors = 0, norm = 0;
     for (int o = 0; o < p.out; o++)
         for (int y = 0; y < p.height; y++)

@@ -139,7 +139,6 @@ void inc_fewer_pack(const inc_fewer *plan, const float *weights, const float *sc
     int wide = 2 * plan->lanes;
     size_t step = (size_t)plan->in * (size_t)wide;
     memset(packed, 0, inc_fewer_packed_bytes(plan)); /* the second block of the last panel may be empty */
-#pragma omp parallel for collapse(2)
     for (int panel = 0; panel < panels_of(plan); panel++)
         for (int in = 0; in < plan->in; in++) {
             int first = panel * wide, count = plan->out - first < wide ? plan->out - first : wide;
@@ -153,11 +152,14 @@ size_t inc_fewer_scratch_bytes(const inc_fewer *plan, int threads)
     return plan->lanes == 16 ? inc_fewer_scratch_16(plan, threads) : inc_fewer_scratch_8(plan, threads);
 }
 
-void inc_fewer_run(const inc_fewer *plan, const void *src, const float *packed, const float *bias, void *dst,
-                   float *scratch, int threads)
+int inc_fewer_phases(const inc_fewer *plan, int threads)
 {
-    if (plan->lanes == 16) inc_fewer_run_16(plan, src, packed, bias, dst, scratch, threads);
-    else inc_fewer_run_8(plan, src, packed, bias, dst, scratch, threads);
+    return plan->lanes == 16 ? inc_fewer_phases_16(plan, threads) : inc_fewer_phases_8(plan, threads);
+}
+
+void inc_fewer_run(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads)
+{
+    (plan->lanes == 16 ? inc_fewer_run_16 : inc_fewer_run_8)(plan, phase, data, thread, threads);
 }
 
 uint64_t inc_peak_work(int lanes, uint64_t rounds, float *sink)

@@ -45,9 +45,17 @@ size_t inc_fewer_scratch_bytes(const inc_fewer *plan, int threads);
 /* Weights [kernel_h][kernel_w][in][out], times `scale` [out] unless NULL, to what inc_fewer_run() wants. */
 void inc_fewer_pack(const inc_fewer *plan, const float *weights, const float *scale, float *packed);
 
-/* dst = convolution of src, plus bias [out] (NULL: none), with a ReLU if the plan says so. All pointers aligned. */
-void inc_fewer_run(const inc_fewer *plan, const void *src, const float *packed, const float *bias, void *dst,
-                   float *scratch, int threads);
+/* dst = convolution of src, plus bias [out] (NULL: none), with a ReLU if the plan says so. All aligned. */
+typedef struct inc_fewer_data {
+    const void *src;
+    const float *packed, *bias;
+    void *dst;
+    float *scratch; /* the same for all threads */
+} inc_fewer_data;
+
+/* The share of `thread` of so many. Every thread must have done a phase before any begins the next. */
+int inc_fewer_phases(const inc_fewer *plan, int threads);
+void inc_fewer_run(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads);
 
 /* Does float32 multiply-adds in registers, vectors of `lanes`, and returns how many. */
 uint64_t inc_peak_work(int lanes, uint64_t rounds, float *sink);

@@ -9,12 +9,13 @@
 #define INC_POINTS_MOST 64
 #define INC_TILES_LEAST 20 /* fewer: their weights are read for too little work */
 
+/* What is in kernels.h, for vectors of 16 and of 8. */
 size_t inc_fewer_scratch_16(const inc_fewer *plan, int threads);
 size_t inc_fewer_scratch_8(const inc_fewer *plan, int threads);
-void inc_fewer_run_16(const inc_fewer *plan, const void *src, const float *packed, const float *bias, void *dst,
-                      float *scratch, int threads);
-void inc_fewer_run_8(const inc_fewer *plan, const void *src, const float *packed, const float *bias, void *dst,
-                     float *scratch, int threads);
+int inc_fewer_phases_16(const inc_fewer *plan, int threads);
+int inc_fewer_phases_8(const inc_fewer *plan, int threads);
+void inc_fewer_run_16(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads);
+void inc_fewer_run_8(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads);
 
 /* Does multiply-adds and returns how many. */
 uint64_t inc_peak_work_16(uint64_t rounds, float *sink);

@@ -9,7 +9,6 @@
  * weight is read by one thread only. */
 #include "private.h"
 
-#include <omp.h>
 #include <string.h>
 
 #ifdef __AVX512F__
@@ -185,9 +184,7 @@ static void multiply(int tiles, const float *v, const float *u, int in, float *m
 
 typedef struct layer {
     const inc_fewer *plan;
-    const void *src;
-    const float *packed, *bias;
-    void *dst;
+    const inc_fewer_data *data;
     int points, tiles, panels;
 } layer;
 
@@ -218,14 +215,14 @@ static const float *find_inputs(const layer *l, int tile, int channel_block, flo
     int64_t plane = (int64_t)channel_block * p->src_height * p->src_width;
     if (!p->half && y0 >= 0 && x0 >= 0 && y0 + nh <= p->src_height && x0 + nw <= p->src_width) {
         *row_step = (int64_t)p->src_width * LANES;
-        return (const float *)l->src + (plane + (int64_t)y0 * p->src_width + x0) * LANES;
+        return (const float *)l->data->src + (plane + (int64_t)y0 * p->src_width + x0) * LANES;
     }
     *row_step = (int64_t)nw * LANES;
     for (int y = 0; y < nh; y++)
         for (int x = 0; x < nw; x++) {
             bool inside = y0 + y >= 0 && y0 + y < p->src_height && x0 + x >= 0 && x0 + x < p->src_width;
             store(copy + (y * nw + x) * LANES,
-                  inside ? load_value(l->src, (plane + (int64_t)(y0 + y) * p->src_width + x0 + x) * LANES, p->half)
+                  inside ? load_value(l->data->src, (plane + (int64_t)(y0 + y) * p->src_width + x0 + x) * LANES, p->half)
                          : (vec){0});
         }
     return copy;
@@ -258,11 +255,11 @@ static void transform_out(const layer *l, int first, int count, int panel, const
             int block = panel * 2 + half;
             int64_t at = block * plane + y0 * row_step + (int64_t)x0 * LANES;
             const float *from = m + t * m_step_of(l) + half * LANES;
-            vec bias = l->bias ? load(l->bias + block * LANES) : (vec){0};
+            vec bias = l->data->bias ? load(l->data->bias + block * LANES) : (vec){0};
             int rows = p->height - y0, columns = p->width - x0;
             switch (p->down.points * 16 + p->across.points) {
 #define CASE(nh, nw, mh, mw) \
-    case nh * 16 + nw: tile_out(p, nh, nw, mh, mw, from, bias, l->dst, at, row_step, rows, columns); break;
+    case nh * 16 + nw: tile_out(p, nh, nw, mh, mw, from, bias, l->data->dst, at, row_step, rows, columns); break;
             CASE(6, 6, 4, 4) CASE(8, 8, 4, 4) CASE(1, 6, 1, 4) CASE(6, 1, 4, 1) CASE(1, 10, 1, 4) CASE(10, 1, 4, 1)
 #undef CASE
             }
@@ -290,7 +287,7 @@ typedef struct group {
 static void finish_blocks(const layer *l, const group *g, int from, int to, int panel, float *m)
 {
     int in = l->plan->in, begin = block_start(g->count, from);
-    const float *u = l->packed + (int64_t)panel * l->points * in * PANEL;
+    const float *u = l->data->packed + (int64_t)panel * l->points * in * PANEL;
     for (int point = 0; point < l->points; point++)
         for (int b = from; b < to; b++) {
             int start = block_start(g->count, b), size = block_start(g->count, b + 1) - start;
@@ -326,48 +323,51 @@ size_t NAME(inc_fewer_scratch)(const inc_fewer *plan, int threads)
     return (size_t)(v + m_size(&l, tiles ? GROUP : l.tiles) * threads) * sizeof(float);
 }
 
-static void run_by_tiles(const layer *l, float *scratch, int threads)
+int NAME(inc_fewer_phases)(const inc_fewer *plan, int threads)
 {
-    int groups = (l->tiles + GROUP - 1) / GROUP;
-#pragma omp parallel num_threads(threads)
-    {
-        int thread = omp_get_thread_num();
-        float *m = scratch + threads * v_size(l, GROUP) + thread * m_size(l, GROUP);
-#pragma omp for schedule(dynamic)
-        for (int i = 0; i < groups; i++) {
-            int first = (int)((int64_t)l->tiles * i / groups), end = (int)((int64_t)l->tiles * (i + 1) / groups);
-            group g = {first, end - first, scratch + thread * v_size(l, GROUP)};
-            for (int b = 0; b < block_count(g.count); b++)
-                for (int c = 0; c < l->plan->in / LANES; c++) transform_block(l, &g, b, c);
-            for (int panel = 0; panel < l->panels; panel++) finish_blocks(l, &g, 0, block_count(g.count), panel, m);
-        }
+    layer l = layer_of(plan);
+    return by_tiles(&l, threads) ? 1 : 2;
+}
+
+/* The thread's share of the tiles, a group at a time. */
+static void run_tiles(const layer *l, float *scratch, int thread, int threads)
+{
+    float *m = scratch + threads * v_size(l, GROUP) + thread * m_size(l, GROUP);
+    int end = l->tiles * (thread + 1) / threads;
+    for (int first = l->tiles * thread / threads, next; first < end; first = next) {
+        int groups = (end - first + GROUP - 1) / GROUP; /* that are left: the next one takes an equal part */
+        next = first + (end - first) / groups;
+        group g = {first, next - first, scratch + thread * v_size(l, GROUP)};
+        for (int b = 0; b < block_count(g.count); b++)
+            for (int c = 0; c < l->plan->in / LANES; c++) transform_block(l, &g, b, c);
+        for (int panel = 0; panel < l->panels; panel++) finish_blocks(l, &g, 0, block_count(g.count), panel, m);
     }
+}
+
+static void transform_share(const layer *l, const group *g, int thread, int threads)
+{
+    int channel_blocks = l->plan->in / LANES, items = block_count(l->tiles) * channel_blocks;
+    for (int i = items * thread / threads; i < items * (thread + 1) / threads; i++)
+        transform_block(l, g, i / channel_blocks, i % channel_blocks);
 }
 
 /* Each thread gets an equal part of all (panel, block), in that order. */
-static void run_by_panels(const layer *l, float *scratch, int threads)
+static void multiply_share(const layer *l, const group *g, float *scratch, int thread, int threads)
 {
-    group g = {0, l->tiles, scratch};
-    int blocks = block_count(l->tiles), channel_blocks = l->plan->in / LANES, items = l->panels * blocks;
-#pragma omp parallel num_threads(threads)
-    {
-        int thread = omp_get_thread_num(), team = omp_get_num_threads();
-        float *m = scratch + v_size(l, l->tiles) + thread * m_size(l, l->tiles);
-#pragma omp for schedule(static)
-        for (int i = 0; i < blocks * channel_blocks; i++) transform_block(l, &g, i / channel_blocks, i % channel_blocks);
-        int end = items * (thread + 1) / team;
-        for (int i = items * thread / team, next; i < end; i = next) {
-            next = (i / blocks + 1) * blocks < end ? (i / blocks + 1) * blocks : end;
-            finish_blocks(l, &g, i % blocks, i % blocks + next - i, i / blocks, m);
-        }
+    float *m = scratch + v_size(l, l->tiles) + thread * m_size(l, l->tiles);
+    int blocks = block_count(l->tiles), items = l->panels * blocks, end = items * (thread + 1) / threads;
+    for (int i = items * thread / threads, next; i < end; i = next) {
+        next = (i / blocks + 1) * blocks < end ? (i / blocks + 1) * blocks : end;
+        finish_blocks(l, g, i % blocks, i % blocks + next - i, i / blocks, m);
     }
 }
 
-void NAME(inc_fewer_run)(const inc_fewer *plan, const void *src, const float *packed, const float *bias, void *dst,
-                         float *scratch, int threads)
+void NAME(inc_fewer_run)(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads)
 {
     layer l = layer_of(plan);
-    l.src = src, l.packed = packed, l.bias = bias, l.dst = dst;
-    if (by_tiles(&l, threads)) run_by_tiles(&l, scratch, threads);
-    else run_by_panels(&l, scratch, threads);
+    l.data = data;
+    group all = {0, l.tiles, data->scratch};
+    if (by_tiles(&l, threads)) run_tiles(&l, data->scratch, thread, threads);
+    else if (phase == 0) transform_share(&l, &all, thread, threads);
+    else multiply_share(&l, &all, data->scratch, thread, threads);
 }
