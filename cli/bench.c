@@ -280,7 +280,7 @@ static exit_code run(void *given, char **operands, int count)
     exit_code code = network_check("bench", settings->network, &network), worst = EXIT_FINE;
     if (code) return code;
     if (!settings->models.count && !network)
-        return complain_usage("bench", "name the weights with --model, or a network to be measured untrained with --network");
+        return complain_usage("bench", "name weights with --model, or a network to be measured untrained with --network");
     cli_records records = {.format = options->format};
     records_begin(&records);
     catch_interrupts();
@@ -300,8 +300,8 @@ const cli_command bench_command = {
     .name = "bench",
     .summary = "measure speed and memory",
     .operands = "[PHOTO...]",
-    .about = "Measures how long networks take for a photo, beside what the machine's arithmetic units could do; with photos, "
-             "how long decoding and preparing them takes too. A limit is that of direct convolutions: layers that are "
+    .about = "Measures how long networks take for a photo, beside what the machine's arithmetic units could do; with "
+             "photos, how long decoding and preparing them takes too. A limit is that of direct convolutions: layers that are "
              "computed with fewer multiplications may be faster.",
     .examples = examples,
     .groups = groups,

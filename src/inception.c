@@ -155,7 +155,8 @@ static void fill_info(inception_model *model, int threads, inception_precision p
     const inc_shape *shape = &model->model.shape;
     model->info = (inception_model_info){
         .network = shape->network, .format = model->model.format, .input = shape->input, .classes = shape->classes,
-        .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads, .precision = precision,
+        .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads,
+        .precision = precision,
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
         .layer = model->model.kept,
     };

@@ -34,7 +34,7 @@ check 'folders include only the doors of folders below them' "$found"
 # library header: the folder that alone includes it
 owners='jpeglib.h:src/image png.h:src/image libexif/:src/image webp/:src/image gif_lib.h:src/image
 jansson.h:src/checkpoint|cli curl/:cli archive:cli openssl/:cli oneapi/dnnl:src/engine omp.h:src/engine
-cairo:src/draw pango/:src/draw glib:src/draw chafa.h:cli pthread.h:cli'
+cairo:src/draw pango/:src/draw glib:src/draw chafa.h:cli pthread.h:src/base|cli'
 found=$(for owner in $owners; do
     grep -nE "#include <${owner%%:*}" src/*.[ch] src/*/*.[ch] cli/*.[ch] | grep -vE "^(${owner##*:})/"
 done)

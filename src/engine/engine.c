@@ -77,9 +77,10 @@ void inc_engine_free(inc_engine *engine)
 {
     if (!engine) return;
     for (size_t s = 0; s < engine->step_count; s++) {
-        for (int p = 0; engine->steps[s].parts && p < engine->steps[s].part_count; p++) free_part(&engine->steps[s].parts[p]);
-        free(engine->steps[s].parts);
-        free(engine->steps[s].fewer);
+        inc_step *step = &engine->steps[s];
+        for (int p = 0; step->parts && p < step->part_count; p++) free_part(&step->parts[p]);
+        free(step->parts);
+        free(step->fewer);
     }
     if (engine->engine) dnnl_engine_destroy(engine->engine);
     free(engine->steps);

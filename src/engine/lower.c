@@ -1,7 +1,7 @@
-/* Nodes -> steps. A step has a part for each thread, a range of blocks of the output's channels, with a primitive of its own:
- * each weight is read by one thread only. What cannot be split so, and what our own kernels do, is one part. Parts are made by
- * all threads at once, for making primitives takes longer than running them. Weights are only noted here; pack.c brings
- * them into the form that the primitives ask for. */
+/* Nodes -> steps. A step has a part for each thread, a range of blocks of the output's channels, with a primitive of its
+ * own: each weight is read by one thread only. What cannot be split so, and what our own kernels do, is one part. Parts
+ * are made by all threads at once, for making primitives takes longer than running them. Weights are only noted here;
+ * pack.c brings them into the form that the primitives ask for. */
 #include "private.h"
 
 #include <stdatomic.h>
@@ -123,8 +123,8 @@ static bool describe_concat(job *j)
     return good && inc_describe_concat(j->e->engine, dst, sources, (int)j->node->input_count, &j->description);
 }
 
-/* Whatever has outputs of a channel from inputs of the same one. Those that work in place of their input's layout cannot read
- * the photo itself, which alone lies in planes; no network asks for it. */
+/* Whatever has outputs of a channel from inputs of the same one. Those that work in place of their input's layout cannot
+ * read the photo itself, which alone lies in planes; no network asks for it. */
 static bool describe_plain(job *j)
 {
     const inc_node *node = j->node;

@@ -44,8 +44,8 @@ inc_layout inc_wanted(const_dnnl_primitive_desc_t description, dnnl_query_t what
 
 /* ---- the compiled form ---- */
 
-/* A tensor that belongs to the network: packed once, read by every run. In the graph it lies as [rows][total], channels of the
- * output fastest; a part of a step wants `count` of them from `first` on. */
+/* A tensor that belongs to the network: packed once, read by every run. In the graph it lies as [rows][total], channels of
+ * the output fastest; a part of a step wants `count` of them from `first` on. */
 typedef struct inc_constant {
     inc_layout layout;      /* as the primitive wants it; NULL: a vector, as it is */
     inc_layout plain;       /* [rows][count] as oneDNN sees it */

@@ -1,7 +1,7 @@
 /* Running a compiled network: all memory is taken when a run is made, none while it executes.
  *
- * One photo is run by all threads together: each does its parts of a step, then all meet. Of several photos each thread takes
- * one for itself and does all parts of all steps: nobody waits, but each needs the memory of a photo. */
+ * One photo is run by all threads together: each does its parts of a step, then all meet. Of several photos each thread
+ * takes one for itself and does all parts of all steps: nobody waits, but each needs the memory of a photo. */
 #include "private.h"
 
 #include <stdatomic.h>
@@ -68,8 +68,9 @@ static inception_status make_arguments(inc_run *run, int set, inception_error *e
         for (int p = 0; p < e->steps[s].part_count; p++) {
             const inc_part *part = &e->steps[s].parts[p];
             for (int a = 0; part->primitive && a < part->argument_count; a++, next++) {
-                next->arg = part->arguments[a].name;
-                if (!make_memory(&next->memory, e, part, &part->arguments[a], pointer_of(run, set, p, part, &part->arguments[a])))
+                const inc_argument *argument = &part->arguments[a];
+                next->arg = argument->name;
+                if (!make_memory(&next->memory, e, part, argument, pointer_of(run, set, p, part, argument)))
                     return inc_fail_memory(error, 0);
             }
         }

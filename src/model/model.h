@@ -44,8 +44,9 @@ typedef struct inc_model {
 inception_status inc_recognise(inc_model *model, const char *path, const inception_model_options *options,
                                inception_error *error);
 
-/* Opens, recognises, checks and binds; `path` NULL: the network that the options name, untrained. With heads, the variables of heads that the file lacks stay without data. Heads
- * are built too where the options ask for a layer of theirs. */
+/* Opens, recognises, checks and binds; `path` NULL: the network that the options name, untrained. With heads, the
+ * variables of heads that the file lacks stay without data. Heads are built too where the options ask for a layer of
+ * theirs. */
 inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
                                 inception_error *error);
 void inc_model_close(inc_model *model); /* accepts a zeroed struct */

@@ -97,7 +97,8 @@ static int panels_of(const inc_fewer *plan)
 bool inc_fewer_plan(inc_fewer *plan, int kernel_h, int kernel_w)
 {
     if (plan->in % plan->lanes || plan->out % plan->lanes || (kernel_h == 1 && kernel_w == 1)) return false;
-    if (plan->half && (kernel_h == 1 || kernel_w == 1)) return false; /* bfloat16 products are twice as fast: as fast as these */
+    /* Products of bfloat16 are twice as fast, which these alone do not exceed in one dimension. */
+    if (plan->half && (kernel_h == 1 || kernel_w == 1)) return false;
     if (!toom_plan(&plan->down, kernel_h) || !toom_plan(&plan->across, kernel_w)) return false;
     if (plan->down.points * plan->across.points > INC_POINTS_MOST) return false;
     plan->tiles_down = (plan->height + plan->down.outputs - 1) / plan->down.outputs;
