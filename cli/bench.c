@@ -301,8 +301,8 @@ const cli_command bench_command = {
     .summary = "measure speed and memory",
     .operands = "[PHOTO...]",
     .about = "Measures how long networks take for a photo, beside what the machine's arithmetic units could do; with "
-             "photos, how long decoding and preparing them takes too. A limit is that of direct convolutions: layers that are "
-             "computed with fewer multiplications may be faster.",
+             "photos, how long decoding and preparing them takes too. A limit is that of direct convolutions: layers that "
+             "are computed with fewer multiplications may be faster.",
     .examples = examples,
     .groups = groups,
     .options_size = sizeof(bench_options),

@@ -23,10 +23,17 @@ typedef struct job {
 
 /* ---- arguments ---- */
 
+/* A layout is there unless memory is short. */
+static inc_layout got(const job *j, inc_layout layout)
+{
+    if (!layout) inc_fail_memory(j->error, 0);
+    return layout;
+}
+
 /* Channels of a value; frees nothing: what a part holds goes with the engine. */
 static inc_layout add_value(job *j, int name, uint32_t value, int64_t first, int64_t count)
 {
-    inc_layout layout = inc_place_layout(j->e, value, count);
+    inc_layout layout = got(j, inc_place_layout(j->e, value, count));
     j->part->arguments[j->part->argument_count++] =
         (inc_argument){name, INC_FROM_VALUE, value, layout, inc_place_offset(j->e, value, first)};
     return layout;
@@ -82,8 +89,8 @@ static bool describe_conv(job *j)
     const inc_value *w = &j->graph->values[node->conv.weights];
     bool depthwise = node->op == INC_OP_DEPTHWISE, biased = node->conv.bias != INC_NONE;
     inc_layout src = add_whole(j, DNNL_ARG_SRC, node->inputs[0]), dst = add_output(j);
-    inc_layout any = weights_layout(w, depthwise, j->count, j->e->places[node->inputs[0]].type, true);
-    inc_layout bias = biased ? inc_layout_new(&j->count, 1, dnnl_f32, dnnl_a) : NULL;
+    inc_layout any = got(j, weights_layout(w, depthwise, j->count, j->e->places[node->inputs[0]].type, true));
+    inc_layout bias = biased ? got(j, inc_layout_new(&j->count, 1, dnnl_f32, dnnl_a)) : NULL;
     bool good = src && dst && any && (bias || !biased)
              && inc_describe_conv(j->e->engine, src, any, bias, dst, &node->window, node->conv.residual != INC_NONE,
                                   node->relu, &j->description);
@@ -91,10 +98,10 @@ static bool describe_conv(job *j)
     inc_layout_free(&bias);
     if (!good) return false;
     int64_t total = j->e->places[node->output].channels;
-    inc_constant weights = {.layout = inc_wanted(j->description, dnnl_query_weights_md, 0),
-                            .plain = weights_layout(w, depthwise, j->count, dnnl_f32, false), .data = w->data,
-                            .scale = scale_of(j), .rows = (int64_t)inc_value_count(w) / total, .total = total,
-                            .first = j->first, .count = j->count};
+    inc_constant weights = {.layout = got(j, inc_wanted(j->description, dnnl_query_weights_md, 0)),
+                            .plain = got(j, weights_layout(w, depthwise, j->count, dnnl_f32, false)),
+                            .data = w->data, .scale = scale_of(j), .rows = (int64_t)inc_value_count(w) / total,
+                            .total = total, .first = j->first, .count = j->count};
     add_constant(j, DNNL_ARG_WEIGHTS, weights);
     if (biased) add_vector(j, DNNL_ARG_BIAS, node->conv.bias);
     return weights.layout && weights.plain;
@@ -161,7 +168,7 @@ static inception_status make_part(job *j)
 {
     inc_part *part = j->part;
     bool good = describe(j) && dnnl_primitive_create(&part->primitive, j->description) == dnnl_success;
-    part->scratchpad = good ? inc_wanted(j->description, dnnl_query_scratchpad_md, 0) : NULL;
+    part->scratchpad = good ? got(j, inc_wanted(j->description, dnnl_query_scratchpad_md, 0)) : NULL;
     good = good && part->scratchpad;
     if (good && inc_layout_size(part->scratchpad) == 0) inc_layout_free(&part->scratchpad);
     if (part->scratchpad)
