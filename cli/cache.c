@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define MOST_PACKS 16
 
 /* Behind the network's name; published weights keep their own name. */
 static const char *const endings[] = {".safetensors", ".ckpt", ".ckpt.index", ".index", ".caffemodel"};
@@ -72,23 +75,67 @@ bool cache_find(const inception_network *network, char *path, size_t size)
     return false;
 }
 
-/* The data files that belong to the index of a TensorFlow V2 checkpoint. */
-static void remove_data(const char *index)
+/* ---- Packs ---- */
+
+static bool packs_folder(char path[FOLDER_SIZE])
 {
-    char folder[FOLDER_SIZE], pattern[256];
-    const char *slash = strrchr(index, '/'), *dot = strrchr(index, '.');
-    snprintf(folder, sizeof folder, "%.*s", (int)(slash - index), index);
-    snprintf(pattern, sizeof pattern, "%.*s.data-*-of-*", (int)(dot - slash - 1), slash + 1);
+    char cache[FOLDER_SIZE];
+    return cache_folder(cache, sizeof cache) && snprintf(path, FOLDER_SIZE, "%s/packs", cache) < FOLDER_SIZE;
+}
+
+/* Removes the oldest pack if there are too many. */
+static void prune_packs(const char *folder)
+{
+    char oldest[256] = "";
+    struct stat info;
+    time_t least = 0;
+    int count = 0;
+    DIR *listing = opendir(folder);
+    for (struct dirent *entry; listing && (entry = readdir(listing));) {
+        if (!ends_in(entry->d_name, ".pack") || fstatat(dirfd(listing), entry->d_name, &info, 0) != 0) continue;
+        if (!count++ || info.st_mtime < least) snprintf(oldest, sizeof oldest, "%s", entry->d_name), least = info.st_mtime;
+    }
+    if (count > MOST_PACKS) unlinkat(dirfd(listing), oldest, 0);
+    if (listing) closedir(listing);
+}
+
+const char *cache_packs(void)
+{
+    static char folder[FOLDER_SIZE];
+    char cache[FOLDER_SIZE];
+    if (*folder) return folder;
+    if (!packs_folder(folder)) return NULL;
+    if (!path_exists(folder) && cache_make(cache, NULL)) mkdir(folder, 0777);
+    prune_packs(folder);
+    return folder;
+}
+
+/* ---- Removing ---- */
+
+static void remove_matching(const char *folder, const char *pattern)
+{
     DIR *listing = opendir(folder);
     for (struct dirent *entry; listing && (entry = readdir(listing));)
         if (fnmatch(pattern, entry->d_name, 0) == 0) unlinkat(dirfd(listing), entry->d_name, 0);
     if (listing) closedir(listing);
 }
 
+/* What belongs to weights that are removed: the data files of a TensorFlow V2 checkpoint's index, packs. */
+static void remove_company(const char *path)
+{
+    char folder[FOLDER_SIZE], pattern[300];
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    snprintf(pattern, sizeof pattern, "%.*s.data-*-of-*", (int)(dot - slash - 1), slash + 1);
+    if (ends_in(path, ".index")) remove_matching(folder, pattern);
+    snprintf(pattern, sizeof pattern, "%.250s-*.pack", slash + 1);
+    if (packs_folder(folder)) remove_matching(folder, pattern);
+}
+
 bool cache_remove(const char *path, inception_error *error)
 {
     if (unlink(path) != 0)
         return fail(error, INCEPTION_IO, "%s: cannot remove: %s", path, strerror(errno)), false;
-    if (ends_in(path, ".index")) remove_data(path);
+    remove_company(path);
     return true;
 }

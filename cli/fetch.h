@@ -94,6 +94,9 @@ bool cache_make(char path[FOLDER_SIZE], inception_error *error);
 /* Where the cache holds the network's weights. */
 bool cache_find(const inception_network *network, char *path, size_t size);
 
+/* The folder of packs, which the library writes, made if it can be; old ones go. NULL: there is no cache folder. */
+const char *cache_packs(void);
+
 /* Removes weights that cache_find found. */
 bool cache_remove(const char *path, inception_error *error);
 

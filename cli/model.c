@@ -144,6 +144,7 @@ inception_model_options model_options(const model_settings *settings, const ince
     options.min_depth = settings->min_depth;
     options.moving_averages = settings->moving_averages;
     options.labels = settings->labels;
+    options.cache = cache_packs();
     options.precision = (inception_precision)settings->precision;
     if (inception_precision_supported(options.precision)) return options;
     complain("this CPU has no instructions for %s; f32 is used", precision_choices[settings->precision]);

@@ -220,6 +220,9 @@ typedef struct inception_model_options {
     const char *labels;            /* path of a file of class names, see below; NULL (default): the model's own */
     const char *layer;             /* a layer to be read after each run, by its name; NULL (default): none */
     bool layer_only;               /* run nothing that the layer does not need: no classes; default false */
+    const char *cache;             /* folder in which weights are kept in the form that they are computed with, so that
+                                      opening the same file again takes a fraction of the time; NULL (default): none.
+                                      Files that do not fit any more are replaced; failures are passed over */
 } inception_model_options;
 
 INCEPTION_API void inception_model_options_default(inception_model_options *options);

@@ -11,6 +11,7 @@
 
 struct inception_model {
     inc_model model;
+    inc_pack pack; /* the engine's weights may lie in it */
     inc_engine *engine;
     uint32_t logits; /* id of the value */
     bool layer_only;
@@ -162,6 +163,47 @@ static void fill_info(inception_model *model, int threads, inception_precision p
     };
 }
 
+/* The engine of the model's graph, whose weights come with it or, where that is not NULL, from a pack. */
+static inception_status compile(inception_model *model, const inception_model_options *options, const inc_pack *pack,
+                                inception_error *error)
+{
+    inc_graph *graph = &model->model.graph;
+    inc_shape *shape = &model->model.shape;
+    int threads = options->threads ? options->threads : inception_cpu_count();
+    if (options->crop != INCEPTION_CROP_CENTRE) shape->input.crop = options->crop;
+    fill_info(model, threads, options->precision);
+    inception_status status = inc_graph_rewrite(graph, INC_ALL_REWRITES, inc_engine_granularity(), error);
+    if (status) return status;
+    model->logits = inc_graph_find(graph, "Logits");
+    const inc_packed packed = {pack ? pack->block : NULL, pack ? pack->hashes : NULL, pack ? pack->block_bytes : 0,
+                               INC_PACK_CHUNK};
+    model->engine = inc_engine_compile_packed(graph, options->precision, threads, pack ? &packed : NULL, error);
+    return model->engine ? INCEPTION_OK : INCEPTION_DATA;
+}
+
+/* False: the pack is no use, and the model is as if nothing had been tried. */
+static bool open_packed(inception_model *model, const char *path, const inception_model_options *options)
+{
+    inc_model *inside = &model->model;
+    if (!inc_pack_open(&model->pack, inside)) return false;
+    if (!inc_model_open_packed(inside, path, options, NULL) && !compile(model, options, &model->pack, NULL)) return true;
+    inc_model_close(inside);
+    inc_map_close(&model->pack.map);
+    return false;
+}
+
+static inception_status open_weights(inception_model *model, const char *path, const inception_model_options *options,
+                                     inception_error *error)
+{
+    inception_status status = inc_model_open(&model->model, path, options, false, error);
+    if (!status) status = compile(model, options, NULL, error);
+    if (status || options->labels || model->model.scaled) return status; /* a pack holds the file's own names */
+    size_t bytes;
+    const uint8_t *weights = inc_engine_weights(model->engine, &bytes);
+    inc_pack_write(&model->pack, &model->model, weights, bytes, NULL);
+    return INCEPTION_OK;
+}
+
 inception_model *inception_model_open(const char *path, const inception_model_options *options, inception_error *error)
 {
     inception_model_options defaults;
@@ -172,22 +214,14 @@ inception_model *inception_model_open(const char *path, const inception_model_op
     if (check_options(options, error)) return NULL;
     inception_model *model = inc_calloc(1, sizeof *model, error);
     if (!model) return NULL;
-    int threads = options->threads ? options->threads : inception_cpu_count();
-    if (inc_model_open(&model->model, path, options, false, error)) goto failed;
-    if (options->crop != INCEPTION_CROP_CENTRE) model->model.shape.input.crop = options->crop;
-    fill_info(model, threads, options->precision);
+    char engine[200];
+    inc_engine_key(engine, sizeof engine, options->precision, options->threads ? options->threads : inception_cpu_count());
+    inception_status status = path ? inc_pack_key(&model->pack, path, options, engine, error) : INCEPTION_OK;
+    if (!status && !open_packed(model, path, options)) status = open_weights(model, path, options, error);
     model->layer_only = options->layer_only;
-    inc_graph *graph = &model->model.graph;
-    if (inc_graph_rewrite(graph, INC_ALL_REWRITES, inc_engine_granularity(), error)) goto failed;
-    model->logits = inc_graph_find(graph, "Logits");
-    model->engine = inc_engine_compile(graph, options->precision, threads, error);
-    if (!model->engine) goto failed;
-    inc_model_release_weights(&model->model);
+    if (status) inception_model_close(&model);
+    else inc_model_release_weights(&model->model);
     return model;
-
-failed:
-    inception_model_close(&model);
-    return NULL;
 }
 
 void inception_model_close(inception_model **model)
@@ -195,6 +229,7 @@ void inception_model_close(inception_model **model)
     if (!model || !*model) return;
     inc_engine_free((*model)->engine);
     inc_model_close(&(*model)->model);
+    inc_pack_close(&(*model)->pack);
     free(*model);
     *model = NULL;
 }

@@ -56,6 +56,10 @@ void *inc_arena_alloc(inc_arena *arena, size_t count, size_t size, inception_err
 char *inc_arena_string(inc_arena *arena, const char *text, size_t length, inception_error *error);
 void inc_arena_free(inc_arena *arena);
 
+/* ---- hash.c ---- */
+
+uint64_t inc_hash(const void *data, size_t size); /* against damage, not against malice */
+
 /* ---- pool.c ---- */
 
 typedef struct inc_pool inc_pool;
@@ -99,7 +103,7 @@ typedef struct inc_output {
 
 inception_status inc_output_open(inc_output *output, const char *path, inception_error *error);
 inception_status inc_output_write(inc_output *output, const void *data, size_t size, inception_error *error);
-inception_status inc_output_commit(inc_output *output, inception_error *error);
+inception_status inc_output_commit(inc_output *output, bool sync, inception_error *error); /* sync: to the disk first */
 void inc_output_discard(inc_output *output); /* removes what was written; after commit, or zeroed: nothing */
 
 /* ---- wire.c ---- */

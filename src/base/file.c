@@ -119,9 +119,9 @@ inception_status inc_output_write(inc_output *output, const void *data, size_t s
     return INCEPTION_OK;
 }
 
-inception_status inc_output_commit(inc_output *output, inception_error *error)
+inception_status inc_output_commit(inc_output *output, bool sync, inception_error *error)
 {
-    if (fsync(output->fd) != 0 || rename(output->temporary, output->path) != 0)
+    if ((sync && fsync(output->fd) != 0) || rename(output->temporary, output->path) != 0)
         return inc_fail_errno(error, output->path, "write");
     free(output->temporary);
     output->temporary = NULL;

@@ -65,9 +65,9 @@ inception_status inc_bundle_write(const char *prefix, const inception_tensor *te
     for (size_t i = 0; i < count && !status; i++) status = write_tensor(sorted[i], &data, &offset, &index, error);
     if (!status) status = inc_table_writer_finish(&index, error);
     if (!status) status = inc_output_write(&list, index.file.data, index.file.size, error);
-    if (!status) status = inc_output_commit(&data, error);
+    if (!status) status = inc_output_commit(&data, true, error);
     if (status) goto done;
-    status = inc_output_commit(&list, error); /* last: a checkpoint exists if its index does */
+    status = inc_output_commit(&list, true, error); /* last: a checkpoint exists if its index does */
     if (status) unlink(data_path);
 
 done:

@@ -92,7 +92,7 @@ inception_status inc_safetensors_write(const char *path, const inception_tensor 
     if (!status) status = inc_output_write(&output, header.data, header.size, error);
     for (size_t i = 0; i < count && !status; i++)
         status = inc_output_write(&output, sorted[i]->data, bytes_of(sorted[i]), error);
-    if (!status) status = inc_output_commit(&output, error);
+    if (!status) status = inc_output_commit(&output, true, error);
 
 done:
     inc_output_discard(&output);

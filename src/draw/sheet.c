@@ -151,7 +151,7 @@ static inception_status write_page(inception_sheet *sheet, bool last, inception_
                                 : inc_layout_card(subjects, ruler, &page, error);
     if (!status && (own_file || !sheet->pages)) status = open_output(sheet, own_file ? number : 0, error);
     if (!status) status = writers[sheet->format](sheet, &page, error);
-    if (!status && own_file) status = inc_output_commit(&sheet->sink.output, error);
+    if (!status && own_file) status = inc_output_commit(&sheet->sink.output, true, error);
     if (status && own_file) inc_output_discard(&sheet->sink.output); /* a PDF's: see inc_sheet_close */
     sheet->over = status != INCEPTION_OK;
     sheet->pages += !status;
@@ -305,7 +305,7 @@ inception_status inc_sheet_finish(inception_sheet *sheet, inception_error *error
     if (status || !sheet->pdf) return status;
     cairo_surface_finish(sheet->pdf);
     status = check_cairo(sheet, cairo_surface_status(sheet->pdf), error);
-    return status ? status : inc_output_commit(&sheet->sink.output, error);
+    return status ? status : inc_output_commit(&sheet->sink.output, true, error);
 }
 
 int inc_sheet_pages(const inception_sheet *sheet)

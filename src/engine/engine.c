@@ -4,6 +4,7 @@
 #include <math.h>
 #include <omp.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Does oneDNN use all of these instructions here? It can be told not to by ONEDNN_MAX_CPU_ISA, and we follow. */
@@ -40,26 +41,54 @@ bool inc_engine_supports(inception_precision precision)
     return precision == INCEPTION_PRECISION_F32 || cpu_has(dnnl_cpu_isa_avx512_core_bf16);
 }
 
-inc_engine *inc_engine_compile(const inc_graph *graph, inception_precision precision, int threads,
-                               inception_error *error)
+/* Raised when the same graph and oneDNN would be packed in another way than before. */
+#define PACKING 1
+
+void inc_engine_key(char *text, size_t size, inception_precision precision, int threads)
+{
+    const dnnl_version_t *onednn = dnnl_version();
+    snprintf(text, size, "packing %d, oneDNN %d.%d.%d on %x, precision %d, threads %d", PACKING, onednn->major,
+             onednn->minor, onednn->patch, (unsigned)dnnl_get_effective_cpu_isa(), (int)precision, threads);
+}
+
+static inception_status compile(inc_engine *engine, const inc_graph *graph, const inc_packed *packed, inc_pool *pool,
+                                inception_error *error)
+{
+    if (dnnl_engine_create(&engine->engine, dnnl_cpu, 0) != dnnl_success) return inc_fail_onednn(error, "CPU", "engine");
+    inception_status status = inc_lower(engine, graph, pool, error);
+    if (status) return status;
+    return packed ? inc_take_packed(engine, packed, pool, error) : inc_pack(engine, pool, error);
+}
+
+inc_engine *inc_engine_compile_packed(const inc_graph *graph, inception_precision precision, int threads,
+                                      const inc_packed *packed, inception_error *error)
 {
     inc_engine *engine = inc_calloc(1, sizeof *engine, error);
     inc_pool *pool = engine ? inc_pool_new(threads, error) : NULL;
-    inception_status status = pool ? INCEPTION_OK : INCEPTION_MEMORY;
+    inception_status status = INCEPTION_MEMORY;
     if (pool) {
         engine->precision = precision;
         engine->threads = threads;
         engine->block = inc_engine_granularity();
         engine->kernels = cpu_has(dnnl_cpu_isa_avx2);
-        if (dnnl_engine_create(&engine->engine, dnnl_cpu, 0) != dnnl_success)
-            status = inc_fail_onednn(error, "CPU", "engine");
+        status = compile(engine, graph, packed, pool, error);
     }
-    if (!status) status = inc_lower(engine, graph, pool, error);
-    if (!status) status = inc_pack(engine, pool, error);
     inc_pool_free(pool);
     if (!status) return engine;
     inc_engine_free(engine);
     return NULL;
+}
+
+inc_engine *inc_engine_compile(const inc_graph *graph, inception_precision precision, int threads,
+                               inception_error *error)
+{
+    return inc_engine_compile_packed(graph, precision, threads, NULL, error);
+}
+
+const uint8_t *inc_engine_weights(const inc_engine *engine, size_t *bytes)
+{
+    *bytes = engine->weight_bytes;
+    return engine->weights;
 }
 
 static void free_part(inc_part *part)

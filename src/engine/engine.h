@@ -12,6 +12,12 @@
 typedef struct inc_engine inc_engine;
 typedef struct inc_run inc_run;
 
+/* Packed weights from elsewhere, with what inc_hash() is to be of each `chunk` bytes; hashes u64 each, perhaps unaligned. */
+typedef struct inc_packed {
+    const uint8_t *data, *hashes;
+    size_t bytes, chunk;
+} inc_packed;
+
 /* Channels in a block on this machine: the granularity for inc_graph_rewrite(). */
 int inc_engine_granularity(void);
 
@@ -21,6 +27,15 @@ bool inc_engine_supports(inception_precision precision);
 /* Takes what it needs of the graph: it may be freed afterwards. Immutable: any number of threads may run it. */
 inc_engine *inc_engine_compile(const inc_graph *graph, inception_precision precision, int threads,
                                inception_error *error);
+
+/* The weights of a compiled engine, and one made from them in place of the graph's data: the same graph otherwise, the same
+ * precision and threads, the same inc_engine_key(). They must outlive it. NULL if they are not what the engine wants. */
+const uint8_t *inc_engine_weights(const inc_engine *engine, size_t *bytes);
+inc_engine *inc_engine_compile_packed(const inc_graph *graph, inception_precision precision, int threads,
+                                      const inc_packed *packed, inception_error *error);
+
+/* All that the form of the packed weights depends on, besides the graph. */
+void inc_engine_key(char *text, size_t size, inception_precision precision, int threads);
 void inc_engine_free(inc_engine *engine);
 
 /* Memory for up to `max_batch` photos. For one thread at a time. */

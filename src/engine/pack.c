@@ -102,13 +102,48 @@ static size_t place_constants(inc_engine *e, size_t *largest)
 inception_status inc_pack(inc_engine *e, inc_pool *pool, inception_error *error)
 {
     packing p = {.e = e};
-    size_t total = place_constants(e, &p.scratch_floats);
+    e->weight_bytes = place_constants(e, &p.scratch_floats);
     p.errors = inc_calloc((size_t)e->threads, sizeof *p.errors, error);
-    e->packed = inc_alloc_aligned(total, error);
+    e->weights = e->packed = inc_alloc_aligned(e->weight_bytes, error);
     inception_status status = p.errors && e->packed ? INCEPTION_OK : INCEPTION_MEMORY;
     if (!status) inc_pool_run(pool, pack_steps, &p);
     for (int t = 0; t < e->threads && !status; t++)
         if (p.errors[t].status) status = inc_pass(error, &p.errors[t]);
     free(p.errors);
     return status;
+}
+
+/* ---- weights that were packed before ---- */
+
+typedef struct checking {
+    const inc_packed *packed;
+    atomic_size_t next; /* chunk */
+    atomic_bool damaged;
+} checking;
+
+/* Reading them through also brings them into memory, where the first run wants them. */
+static void check_chunks(void *context, int thread)
+{
+    checking *c = context;
+    const inc_packed *packed = c->packed;
+    size_t i;
+    (void)thread;
+    while ((i = atomic_fetch_add(&c->next, 1)) < (packed->bytes + packed->chunk - 1) / packed->chunk) {
+        size_t at = i * packed->chunk, size = packed->bytes - at < packed->chunk ? packed->bytes - at : packed->chunk;
+        uint64_t wanted;
+        memcpy(&wanted, packed->hashes + i * sizeof wanted, sizeof wanted);
+        if (inc_hash(packed->data + at, size) != wanted) atomic_store(&c->damaged, true);
+    }
+}
+
+inception_status inc_take_packed(inc_engine *e, const inc_packed *packed, inc_pool *pool, inception_error *error)
+{
+    size_t largest;
+    checking c = {.packed = packed};
+    e->weight_bytes = place_constants(e, &largest);
+    e->weights = packed->data;
+    if (e->weight_bytes != packed->bytes)
+        return inc_fail(error, INCEPTION_MISMATCH, "packed weights: %zu bytes and not %zu", packed->bytes, e->weight_bytes);
+    inc_pool_run(pool, check_chunks, &c);
+    return c.damaged ? inc_fail(error, INCEPTION_DATA, "packed weights: a checksum does not match") : INCEPTION_OK;
 }

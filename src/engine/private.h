@@ -118,7 +118,9 @@ struct inc_engine {
     size_t activation_bytes;
     size_t scratchpad_bytes;           /* of oneDNN, the most that a part needs */
     size_t scratch_alone, scratch_all; /* of our kernels: with one thread, with all */
-    uint8_t *packed;
+    const uint8_t *weights; /* packed */
+    size_t weight_bytes;
+    uint8_t *packed; /* the same, where they are ours */
     inc_arena names;
 };
 
@@ -134,6 +136,7 @@ size_t inc_place_offset(const inc_engine *engine, uint32_t value, int64_t first)
 
 inception_status inc_lower(inc_engine *engine, const inc_graph *graph, inc_pool *pool, inception_error *error);
 inception_status inc_pack(inc_engine *engine, inc_pool *pool, inception_error *error);
+inception_status inc_take_packed(inc_engine *engine, const inc_packed *packed, inc_pool *pool, inception_error *error);
 
 /* From inside a piece of work: oneDNN is to use this thread only. Returns what inc_alone_leave() wants. */
 int inc_alone_enter(void);

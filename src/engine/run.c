@@ -40,7 +40,7 @@ static uint8_t *pointer_of(const inc_run *run, int set, int part_number, const i
     switch (argument->source) {
     case INC_FROM_VALUE:
         return run->activations + (size_t)set * e->activation_bytes + e->places[argument->index].offset + argument->offset;
-    case INC_FROM_CONSTANT: return e->packed + part->constants[argument->index].offset;
+    case INC_FROM_CONSTANT: return (uint8_t *)e->weights + part->constants[argument->index].offset;
     case INC_FROM_SCRATCHPAD: break;
     }
     return run->scratchpads + (size_t)(set * e->threads + part_number) * scratchpad_step(e);

@@ -25,7 +25,7 @@ static inception_status fold(inc_graph *graph, inc_node *conv, const inc_node *n
     const float *gamma = norm->norm.gamma == INC_NONE ? NULL : graph->values[norm->norm.gamma].data;
     const float *beta = graph->values[norm->norm.beta].data, *mean = graph->values[norm->norm.mean].data;
     const float *variance = graph->values[norm->norm.variance].data;
-    for (int64_t c = 0; c < channels; c++) {
+    for (int64_t c = 0; c < channels && variance; c++) {
         double g = (gamma ? gamma[c] : 1.0) / sqrt((double)variance[c] + norm->norm.epsilon);
         scale[c] = (float)g;
         bias[c] = (float)(beta[c] - mean[c] * g);

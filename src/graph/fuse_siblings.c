@@ -45,11 +45,11 @@ static void place(const inc_graph *graph, const inc_node *conv, int64_t at, int6
     const inc_value *w = &graph->values[conv->conv.weights];
     const float *scale = conv->conv.scale == INC_NONE ? NULL : graph->values[conv->conv.scale].data;
     int64_t in = w->dims[2], out = w->dims[3];
-    for (int64_t i = 0; i < in; i++)
+    for (int64_t i = 0; i < in && w->data; i++)
         for (int64_t o = 0; o < out; o++)
             weights[i * total + at + o] = w->data[i * out + o] * (scale ? scale[o] : 1.0f);
-    if (conv->conv.bias != INC_NONE)
-        memcpy(bias + at, graph->values[conv->conv.bias].data, (size_t)out * sizeof *bias);
+    const float *from = conv->conv.bias == INC_NONE ? NULL : graph->values[conv->conv.bias].data;
+    if (from) memcpy(bias + at, from, (size_t)out * sizeof *bias);
 }
 
 static inception_status fuse(inc_graph *graph, const size_t *group, size_t count, inception_error *error)

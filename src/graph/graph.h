@@ -114,7 +114,8 @@ typedef enum inc_padding {
 bool inc_window_set(inc_window *window, inc_padding padding, int64_t height, int64_t width, int64_t *out_h,
                     int64_t *out_w);
 
-/* ---- Rewrites: each keeps what every kept value holds (to rounding); rewrite.c runs them in this order ---- */
+/* ---- Rewrites: each keeps what every kept value holds (to rounding); rewrite.c runs them in this order. Variables may be
+ * without data: the graph that comes out is the same, but for the data ---- */
 
 typedef enum inc_rewrite {
     INC_DROP_IDENTITIES = 1 << 0, /* dropout outside training */

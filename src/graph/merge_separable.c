@@ -12,7 +12,7 @@ static inception_status merge(inc_graph *graph, const inc_node *depthwise, inc_n
     float *weights = inc_arena_alloc(&graph->arena, (size_t)(taps * in * out), sizeof *weights, error);
     uint32_t id = weights ? inc_graph_variable(graph, d->name, 4, dims, error) : INC_NONE;
     if (id == INC_NONE) return INCEPTION_MEMORY;
-    for (int64_t ti = 0; ti < taps * in; ti++)
+    for (int64_t ti = 0; ti < taps * in && from_d; ti++)
         for (int64_t o = 0; o < out; o++) {
             double sum = 0;
             for (int64_t m = 0; m < multiplier; m++)

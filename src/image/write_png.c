@@ -60,7 +60,7 @@ inception_status inc_image_write_png(const inception_image *image, const char *p
     e.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &e, fail, ignore_warning);
     if (e.png) e.info = png_create_info_struct(e.png);
     if (!e.info) inc_fail_memory(&first, 0);
-    else if (encode(&e, image)) inc_output_commit(&output, &first);
+    else if (encode(&e, image)) inc_output_commit(&output, true, &first);
     png_destroy_write_struct(&e.png, &e.info);
     inc_output_discard(&output);
     return first.status ? inc_pass(error, &first) : INCEPTION_OK;

@@ -64,7 +64,7 @@ static inception_status read_file(inc_model *model, const char *path, inception_
     return status;
 }
 
-inception_status inc_label_classes(inc_model *model, const char *path, const char *file, inception_error *error)
+static inception_status label_own(inc_model *model, const char *path, inception_error *error)
 {
     size_t count = (size_t)model->shape.classes;
     const char *labels = inc_weights_metadata(model->weights, "labels");
@@ -76,6 +76,11 @@ inception_status inc_label_classes(inc_model *model, const char *path, const cha
     if (!status && labels) status = split_lines(model, path, labels, model->labels, error);
     for (size_t i = 0; labels && i < count; i++) model->wnids[i] = "";
     if (!status && wnids) status = split_lines(model, path, wnids, model->wnids, error);
-    if (!status && file) status = read_file(model, file, error);
     return status;
+}
+
+inception_status inc_label_classes(inc_model *model, const char *path, const char *file, inception_error *error)
+{
+    inception_status status = model->labels ? INCEPTION_OK : label_own(model, path, error); /* a pack has brought them */
+    return status || !file ? status : read_file(model, file, error);
 }

@@ -62,7 +62,7 @@ inception_status inc_keep_layer(inc_model *model, const char *path, const incept
     model->layer = inc_layer_find(&model->graph, network, options->layer);
     if (model->layer == INC_NONE)
         return inc_fail(error, INCEPTION_NOT_FOUND, "%s: %s has no layer '%s'", path, network->name, options->layer);
-    inception_status status = check_variables(model, path, options->layer, error);
+    inception_status status = model->packed ? INCEPTION_OK : check_variables(model, path, options->layer, error);
     if (status) return status;
     uint32_t classifier = inc_graph_find(&model->graph, CLASSIFIER);
     for (uint32_t v = 0; v < model->graph.value_count; v++)

@@ -102,6 +102,7 @@ static inception_status find_gammas(inc_model *model, const char *path, inceptio
         uint32_t gamma = inc_graph_variable(&model->graph, name, 1, beta->dims, error);
         if (gamma == INC_NONE) return INCEPTION_MEMORY;
         model->graph.nodes[n].norm.gamma = gamma;
+        model->scaled = true;
     }
     return INCEPTION_OK;
 }
@@ -149,6 +150,16 @@ static inception_status open_untrained(inc_model *model, const inception_model_o
     return model->weights ? INCEPTION_OK : INCEPTION_MEMORY;
 }
 
+/* What needs the graph only. */
+static inception_status finish(inc_model *model, const char *path, const inception_model_options *options,
+                               inception_error *error)
+{
+    inception_status status = inc_label_classes(model, path, options->labels, error);
+    if (!status) status = inc_measure(&model->graph, &model->size, error);
+    if (!status) status = inc_list_layers(model, error);
+    return status ? status : inc_keep_layer(model, path, options, error);
+}
+
 inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
                                 inception_error *error)
 {
@@ -159,15 +170,22 @@ inception_status inc_model_open(inc_model *model, const char *path, const incept
     if ((status = find_gammas(model, path, error))) goto failed;
     if (path) status = bind_all(model, path, options->moving_averages, error);
     else status = inc_fill_untrained(model, error);
-    if (status) goto failed;
-    if ((status = inc_label_classes(model, path, options->labels, error))) goto failed;
-    if ((status = inc_measure(&model->graph, &model->size, error))) goto failed;
-    if ((status = inc_list_layers(model, error))) goto failed;
-    if ((status = inc_keep_layer(model, path, options, error))) goto failed;
-    return INCEPTION_OK;
+    if (!status) status = finish(model, path, options, error);
+    if (!status) return INCEPTION_OK;
 
 failed:
     inc_model_close(model);
+    return status;
+}
+
+inception_status inc_model_open_packed(inc_model *model, const char *path, const inception_model_options *options,
+                                       inception_error *error)
+{
+    model->packed = true;
+    model->weights = inc_calloc(1, sizeof *model->weights, error); /* as if from a file without tensors */
+    inception_status status = model->weights ? build_graph(model, options->layer, error) : INCEPTION_MEMORY;
+    if (!status) status = finish(model, path, options, error);
+    if (status) inc_model_close(model);
     return status;
 }
 

@@ -36,6 +36,8 @@ typedef struct inc_model {
     const inception_layer *kept;  /* the one that was asked for, or NULL ... */
     uint32_t layer;               /* ... its value in the graph ... */
     bool softmax;                 /* ... of which the softmax is meant */
+    bool scaled;                  /* there are gammas, which not every file of this network has */
+    bool packed;                  /* variables have no data: the weights come from a pack */
     inception_weights *weights; /* views point into it */
     inc_arena arena;
 } inc_model;
@@ -50,6 +52,36 @@ inception_status inc_recognise(inc_model *model, const char *path, const incepti
 inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
                                 inception_error *error);
 void inc_model_close(inc_model *model); /* accepts a zeroed struct */
+
+/* ---- pack_file.c: weights as the engine wants them, kept in a folder ---- */
+
+typedef struct inc_pack {
+    char *path; /* NULL: these weights are not packed */
+    char key[600];
+    inc_map map;
+    const uint8_t *block; /* NULL: not opened */
+    size_t block_bytes;
+    const uint8_t *hashes; /* u64 each, of INC_PACK_CHUNK bytes of the block; perhaps unaligned */
+} inc_pack;
+
+#define INC_PACK_CHUNK ((size_t)1 << 20)
+
+/* Names the pack of the weights at `path` for these options; `engine` tells what the block depends on besides. */
+inception_status inc_pack_key(inc_pack *pack, const char *path, const inception_model_options *options,
+                              const char *engine, inception_error *error);
+void inc_pack_close(inc_pack *pack);
+
+/* Opens the pack, if there is one and the key fits; the model gets its shape and names. The hashes of the block are not
+ * checked here. */
+bool inc_pack_open(inc_pack *pack, inc_model *model);
+bool inc_pack_parse(inc_pack *pack, const void *data, size_t size, inc_model *model); /* the model may be left half filled */
+
+inception_status inc_pack_write(const inc_pack *pack, const inc_model *model, const uint8_t *block, size_t bytes,
+                                inception_error *error);
+
+/* The graph of a model whose shape and names are known from a pack, its variables without data. */
+inception_status inc_model_open_packed(inc_model *model, const char *path, const inception_model_options *options,
+                                       inception_error *error);
 
 /* Forgets the file and the graph: what is left are shape and names. */
 void inc_model_release_weights(inc_model *model);

@@ -60,6 +60,9 @@ def weights():
     yield "caffe", "good", make.caffe(make.caffe_blob([4]), make.caffe_blob([2, 2]))
     yield "safetensors", "good", make.safe(dict(a=make.tensor([4], 0, 16), __metadata__={"labels": "x\ny"}))
     yield "state", "good", STATE
+    texts = ["k", "inception_v1", "3", "2", "1", "16", "224", "224", "0", "cat", "dog", "n01", "n02"]
+    yield "pack", "good", b"\0" + "".join(text + "\0" for text in texts).encode()
+    yield "pack", "whole", b"\1INCPACK1" + bytes(32)
     yield "labels", "good", bytes([2, 8]) + b"a\nb\nc" + b"n01\nn02\nn03"
     yield "label_file", "plain", b"\6a\nb, b\nc\n"
     yield "label_file", "background", b"\x07\xef\xbb\xbf1:a\r\n2:b: b\r\n3:c\r\n"
@@ -85,7 +88,7 @@ def archives(folder):
 
 
 def main(root):
-    targets = "image table bundle caffe safetensors state labels label_file list archive answers append"
+    targets = "image table bundle caffe safetensors state pack labels label_file list archive answers append"
     for target in targets.split():
         (root / target).mkdir(parents=True, exist_ok=True)
     pictures(root / "image")
