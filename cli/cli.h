@@ -127,6 +127,8 @@ void options_free(const cli_command *command, void **options);
 
 void options_help(const cli_command *command);
 
+void print_examples(const char *const *examples);
+
 /* Prints text wrapped to 80 columns, each line indented. */
 void print_wrapped(const char *text, int indent);
 
@@ -140,6 +142,7 @@ typedef struct common_settings {
 } common_settings;
 
 extern const option_row common_rows[];
+extern const option_row word_rows[]; /* --help and --version */
 
 /* ---- text.c: UTF-8 ---- */
 
@@ -416,7 +419,13 @@ inception_model_options model_options(const model_settings *settings, const ince
 /* The network that the value of --network names; complains if there is none (NULL: not set, which is fine). */
 exit_code network_check(const char *command, const char *name, const inception_network **network);
 
-/* ---- commands ---- */
+/* ---- commands.c: which commands there are ---- */
+
+extern const cli_command *const commands[];
+extern const size_t command_count;
+extern const char general_about[];
+extern const char *const general_examples[];
+const cli_command *command_find(const char *name); /* NULL: there is none of that name */
 
 extern const cli_command classify_command, prepare_command, fetch_command, models_command, inspect_command,
     convert_command, features_command;

@@ -63,6 +63,7 @@ if [ "$(cat "$oracles/installed" 2>/dev/null)" != "$want" ]; then
         tail -3 "$logs/pip"
 fi
 part 'command' python3 tests/cli/test_cli.py build
+part 'manual pages and completion' python3 tests/cli/test_manual.py build
 part 'whole folders' python3 tests/cli/test_folders.py build
 part 'fetch and URLs, sanitized' python3 tests/cli/test_fetch.py build-asan
 part 'command on a terminal, sanitized' python3 tests/cli/test_terminal.py build-asan
