@@ -30,11 +30,11 @@ typedef struct manual {
 
 /* ---- Notes ---- */
 
-static bool split_notes(manual *manual, char *text)
+static bool split_notes(manual *book, char *text)
 {
     for (char *line = strstr(text, NOTE_MARK); line; line = strstr(line, NOTE_MARK)) {
-        if (manual->count == MAX_NOTES) return false;
-        note *added = &manual->notes[manual->count++];
+        if (book->count == MAX_NOTES) return false;
+        note *added = &book->notes[book->count++];
         *line = '\0'; /* ends the text before */
         added->key = line + strlen(NOTE_MARK);
         line = strchr(added->key, '\n');
@@ -45,14 +45,14 @@ static bool split_notes(manual *manual, char *text)
     return true;
 }
 
-static bool put_note(manual *manual, const char *first, const char *second)
+static bool put_note(manual *book, const char *first, const char *second)
 {
     char key[128];
     snprintf(key, sizeof key, "%s%s", first, second);
-    for (int i = 0; i < manual->count; i++) {
-        if (strcmp(manual->notes[i].key, key) != 0) continue;
-        manual->notes[i].used = true;
-        fputs(manual->notes[i].text, manual->page);
+    for (int i = 0; i < book->count; i++) {
+        if (strcmp(book->notes[i].key, key) != 0) continue;
+        book->notes[i].used = true;
+        fputs(book->notes[i].text, book->page);
         return true;
     }
     return false;
@@ -100,9 +100,9 @@ static void put_text(FILE *page, const char *text, const char *argument)
     putc('\n', page);
 }
 
-static void put_rows(manual *manual, const char *command, const option_row *rows)
+static void put_rows(manual *book, const char *command, const option_row *rows)
 {
-    FILE *page = manual->page;
+    FILE *page = book->page;
     for (; rows->name; rows++) {
         fputs(".TP\n", page);
         if (rows->letter) fprintf(page, "\\fB\\-%c\\fR, ", rows->letter);
@@ -122,7 +122,7 @@ static void put_rows(manual *manual, const char *command, const option_row *rows
         put_text(page, help, rows->argument ? rows->argument : "");
 
         snprintf(key, sizeof key, " --%s", rows->name);
-        if (!put_note(manual, command, key)) put_note(manual, "", key + 1);
+        if (!put_note(book, command, key)) put_note(book, "", key + 1);
     }
 }
 
@@ -162,52 +162,52 @@ static void put_others(FILE *page, const cli_command *self)
 
 /* ---- Pages ---- */
 
-static void put_overview(manual *manual)
+static void put_overview(manual *book)
 {
-    FILE *page = manual->page;
+    FILE *page = book->page;
     put_head(page, "inception", "recognise objects in photos with Google's Inception networks");
     fputs(".nf\n", page);
     for (size_t i = 0; i < command_count; i++) put_synopsis(page, commands[i]);
     fputs("\\fBinception help\\fR [\\fICOMMAND\\fR]\n.fi\n.SH DESCRIPTION\n", page);
     put_text(page, general_about, "");
-    put_note(manual, "inception", "");
+    put_note(book, "inception", "");
     fputs(".SH COMMANDS\n", page);
     for (size_t i = 0; i < command_count; i++) {
         fprintf(page, ".TP\n.BR inception\\-%s (1)\n", commands[i]->name);
         put_text(page, commands[i]->summary, "");
     }
     fputs(".SH \"OPTIONS OF ALL COMMANDS\"\n", page);
-    put_rows(manual, "inception", common_rows);
-    put_rows(manual, "inception", word_rows);
+    put_rows(book, "inception", common_rows);
+    put_rows(book, "inception", word_rows);
     fputs(".SH \"EXIT STATUS\"\nThe codes of \\fIsysexits.h\\fR, and a few more:\n", page);
     for (size_t i = 0; i < exit_meaning_count; i++) {
         fprintf(page, ".TP\n.B %d\n", exit_meanings[i].code);
         put_text(page, exit_meanings[i].meaning, "");
     }
     fputs(".PP\n", page);
-    put_note(manual, "exit status", "");
-    put_note(manual, "inception", ", sections");
+    put_note(book, "exit status", "");
+    put_note(book, "inception", ", sections");
     put_examples(page, general_examples);
     put_others(page, NULL);
 }
 
-static void put_command(manual *manual, const cli_command *command)
+static void put_command(manual *book, const cli_command *command)
 {
-    FILE *page = manual->page;
+    FILE *page = book->page;
     char name[64];
     snprintf(name, sizeof name, "inception-%s", command->name);
     put_head(page, name, command->summary);
     put_synopsis(page, command);
     fputs(".SH DESCRIPTION\n", page);
     put_text(page, command->about, command->operands);
-    put_note(manual, command->name, "");
+    put_note(book, command->name, "");
     fputs(".SH OPTIONS\n", page);
     for (const option_group *group = command->groups; group->title; group++) {
         if (group != command->groups && *group->title) fprintf(page, ".SS %s\n", group->title);
-        put_rows(manual, command->name, group->rows);
+        put_rows(book, command->name, group->rows);
     }
-    put_rows(manual, command->name, word_rows);
-    put_note(manual, command->name, ", sections");
+    put_rows(book, command->name, word_rows);
+    put_note(book, command->name, ", sections");
     fputs(".SH \"EXIT STATUS\"\n0 if all went well; all codes are listed in\n.BR inception (1).\n", page);
     put_examples(page, command->examples);
     put_others(page, command);
@@ -229,9 +229,9 @@ static bool page_of(const char *path, const cli_command **command)
 
 bool write_manual(const char *notes, char **paths, int count)
 {
-    manual manual = {0};
+    manual book = {0};
     char *text = read_text(notes);
-    bool good = text && split_notes(&manual, text);
+    bool good = text && split_notes(&book, text);
     if (good && (size_t)count != command_count + 1) {
         fprintf(stderr, "describe: %d pages are wanted of %zu\n", count, command_count + 1);
         good = false;
@@ -239,15 +239,15 @@ bool write_manual(const char *notes, char **paths, int count)
     for (int i = 0; good && i < count; i++) {
         const cli_command *command;
         good = page_of(paths[i], &command);
-        manual.page = good ? fopen(paths[i], "w") : NULL;
-        if (manual.page && command) put_command(&manual, command);
-        else if (manual.page) put_overview(&manual);
-        if (!manual.page || fclose(manual.page) != 0) good = false;
+        book.page = good ? fopen(paths[i], "w") : NULL;
+        if (book.page && command) put_command(&book, command);
+        else if (book.page) put_overview(&book);
+        if (!book.page || fclose(book.page) != 0) good = false;
         if (!good) fprintf(stderr, "describe: %s cannot be written\n", paths[i]);
     }
-    for (int i = 0; good && i < manual.count; i++) {
-        if (manual.notes[i].used) continue;
-        fprintf(stderr, "describe: %s: no page has a place for '%s'\n", notes, manual.notes[i].key);
+    for (int i = 0; good && i < book.count; i++) {
+        if (book.notes[i].used) continue;
+        fprintf(stderr, "describe: %s: no page has a place for '%s'\n", notes, book.notes[i].key);
         good = false;
     }
     free(text);
