@@ -233,7 +233,7 @@ bool write_manual(const char *notes, char **paths, int count)
     char *text = read_text(notes);
     bool good = text && split_notes(&book, text);
     if (good && (size_t)count != command_count + 1) {
-        fprintf(stderr, "describe: %d pages are wanted of %zu\n", count, command_count + 1);
+        fprintf(stderr, "describe: docs/meson.build lists %d pages, but there are %zu\n", count, command_count + 1);
         good = false;
     }
     for (int i = 0; good && i < count; i++) {

@@ -17,7 +17,7 @@ if ! dpkg -s debhelper lintian >/dev/null 2>&1; then
     exit
 fi
 mkdir "$stage/inception" "$stage/root"
-git ls-files -z --cached --others --exclude-standard -- ':!shared' | xargs -0 cp -a --parents -t "$stage/inception" 2>/dev/null
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp -a --parents -t "$stage/inception"
 check 'dpkg-buildpackage' sh -c 'cd "$1/inception" && dpkg-buildpackage -us -uc -b' - "$stage"
 check 'lintian finds no error' lintian --allow-root --fail-on error "$stage"/inception_*.changes
 for package in inception libinception0 libinception-dev; do
@@ -25,14 +25,16 @@ for package in inception libinception0 libinception-dev; do
 done
 root=$stage/root/usr
 lib=$(dirname "$(find "$root/lib" -name libinception.so | head -1)")
-check 'the command' sh -c '[ "$("$1" --version)" = "inception $(head -1 debian/changelog | tr -d "()" | cut -d " " -f 2)" ]' \
-    - "$root/bin/inception"
+version=$(head -1 debian/changelog | tr -d '()' | cut -d ' ' -f 2)
+check 'the command has the version of the package' sh -c '[ "$("$1" --version)" = "inception $2" ]' - "$root/bin/inception" \
+    "$version"
 check 'no copy of the library in its needs' sh -c '! ldd "$1" | grep -q libinception' - "$root/bin/inception"
 for file in man/man1/inception.1.gz man/man1/inception-features.1.gz bash-completion/completions/inception \
     zsh/vendor-completions/_inception fish/vendor_completions.d/inception.fish doc/inception/copyright; do
     check "$file" test -s "$root/share/$file"
 done
-check 'the copyright file says that there is no licence' grep -q 'No licence has been chosen' "$root/share/doc/inception/copyright"
+check 'the copyright file says that there is no licence' grep -q 'No licence has been chosen' \
+    "$root/share/doc/inception/copyright"
 cat >"$stage/program.c" <<'END'
 #include <inception.h>
 #include <stdio.h>

@@ -35,6 +35,7 @@ while read -r library; do
     cp -L "$library" "$top/lib/inception/"
     cp "/usr/share/doc/$package/copyright" "$top/share/doc/inception/copyright/$package"
 done <"$build/needed"
-tar -C "$build/stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}" \
-    -c "$name" | gzip -n >"$out/$name.tar.gz"
+time=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+tar -C "$build/stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$time" -c "$name" |
+    gzip -n >"$out/$name.tar.gz"
 echo "$out/$name.tar.gz"

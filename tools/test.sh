@@ -54,6 +54,8 @@ part 'unit engine on AVX2' env ONEDNN_MAX_CPU_ISA=AVX2 build/tests/test_engine
 part 'every allocation fails once' build-asan/tests/alloc_fail
 part 'threads share a model, under ThreadSanitizer' sh tests/threads.sh
 part 'install, header, example' sh tests/install.sh
+part 'Debian packages' sh tests/package.sh
+part 'release tarball' sh tests/release.sh
 part 'fuzz targets' sh tests/fuzz/run.sh build-asan
 
 python="$oracles/bin/python"
