@@ -73,6 +73,9 @@ exit_code tally_exit(const cli_tally *tally, bool quiet);
 void catch_interrupts(void);
 bool interrupted(void);
 
+/* What is refused for its size, a line each; the help and the manual print it. */
+extern const char *const limits[]; /* NULL ends it */
+
 /* ---- options.c: one table parses and explains ---- */
 
 typedef enum option_kind {
@@ -127,6 +130,8 @@ void options_free(const cli_command *command, void **options);
 
 void options_help(const cli_command *command);
 
+void print_examples(const char *const *examples);
+
 /* Prints text wrapped to 80 columns, each line indented. */
 void print_wrapped(const char *text, int indent);
 
@@ -140,6 +145,7 @@ typedef struct common_settings {
 } common_settings;
 
 extern const option_row common_rows[];
+extern const option_row word_rows[]; /* --help and --version */
 
 /* ---- text.c: UTF-8 ---- */
 
@@ -422,7 +428,13 @@ inception_model_options model_options(const model_settings *settings, const ince
 /* The network that the value of --network names; complains if there is none (NULL: not set, which is fine). */
 exit_code network_check(const char *command, const char *name, const inception_network **network);
 
-/* ---- commands ---- */
+/* ---- commands.c: which commands there are ---- */
+
+extern const cli_command *const commands[];
+extern const size_t command_count;
+extern const char general_about[];
+extern const char *const general_examples[];
+const cli_command *command_find(const char *name); /* NULL: there is none of that name */
 
 extern const cli_command classify_command, prepare_command, fetch_command, models_command, inspect_command,
     convert_command, features_command, bench_command;
@@ -445,100 +457,7 @@ json_t *network_json(const inception_network *network); /* what the list and `sh
 exit_code show_json(const inception_network *network, const inception_network_size *size);
 exit_code show_text(const inception_network *network, const inception_network_size *size);
 
-/* ---- contest.c: the networks of a classify run ---- */
-
-typedef struct cli_contestant {
-    inception_model *model;
-    inception_session *session;
-    const inception_model_info *info;
-    char *path;                   /* of the weights */
-    bool ambiguous;               /* another contestant has the same network */
-    const char *title;            /* the network's, or the path where that is ambiguous */
-    inception_prediction *answer; /* most probable first; [0] is there even where top is 0 */
-    int top;                      /* how many classes to show, of the photo at hand */
-    int limit;                    /* how many of any photo */
-    bool *allowed;                /* [classes]; NULL: all */
-    double threshold;             /* least probability */
-    int widest;                   /* columns of what is widest in its part of a row, while text is written */
-} cli_contestant;
-
-exit_code contestant_open(cli_contestant *contestant, const char *name, const net_settings *net,
-                          const inception_model_options *options);
-void contestant_close(cli_contestant *contestant);
-
-/* Fills contestant->answer for the photo. */
-bool contestant_answer(cli_contestant *contestant, const inception_image *image, const char *file,
-                       inception_error *error);
-
-/* ---- filter.c: which classes may be answers ---- */
-
-typedef struct filter_settings {
-    const char *threshold;
-    string_list allow, deny;
-} filter_settings;
-
-extern const option_row filter_rows[];
-
-/* What --threshold says, 0 where it says nothing; complains. */
-exit_code filter_threshold(const filter_settings *settings, double *threshold);
-
-/* Sets `allowed` of every contestant; complains of words that name no class of any, or several. */
-exit_code filter_classes(const filter_settings *settings, cli_contestant *contestants, size_t count);
-
-/* ---- append.c: the file of --append ---- */
-
-/* Sets *format by the ending of the path where no option set it; complains if it cannot be gone on with. */
-exit_code append_format(const char *path, int *format);
-
-/* Opens the file for records->format, cuts off what a killed run left unfinished, and sends the records there; the caller
- * closes records->file. The photos that are in it are added to the set; returns how many. */
-size_t append_open(const char *path, cli_records *records, const cli_contestant *contestants, size_t count,
-                   name_set *known, inception_error *error);
-
-/* ---- sort.c: photos into a folder for each class ---- */
-
-typedef struct sort_settings {
-    const char *folder;
-    int way;
-} sort_settings;
-
-extern const option_row sort_rows[];
-
-typedef struct photo_sorter photo_sorter;
-
-/* Makes the folder, and the list that undoes. NULL and an error if that fails. */
-photo_sorter *sort_open(const sort_settings *settings, inception_error *error);
-void sort_close(photo_sorter **sorter);
-
-/* Puts a photo into the folder of its class; NULL: of photos without one. Never overwrites, and does nothing if a file of
- * that name and content is there already. */
-bool sort_photo(photo_sorter *sorter, const cli_photo *photo, const inception_prediction *best, inception_error *error);
-
-/* ---- answer.c: what classify prints ---- */
-
-void answer_heading(const cli_contestant *contestants, size_t count);
-void answer_text(const cli_terminal *terminal, cli_contestant *contestants, size_t count);
-json_t *answer_json(const cli_contestant *contestant, const char *file, const inception_image *image);
-
-/* ---- plot.c: the card ---- */
-
-typedef struct plot_settings {
-    const char *file;
-    int theme, scale;
-} plot_settings;
-
-extern const option_row plot_rows[];
-
-/* *sheet stays NULL where no plot was asked for; plot_answers and plot_finish then do nothing. */
-exit_code plot_open(const char *command, const plot_settings *settings, inception_sheet **sheet);
-exit_code plot_card(inception_sheet *sheet, const inception_card *card);
-exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inception_image *image,
-                       const cli_contestant *contestants, size_t count);
-exit_code plot_finish(inception_sheet *sheet, const plot_settings *settings, const common_settings *common);
-
-/* ---- bars.c: the same on a terminal ---- */
-
-void bars_write(const cli_terminal *terminal, cli_contestant *contestants, size_t count);
+#include "answer.h"
 
 /* ---- atomic.c: a file that appears whole under its name, or not at all ---- */
 

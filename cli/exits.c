@@ -128,7 +128,8 @@ static void count_interrupt(int number)
 
 void catch_interrupts(void)
 {
-    struct sigaction action = {.sa_handler = count_interrupt, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    struct sigaction action = {.sa_handler = count_interrupt, .sa_flags = (int)SA_RESETHAND | SA_RESTART}, before;
+    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler == SIG_IGN) return; /* a job in the background */
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
 }

@@ -46,7 +46,8 @@ static const option_row rows[] = {
     {"threads", 't', "N", OPTION_INT, offsetof(features_options, threads), "default: the CPUs this process may use", 1,
      1024, NULL},
     {"model", 'm', "MODEL", OPTION_LIST, offsetof(features_options, model.models),
-     "weights: a file, a folder, or the name of a network in the cache; default: the best one in the cache", 0, 0, NULL},
+     "weights: a file, a folder, or the name of a network (fetched if it is not in the cache); default: the best one in the "
+     "cache", 0, 0, NULL},
     {.name = NULL},
 };
 

@@ -19,7 +19,8 @@ static const option_row rows[] = {
     {"sha256", 0, "HEX", OPTION_STRING, offsetof(fetch_options, sha256),
      "the SHA-256 that the URL or file must have: 64 hexadecimal digits", 0, 0, NULL},
     {"format", 'f', "FORMAT", OPTION_CHOICE, offsetof(fetch_options, format),
-     "text (a path a line), json (one array) or jsonl (one object a line)", 0, 0, format_choices},
+     "text (a path a line), json (one array) or jsonl (one object a line)", 0, 0,
+     (const char *const[]){"text", "json", "jsonl", NULL}}, /* the first of format_choices */
     {"json", 'j', NULL, OPTION_SET, offsetof(fetch_options, format), "same as --format=json", FORMAT_JSON, 0, NULL},
     {.name = NULL},
 };
@@ -222,11 +223,10 @@ static exit_code run(void *given, char **operands, int count)
 const cli_command fetch_command = {
     .name = "fetch",
     .summary = "download weights into the cache",
-    .operands = "NAME|URL|FILE...",
-    .about = "Brings weights into the cache folder and prints their paths. NAME is a network ('inception models' lists "
-             "them); FILE is a published archive that is on disk already; a URL, or another file, needs --sha256. "
-             "Size and checksum are verified before anything gets its name. A download that broke off goes on where "
-             "it ended.",
+    .operands = "NETWORK|URL|FILE...",
+    .about = "Brings weights into the cache folder and prints their paths. NETWORK is one that 'inception models' lists; "
+             "FILE is a published archive that is on disk already; a URL, or another file, needs --sha256. Size and "
+             "checksum are verified before anything gets its name. A download that broke off goes on where it ended.",
     .examples = examples,
     .groups = groups,
     .options_size = sizeof(fetch_options),

@@ -165,8 +165,8 @@ static exit_code run(void *given, char **operands, int count)
 const cli_command inspect_command = {
     .name = "inspect",
     .summary = "list the tensors of a weights file, or compare two files",
-    .operands = "FILE",
-    .about = "Lists the tensors of FILE (TensorFlow checkpoint V1 or V2, .caffemodel, model file, or a network in the "
+    .operands = "MODEL",
+    .about = "Lists the tensors of MODEL (TensorFlow checkpoint V1 or V2, .caffemodel, model file, or a network in the "
              "cache): name, type, shape, smallest, largest and mean value; and which network they are of.",
     .examples = examples,
     .groups = groups,

@@ -1,22 +1,10 @@
-/* The command `inception`: a table of commands, and the way to them. */
+/* The command `inception`: the way to its commands. */
 #include "cli.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-static const cli_command *const commands[] = {
-    &classify_command, &prepare_command, &fetch_command, &models_command, &inspect_command, &convert_command,
-    &features_command, &bench_command,
-};
-
-static const cli_command *find_command(const char *name)
-{
-    for (size_t i = 0; i < COUNT(commands); i++)
-        if (strcmp(commands[i]->name, name) == 0) return commands[i];
-    return NULL;
-}
 
 static const char *command_name(const void *list, size_t i)
 {
@@ -25,14 +13,10 @@ static const char *command_name(const void *list, size_t i)
 
 static exit_code general_help(void)
 {
-    printf("Usage: inception COMMAND [OPTION]... [WORD]...\n\n"
-           "Recognises objects in photos with Google's Inception networks.\n\n"
-           "Examples:\n"
-           "  inception classify photo.jpg          what is on the photo\n"
-           "  inception classify -m v3 photos/      a folder, with Inception V3\n"
-           "  inception help classify               all about one command\n\n"
-           "Commands:\n");
-    for (size_t i = 0; i < COUNT(commands); i++) printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    printf("Usage: inception COMMAND [OPTION]... [WORD]...\n\n");
+    print_examples(general_examples);
+    printf("%s\n\nCommands:\n", general_about);
+    for (size_t i = 0; i < command_count; i++) printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
     printf("  %-10s %s\n", "help", "explain one command");
     printf("\nOptions:\n"
            "  -h, --help                this help; after a command, that command's\n"
@@ -40,6 +24,8 @@ static exit_code general_help(void)
            "Exit status:\n");
     for (size_t i = 0; i < exit_meaning_count; i++)
         printf("  %3d  %s\n", exit_meanings[i].code, exit_meanings[i].meaning);
+    printf("\nLimits, of what comes from outside:\n");
+    for (const char *const *limit = limits; *limit; limit++) printf("  %s\n", *limit);
     printf("\nEnvironment:\n"
            "  XDG_CACHE_HOME    weights are in its folder 'inception'\n"
            "                    (default: ~/.cache/inception)\n"
@@ -53,14 +39,14 @@ static exit_code unknown_command(const char *word)
     if (word[0] == '-' && word[1]) return complain_usage(NULL, "name the command before options such as '%s'", word);
     if (access(word, F_OK) == 0)
         return complain_usage(NULL, "'%s' is a file, not a command; did you mean 'inception classify %s'?", word, word);
-    const char *near = nearest_name(word, command_name, commands, COUNT(commands));
+    const char *near = nearest_name(word, command_name, commands, command_count);
     return complain_usage(NULL, "there is no command '%s'%s%s%s", word, near ? "; did you mean '" : "",
                           near ? near : "", near ? "'?" : "");
 }
 
 static exit_code help_about(const char *word)
 {
-    const cli_command *command = word ? find_command(word) : NULL;
+    const cli_command *command = word ? command_find(word) : NULL;
     if (word && !command && strcmp(word, "help") != 0 && strcmp(word, "--help") != 0) return unknown_command(word);
     if (!command) return general_help();
     options_help(command);
@@ -90,6 +76,6 @@ int main(int argc, char **argv)
         printf("inception %s\n", inception_version());
         return output_flush();
     }
-    const cli_command *command = find_command(word);
+    const cli_command *command = command_find(word);
     return command ? run_command(command, argc - 1, argv + 1) : unknown_command(word);
 }

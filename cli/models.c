@@ -164,7 +164,7 @@ static exit_code run(void *given, char **operands, int count)
 const cli_command models_command = {
     .name = "models",
     .summary = "list the networks, and which weights are at hand",
-    .operands = "[show NAME | path NAME | rm NAME...]",
+    .operands = "[show NETWORK|path NETWORK|rm NETWORK...]",
     .about =
         "Lists the networks that can be used, their published accuracy, and whether their weights are in the cache "
         "folder. 'show' tells all about one, 'path' prints where its weights are, 'rm' removes weights from the cache.",

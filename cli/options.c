@@ -25,7 +25,7 @@ const option_row common_rows[] = {
 
 /* Answered by the parser itself, in every command. */
 enum { WORD_HELP, WORD_VERSION, WORD_COUNT };
-static const option_row word_rows[] = {
+const option_row word_rows[] = {
     [WORD_HELP] = {"help", 'h', NULL, OPTION_FLAG, 0, "print this help", 0, 0, NULL},
     [WORD_VERSION] = {"version", 'V', NULL, OPTION_FLAG, 0, "print the version", 0, 0, NULL},
     [WORD_COUNT] = {.name = NULL},
@@ -286,12 +286,18 @@ static void help_rows(const option_row *rows)
     }
 }
 
+void print_examples(const char *const *examples)
+{
+    printf("Examples:\n");
+    while (*examples) printf("  %s\n", *examples++);
+    putchar('\n');
+}
+
 void options_help(const cli_command *command)
 {
     printf("Usage: inception %s [OPTION]...%s%s\n\n", command->name, *command->operands ? " " : "", command->operands);
+    print_examples(command->examples);
     print_wrapped(command->about, 0);
-    printf("\nExamples:\n");
-    for (const char *const *example = command->examples; *example; example++) printf("  %s\n", *example);
     for (const option_group *group = command->groups; group->title; group++) {
         if (*group->title) printf("\n%s:\n", group->title);
         help_rows(group->rows);

@@ -64,7 +64,7 @@ typedef enum inception_status {
     INCEPTION_DATA,        /* bytes that are damaged or not what they claim to be */
     INCEPTION_UNSUPPORTED, /* well-formed, but of a kind this build does not handle */
     INCEPTION_MISMATCH,    /* the weights do not fit the network */
-    INCEPTION_LIMIT,       /* larger than the limits in the options */
+    INCEPTION_LIMIT,       /* larger than a limit, one of the options' or a fixed one */
     INCEPTION_MEMORY,      /* out of memory */
     INCEPTION_INTERNAL,    /* the arithmetic library refused what it should not */
 } inception_status;
@@ -119,7 +119,7 @@ typedef struct inception_network {
     const char *features;  /* name of the layer before the classifier */
 } inception_network;
 
-/* All networks, in the order of their age; *count gets how many. */
+/* All networks; *count gets how many. */
 INCEPTION_API const inception_network *inception_networks(size_t *count);
 
 /* The network called so, by name or alias, in any case; NULL if there is none. */

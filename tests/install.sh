@@ -43,6 +43,9 @@ else
 fi
 check 'it refuses a model that is none' sh -c '! "$1" "$2" "$2"' - "$stage/c" "$stage/rose.png"
 check 'the command is installed' "$prefix/bin/inception" --version
-check 'the man page is clean' sh -c '[ -z "$(man --warnings -l -Tutf8 docs/man/inception.1 2>&1 >/dev/null)" ]'
+for file in man/man1/inception.1 man/man1/inception-classify.1 bash-completion/completions/inception \
+    zsh/site-functions/_inception fish/vendor_completions.d/inception.fish; do
+    check "$file is installed" test -s "$prefix/share/$file"
+done
 echo "1..$count"
 [ "$failed" = 0 ]

@@ -5,8 +5,11 @@
     tap.skip("GoogLeNet on 104 photos", "no ../shared")
     tap.done()                  # prints the plan; exit status 1 if a check failed
 """
+import signal
 import sys
 import traceback
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's children would ignore it
 
 
 class Tap:

@@ -4,8 +4,8 @@ set -e
 packages='meson ninja-build pkg-config gcc libc6-dev libdnnl-dev libjpeg62-turbo-dev libpng-dev libexif-dev libwebp-dev
 libgif-dev libjansson-dev libcurl4-openssl-dev libarchive-dev libssl-dev libcairo2-dev libpango1.0-dev libchafa-dev
 libglib2.0-dev fonts-inter imagemagick python3'
-[ "$1" != tests ] || packages="$packages g++ clang libcmocka-dev libclang-rt-14-dev locales llvm python3-venv git man-db
-binutils libjpeg-turbo-progs poppler-utils tmux"
+[ "$1" != tests ] || packages="$packages build-essential clang libcmocka-dev libclang-rt-14-dev locales llvm python3-venv git
+man-db binutils libjpeg-turbo-progs poppler-utils tmux mandoc zsh fish debhelper lintian"
 missing=$(for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || echo "$p"; done)
 [ -n "$missing" ] || exit 0
 root=

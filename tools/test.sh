@@ -33,6 +33,7 @@ build() { # FOLDER, environment and meson options ...
     folder=$1
     shift
     [ -f "$folder/build.ninja" ] || env "$@" >"$logs/build" 2>&1 || { cat "$logs/build"; return 1; }
+    meson configure "$folder" -Dtests=true >"$logs/build" 2>&1 || { cat "$logs/build"; return 1; } # tools/try.sh has none
     meson compile -C "$folder" >"$logs/build" 2>&1 || { cat "$logs/build"; return 1; }
     if grep -q 'warning:' "$logs/build"; then
         grep -A3 'warning:' "$logs/build"
@@ -44,7 +45,7 @@ build() { # FOLDER, environment and meson options ...
 }
 units='graph kernels pool packs engine model image checkpoint weights_files library labels layers draw terminal append pipeline'
 
-part 'build with gcc' build build meson setup build
+part 'build with gcc' build build meson setup build -Dtests=false # as tools/try.sh does
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \
     -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Ddefault_library=static
 part 'lint' sh tools/lint.sh build
@@ -54,6 +55,8 @@ part 'unit engine on AVX2' env ONEDNN_MAX_CPU_ISA=AVX2 build/tests/test_engine
 part 'every allocation fails once' build-asan/tests/alloc_fail
 part 'threads share a model, under ThreadSanitizer' sh tests/threads.sh
 part 'install, header, example' sh tests/install.sh
+part 'Debian packages' sh tests/package.sh
+part 'release tarball' sh tests/release.sh
 part 'fuzz targets' sh tests/fuzz/run.sh build-asan
 
 python="$oracles/bin/python"
@@ -63,6 +66,7 @@ if [ "$(cat "$oracles/installed" 2>/dev/null)" != "$want" ]; then
         tail -3 "$logs/pip"
 fi
 part 'command' python3 tests/cli/test_cli.py build
+part 'manual pages and completion' python3 tests/cli/test_manual.py build
 part 'whole folders' python3 tests/cli/test_folders.py build
 part 'fetch and URLs, sanitized' python3 tests/cli/test_fetch.py build-asan
 part 'command on a terminal, sanitized' python3 tests/cli/test_terminal.py build-asan

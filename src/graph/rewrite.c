@@ -1,4 +1,4 @@
-/* The rewrites in their order, and the small ones. */
+/* The rewrites in their order. */
 #include "graph.h"
 
 #include <stdlib.h>
@@ -32,13 +32,4 @@ inception_status inc_graph_rewrite(inc_graph *graph, unsigned rewrites, int gran
     for (size_t i = 0; i < INC_COUNT(rewrites_in_order) && !status; i++)
         if (rewrites & rewrites_in_order[i].bit) status = rewrite(graph, rewrites_in_order[i].at, granularity, error);
     return status;
-}
-
-inception_status inc_drop_identities(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error)
-{
-    (void)granularity, (void)error;
-    const inc_node *node = &graph->nodes[n];
-    dead[n] = node->op == INC_OP_DROPOUT && !graph->values[node->output].kept;
-    if (dead[n]) inc_graph_replace(graph, node->output, node->inputs[0]);
-    return INCEPTION_OK;
 }

@@ -225,13 +225,24 @@ static inception_status write_model_file(inc_model *model, const char *out, cons
     snprintf(height, sizeof height, "%d", model->shape.input.height);
     const char *labels = join_lines(model, model->labels, error), *wnids = join_lines(model, model->wnids, error);
     if (!labels || !wnids) return INCEPTION_MEMORY;
-    const inc_metadata metadata[] = {
+    const inc_metadata own[] = {
         {"network", model->shape.network->name}, {"classes", classes},     {"depth_multiplier", depth},
         {"min_depth", smallest},                 {"input_width", width},   {"input_height", height},
         {"preprocessing", ways[model->shape.input.preprocessing]},         {"labels", labels},
         {"wnids", wnids},
     };
-    return inc_safetensors_write(out, tensors, count, metadata, INC_COUNT(metadata), error);
+    size_t more = model->weights->metadata_count, texts = INC_COUNT(own);
+    inc_metadata *all = inc_calloc(texts + more, sizeof *all, error);
+    if (!all) return INCEPTION_MEMORY;
+    memcpy(all, own, sizeof own);
+    for (size_t i = 0; i < more; i++) { /* what a model file told besides goes on with it */
+        bool known = false;
+        for (size_t k = 0; k < INC_COUNT(own); k++) known |= strcmp(own[k].key, model->weights->metadata[i].key) == 0;
+        if (!known) all[texts++] = model->weights->metadata[i];
+    }
+    inception_status status = inc_safetensors_write(out, tensors, count, all, texts, error);
+    free(all);
+    return status;
 }
 
 inception_status inc_model_write(inc_model *model, const char *out, inception_format format, inception_error *error)

@@ -214,9 +214,12 @@ inception_status inc_recognise(inc_model *model, const char *path, const incepti
     inception_status status = nearest(model->weights, options->moving_averages, &really, error);
     if (status) return status;
     if (!really && !asked) {
-        const char *first = model->weights->count ? model->weights->tensors[0].name : "nothing";
-        return inc_fail(error, INCEPTION_MISMATCH, "%s: holds none of the known networks; its first variable is %s",
-                        path, first);
+        char names[160] = "there are none";
+        for (size_t i = 0; i < model->weights->count && i < 3; i++)
+            snprintf(names + (i ? strlen(names) : 0), sizeof names - (i ? strlen(names) : 0), "%s%.48s", i ? ", " : "",
+                     model->weights->tensors[i].name);
+        return inc_fail(error, INCEPTION_MISMATCH, "%s: none of its variables is one of a known network; the first ones: %s",
+                        path, names);
     }
     bool heads = model->shape.heads;
     model->shape = inc_shape_default(asked ? asked : really);

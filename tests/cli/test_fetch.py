@@ -259,7 +259,8 @@ def test_usage():
                             (["fetch", "a", "b", f"--sha256={known}"], "one URL or one file"),
                             (["fetch", "x", "--sha256=12"], "64 hexadecimal"),
                             (["fetch", "v3", "--mirror=/tmp"], "begins neither"),
-                            (["fetch", "v3", "--timeout=0"], "from 1"), (["models", "shew", "v3"], "did you mean 'show'?"),
+                            (["fetch", "v3", "--timeout=0"], "from 1"),
+                            (["fetch", "v3", "--format=csv"], "not text, json or jsonl"), (["models", "shew", "v3"], "did you mean 'show'?"),
                             (["models", "show"], "name a network"), (["models", "path", "v1", "v2"], "one word too many"),
                             (["models", "rm", "inceptoin_v3"], "did you mean inception_v3?")]:
         result = run(*words)

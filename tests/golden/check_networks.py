@@ -61,6 +61,8 @@ for net in NETS:
         check_logits(net, results, np.load(data("golden", f"{net}_logits.npy")))
         tap.ok(classify(v2, photos, "-k", "1001") == results, f"{net}: V1 and V2 checkpoint give the same bits")
         tap.ok(classify(folder, photos[:1], "-k", "1001") == results[:1], f"{net}: folder with a checkpoint file")
+        shadow = classify(v1, photos[:1], "-k", "1001", "--moving-averages")[0] # of one variable only, two larger
+        tap.ok(np.abs(by_index(shadow, "logit") - by_index(results[0], "logit")).max() > 0, f"{net}: moving averages on request")
         saved = os.path.join(folder, "model.safetensors")
         run(COMMAND, "convert", v1, saved)
         check_endpoints(net, saved, photos[0])
