@@ -32,7 +32,8 @@ static const option_row rows[] = {
      "evaluated with",
      0, 0, crop_choices},
     {"model", 'm', "MODEL", OPTION_LIST, offsetof(prepare_options, model.models),
-     "prepare for these weights: a file, a folder, or the name of a network (fetched if it is not in the cache)", 0, 0, NULL},
+     "prepare for these weights: a file, a folder, or the name of a network (fetched if it is not in the cache)", 0, 0,
+     NULL},
     {.name = NULL},
 };
 
