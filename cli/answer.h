@@ -4,6 +4,8 @@
 
 /* ---- contest.c: the networks of a classify run ---- */
 
+#define MOST_TOGETHER 16 /* photos */
+
 typedef struct cli_contestant {
     inception_model *model;
     inception_session *session;
@@ -11,7 +13,9 @@ typedef struct cli_contestant {
     char *path;                   /* of the weights */
     bool ambiguous;               /* another contestant has the same network */
     const char *title;            /* the network's, or the path where that is ambiguous */
-    inception_prediction *answer; /* most probable first; [0] is there even where top is 0 */
+    inception_prediction *answers; /* [MOST_TOGETHER][classes], of the photos that were looked at last */
+    int places[MOST_TOGETHER];     /* where among them a photo's are */
+    inception_prediction *answer;  /* to the photo at hand: most probable first; [0] is there even where top is 0 */
     int top;                      /* how many classes to show, of the photo at hand */
     int limit;                    /* how many of any photo */
     bool *allowed;                /* [classes]; NULL: all */
@@ -19,13 +23,16 @@ typedef struct cli_contestant {
     int widest;                   /* columns of what is widest in its part of a row, while text is written */
 } cli_contestant;
 
+/* `several`: photos may be looked at together, as many as there are threads. */
 exit_code contestant_open(cli_contestant *contestant, const char *name, const net_settings *net,
-                          const inception_model_options *options);
+                          const inception_model_options *options, bool several);
 void contestant_close(cli_contestant *contestant);
 
-/* Fills contestant->answer for the photo. */
-bool contestant_answer(cli_contestant *contestant, const inception_image *image, const char *file,
-                       inception_error *error);
+/* Looks at `count` photos, passing over those with an error; sets the error of those that it has no answer to. */
+void contestant_look(cli_contestant *contestant, const cli_loaded *const *photos, inception_error *errors, size_t count);
+
+/* Makes photo `i` of those, which has no error, the photo at hand: sets `answer` and `top`. */
+void contestant_turn(cli_contestant *contestant, size_t i);
 
 /* ---- filter.c: which classes may be answers ---- */
 

@@ -114,7 +114,7 @@ static exit_code open_networks(classify_run *contest)
     for (size_t i = 0; i < contest->count; i++) {
         cli_contestant *entrant = &contest->contestants[i];
         const char *name = settings->models.count ? settings->models.items[i] : settings->network;
-        exit_code code = contestant_open(entrant, name, &contest->options->photos.net, &options);
+        exit_code code = contestant_open(entrant, name, &contest->options->photos.net, &options, contest->several);
         if (code) return code;
         if (contest->options->common.verbose)
             complain("%s from %s: %d classes, %.1f million weights, %.2f billion multiply-adds, %d threads",
@@ -160,14 +160,6 @@ static exit_code write_text(classify_run *contest, const char *file, const incep
     return output_flush();
 }
 
-/* All networks answer before anything is written: a photo has all its answers or one error. */
-static bool answer_all(classify_run *contest, const inception_image *image, const char *file, inception_error *error)
-{
-    for (size_t i = 0; image && i < contest->count; i++)
-        if (!contestant_answer(&contest->contestants[i], image, file, error)) return false;
-    return image != NULL;
-}
-
 static exit_code write_failure(classify_run *contest, const char *file, const inception_error *error)
 {
     tally_failure(&contest->tally, error->status);
@@ -191,12 +183,12 @@ static bool sort_answer(classify_run *contest, const cli_photo *photo, inception
     return !contest->sorter || sort_photo(contest->sorter, photo, first->top ? first->answer : NULL, error);
 }
 
-static exit_code classify_photo(classify_run *contest, const cli_loaded *loaded)
+/* A photo that all networks have answered, or `error`. */
+static exit_code tell(classify_run *contest, const cli_loaded *loaded, inception_error error)
 {
     const cli_photo *photo = &loaded->photo;
     const inception_image *image = loaded->image;
-    inception_error error = loaded->error;
-    bool answered = answer_all(contest, image, photo->path, &error) && sort_answer(contest, photo, &error);
+    bool answered = !error.status && sort_answer(contest, photo, &error);
     if (!contest->options->append) pace_hide(contest->pace);
     if (!answered) return write_failure(contest, photo->path, &error);
     contest->tally.done++;
@@ -205,21 +197,36 @@ static exit_code classify_photo(classify_run *contest, const cli_loaded *loaded)
     return code ? code : plot_answers(contest->plot, photo, image, contest->contestants, contest->count);
 }
 
+/* All networks answer before anything is written: a photo has all its answers or one error. */
+static exit_code classify_some(classify_run *contest, const cli_loaded *const *photos, size_t count)
+{
+    exit_code code = EXIT_FINE;
+    inception_error errors[MOST_TOGETHER];
+    for (size_t i = 0; i < count; i++) errors[i] = photos[i]->error;
+    for (size_t n = 0; n < contest->count; n++) contestant_look(&contest->contestants[n], photos, errors, count);
+    for (size_t i = 0; i < count && !code; i++) {
+        for (size_t n = 0; n < contest->count && !errors[i].status; n++) contestant_turn(&contest->contestants[n], i);
+        code = tell(contest, photos[i], errors[i]);
+        pace_step(contest->pace, photos[i]->photo.number);
+    }
+    return code;
+}
+
 static exit_code classify_photos(classify_run *contest, photo_walk *walk)
 {
     exit_code code = EXIT_FINE;
     inception_error error = {0};
-    contest->several = photos_several(walk);
+    const cli_loaded *photos[MOST_TOGETHER];
+    size_t together = (size_t)contest->contestants->info->threads, count;
+    if (together > MOST_TOGETHER) together = MOST_TOGETHER;
     catch_interrupts();
     photo_pipeline *pipeline =
         pipeline_open(walk, &contest->options->photos, contest->contestants->info->threads, &error);
     if (!pipeline) return complain_error(&error);
     contest->pace = pace_open(walk, contest->options->common.quiet);
     records_begin(&contest->records);
-    for (const cli_loaded *loaded; !code && (loaded = pipeline_next(pipeline)) != NULL;) {
-        code = classify_photo(contest, loaded);
-        pace_step(contest->pace, loaded->photo.number);
-    }
+    while (!code && (count = pipeline_take(pipeline, photos, contest->several ? together : 1)) > 0)
+        code = classify_some(contest, photos, count);
     pace_close(&contest->pace);
     pipeline_close(&pipeline);
     if (!code) code = records_end(&contest->records);
@@ -241,6 +248,7 @@ static exit_code run(void *given, char **operands, int count)
     photo_walk *walk = photos_open(&options->photos, operands, count, &error);
     if (!walk) return complain_error(&error);
 
+    contest.several = photos_several(walk);
     contest.records.format = options->format;
     contest.count = options->model.models.count ? options->model.models.count : 1;
     contest.contestants = calloc(contest.count, sizeof *contest.contestants);

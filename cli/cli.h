@@ -378,8 +378,9 @@ typedef struct photo_pipeline photo_pipeline;
 photo_pipeline *pipeline_open(photo_walk *walk, const photo_settings *settings, int threads, inception_error *error);
 void pipeline_close(photo_pipeline **pipeline);
 
-/* The next photo in the order of the walk, valid until the next call; NULL at the end and after Ctrl-C. */
-const cli_loaded *pipeline_next(photo_pipeline *pipeline);
+/* The next photo in the order of the walk, and those behind it that are ready, at most `most`; valid until the next call.
+ * Returns how many, 0 at the end and after Ctrl-C. */
+size_t pipeline_take(photo_pipeline *pipeline, const cli_loaded **photos, size_t most);
 
 /* ---- pace.c: how far a run over photos is, on a terminal ---- */
 

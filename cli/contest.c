@@ -12,7 +12,7 @@ const char *const crop_choices[] = {
 };
 
 exit_code contestant_open(cli_contestant *contestant, const char *name, const net_settings *net,
-                          const inception_model_options *options)
+                          const inception_model_options *options, bool several)
 {
     char path[4096];
     const inception_network *network;
@@ -24,12 +24,14 @@ exit_code contestant_open(cli_contestant *contestant, const char *name, const ne
     if (!own.network && network) own.network = network->name;
     contestant->path = strdup(path);
     contestant->model = inception_model_open(path, &own, &error);
-    contestant->session = inception_session_open(contestant->model, 1, &error);
     if (error.status) return complain_error(&error);
     contestant->info = inception_model_get_info(contestant->model);
+    int together = !several ? 1 : contestant->info->threads < MOST_TOGETHER ? contestant->info->threads : MOST_TOGETHER;
+    contestant->session = inception_session_open(contestant->model, together, &error);
+    if (error.status) return complain_error(&error);
     contestant->title = contestant->info->network->title;
-    contestant->answer = calloc((size_t)contestant->info->classes, sizeof *contestant->answer);
-    if (contestant->path && contestant->answer) return EXIT_FINE;
+    contestant->answers = calloc((size_t)together * (size_t)contestant->info->classes, sizeof *contestant->answers);
+    if (contestant->path && contestant->answers) return EXIT_FINE;
     complain("out of memory");
     return EXIT_SYSTEM;
 }
@@ -39,7 +41,7 @@ void contestant_close(cli_contestant *contestant)
     inception_session_close(&contestant->session);
     inception_model_close(&contestant->model);
     free(contestant->path);
-    free(contestant->answer);
+    free(contestant->answers);
     free(contestant->allowed);
 }
 
@@ -55,15 +57,42 @@ static void keep_wanted(cli_contestant *contestant, int count)
         contestant->top++;
 }
 
-bool contestant_answer(cli_contestant *contestant, const inception_image *image, const char *file,
-                       inception_error *error)
+/* Classes that are asked for: all where some are not allowed. */
+static int wanted_classes(const cli_contestant *contestant)
 {
-    inception_error own = {0};
-    int count = contestant->allowed ? contestant->info->classes : contestant->limit;
-    if (inception_classify(contestant->session, &image, 1, count, contestant->answer, &own) == INCEPTION_OK) {
-        keep_wanted(contestant, count);
-        return true;
+    return contestant->allowed ? contestant->info->classes : contestant->limit;
+}
+
+/* One by one, after they failed together: only some of them may have to. */
+static void look_singly(cli_contestant *contestant, const cli_loaded *const *photos, inception_error *errors, size_t count)
+{
+    for (size_t i = 0, place = 0; i < count; i++) {
+        const inception_image *image = photos[i]->image;
+        inception_error error = {0};
+        if (errors[i].status) continue;
+        contestant->places[i] = (int)place;
+        inception_prediction *answer = contestant->answers + place++ * (size_t)wanted_classes(contestant);
+        if (inception_classify(contestant->session, &image, 1, wanted_classes(contestant), answer, &error))
+            fail(&errors[i], error.status, "%s: %s (%s)", photos[i]->photo.path, error.message, contestant->path);
     }
-    fail(error, own.status, "%s: %s (%s)", file, own.message, contestant->path);
-    return false;
+}
+
+void contestant_look(cli_contestant *contestant, const cli_loaded *const *photos, inception_error *errors, size_t count)
+{
+    const inception_image *images[MOST_TOGETHER];
+    int good = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (errors[i].status) continue;
+        contestant->places[i] = good;
+        images[good++] = photos[i]->image;
+    }
+    if (good && inception_classify(contestant->session, images, good, wanted_classes(contestant), contestant->answers, NULL))
+        look_singly(contestant, photos, errors, count);
+}
+
+void contestant_turn(cli_contestant *contestant, size_t i)
+{
+    int count = wanted_classes(contestant);
+    contestant->answer = contestant->answers + (size_t)contestant->places[i] * (size_t)count;
+    keep_wanted(contestant, count);
 }

@@ -263,7 +263,7 @@ static exit_code take_photos(features_run *features, photo_walk *walk)
                                              inception_model_get_info(features->model)->threads, &error);
     if (!pipeline) return complain_error(&error);
     records_begin(&features->records);
-    for (const cli_loaded *loaded; !code && (loaded = pipeline_next(pipeline)) != NULL;) code = take_photo(features, loaded);
+    for (const cli_loaded *loaded; !code && pipeline_take(pipeline, &loaded, 1);) code = take_photo(features, loaded);
     pipeline_close(&pipeline);
     if (code) return code;
     if (features->file && !vectors_finish(features->file, &error)) return complain_error(&error);

@@ -37,7 +37,7 @@ struct photo_pipeline {
     size_t begun, released; /* photos; the place of a photo is its number modulo PLACES */
     int decoding;
     uint64_t held, expected; /* bytes of the decoded photos, and of the next one */
-    bool handed_out;         /* the photo `released` is with the caller */
+    size_t handed_out;       /* photos, from `released` on, that are with the caller */
     bool ended;
 };
 
@@ -144,12 +144,13 @@ photo_pipeline *pipeline_open(photo_walk *walk, const photo_settings *settings, 
     return NULL;
 }
 
-static void release_photo(photo_pipeline *pipeline)
+static void release_photos(photo_pipeline *pipeline)
 {
-    place *left = &pipeline->places[pipeline->released++ % PLACES];
-    pipeline->held -= left->bytes;
-    pipeline->handed_out = false;
-    free_place(left);
+    for (; pipeline->handed_out > 0; pipeline->handed_out--) {
+        place *left = &pipeline->places[pipeline->released++ % PLACES];
+        pipeline->held -= left->bytes;
+        free_place(left);
+    }
     pthread_cond_signal(&pipeline->room);
 }
 
@@ -164,17 +165,21 @@ static void wait_a_little(photo_pipeline *pipeline)
     pthread_cond_timedwait(&pipeline->ready, &pipeline->lock, &until);
 }
 
-const cli_loaded *pipeline_next(photo_pipeline *pipeline)
+size_t pipeline_take(photo_pipeline *pipeline, const cli_loaded **photos, size_t most)
 {
     pthread_mutex_lock(&pipeline->lock);
-    if (pipeline->handed_out) release_photo(pipeline);
-    place *next = &pipeline->places[pipeline->released % PLACES];
-    while (!next->ready && !interrupted() && !(pipeline->ended && pipeline->begun == pipeline->released))
+    release_photos(pipeline);
+    const place *first = &pipeline->places[pipeline->released % PLACES];
+    while (!first->ready && !interrupted() && !(pipeline->ended && pipeline->begun == pipeline->released))
         wait_a_little(pipeline);
-    pipeline->handed_out = next->ready && !interrupted();
-    const cli_loaded *loaded = pipeline->handed_out ? &next->loaded : NULL;
+    size_t count = 0;
+    for (const place *next = first; count < most && count < PLACES && next->ready && !interrupted();) {
+        photos[count++] = &next->loaded;
+        next = &pipeline->places[(pipeline->released + count) % PLACES];
+    }
+    pipeline->handed_out = count;
     pthread_mutex_unlock(&pipeline->lock);
-    return loaded;
+    return count;
 }
 
 void pipeline_close(photo_pipeline **pipeline)

@@ -132,6 +132,7 @@ void inc_softmax(const float *logits, int count, float *probabilities)
 /* What the threads share while they measure. */
 typedef struct peak_try {
     int lanes;
+    bool half;
     atomic_uint_fast64_t done;
 } peak_try;
 
@@ -140,15 +141,16 @@ static void work_in_registers(void *context, int thread)
     peak_try *try = context;
     float sink;
     (void)thread;
-    atomic_fetch_add(&try->done, inc_peak_work(try->lanes, 4000000, &sink));
+    atomic_fetch_add(&try->done, inc_peak_work(try->lanes, try->half, 4000000, &sink));
 }
 
 /* The best of a few tries: what slows one down is not the units. */
 double inc_peak(inception_precision precision, int threads)
 {
     enum { TRIES = 8 };
-    peak_try try = {.lanes = inc_engine_granularity()};
-    inc_pool *pool = precision == INCEPTION_PRECISION_F32 && cpu_has(dnnl_cpu_isa_avx2) ? inc_pool_new(threads, NULL) : NULL;
+    peak_try try = {.lanes = inc_engine_granularity(), .half = precision == INCEPTION_PRECISION_BF16};
+    bool known = inc_engine_supports(precision) && cpu_has(dnnl_cpu_isa_avx2);
+    inc_pool *pool = known ? inc_pool_new(threads, NULL) : NULL;
     double best = 0;
     for (int i = 0; pool && i < TRIES; i++) {
         try.done = 0;

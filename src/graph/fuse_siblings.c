@@ -59,8 +59,9 @@ static inception_status fuse(inc_graph *graph, const size_t *group, size_t count
     int64_t in = graph->values[first->conv.weights].dims[2], total = 0;
     for (size_t i = 0; i < count; i++) total += graph->values[graph->nodes[group[i]].output].dims[3];
 
-    float *bias, *weights = inc_arena_alloc(&graph->arena, (size_t)(in * total), sizeof *weights, error);
-    uint32_t bias_id = weights ? inc_graph_floats(graph, total, &bias, error) : INC_NONE;
+    bool filled = graph->values[first->conv.weights].data != NULL;
+    float *bias, *weights = filled ? inc_arena_alloc(&graph->arena, (size_t)(in * total), sizeof *weights, error) : NULL;
+    uint32_t bias_id = weights || !filled ? inc_graph_floats(graph, total, &bias, error) : INC_NONE;
     if (bias_id == INC_NONE) return INCEPTION_MEMORY;
     uint32_t weights_id = inc_graph_variable(graph, "", 4, (int64_t[]){1, 1, in, total}, error);
     uint32_t output = inc_graph_activation(graph, shape.name, shape.dims[1], shape.dims[2], total, error);

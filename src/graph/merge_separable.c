@@ -9,8 +9,8 @@ static inception_status merge(inc_graph *graph, const inc_node *depthwise, inc_n
     int64_t taps = d->dims[0] * d->dims[1], in = d->dims[2], multiplier = d->dims[3], out = p->dims[3];
     const float *from_d = d->data, *from_p = p->data;
     int64_t dims[4] = {d->dims[0], d->dims[1], in, out};
-    float *weights = inc_arena_alloc(&graph->arena, (size_t)(taps * in * out), sizeof *weights, error);
-    uint32_t id = weights ? inc_graph_variable(graph, d->name, 4, dims, error) : INC_NONE;
+    float *weights = from_d ? inc_arena_alloc(&graph->arena, (size_t)(taps * in * out), sizeof *weights, error) : NULL;
+    uint32_t id = weights || !from_d ? inc_graph_variable(graph, d->name, 4, dims, error) : INC_NONE;
     if (id == INC_NONE) return INCEPTION_MEMORY;
     for (int64_t ti = 0; ti < taps * in && from_d; ti++)
         for (int64_t o = 0; o < out; o++) {

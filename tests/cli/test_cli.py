@@ -104,7 +104,7 @@ def test_usage():
             ("--top", "0", "whole number from 1"), ("--top", "ten", "whole number"), ("--top", "3x", "whole number"),
             ("--top", "", "whole number"), ("--top", "99999999999999999999", "whole number"),
             ("--format", "xml", "text, json, jsonl, csv or tsv"), ("--threads", "0", "from 1 to 1024"),
-            ("--precision", "int8", "f32, the only value"), ("--crop", "left", "centre, full or letterbox"),
+            ("--precision", "int8", "f32 or bf16"), ("--crop", "left", "centre, full or letterbox"),
             ("--max-pixels", "-1", "whole number"), ("--max-bytes", "1T", "K, M and G"),
             ("--depth-multiplier", "nan", "number from"), ("--depth-multiplier", "-1", "number from"),
             ("--network", "v9", "option --network"), ("--plot", "card.gif", "ends in .png, .svg or .pdf"),

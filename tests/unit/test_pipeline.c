@@ -66,6 +66,14 @@ static photo_pipeline *open_pipeline(photo_walk *walk, const photo_settings *set
     return pipeline;
 }
 
+/* One photo, or NULL at the end. */
+static const cli_loaded *take_one(photo_pipeline *pipeline)
+{
+    const cli_loaded *loaded;
+    return pipeline_take(pipeline, &loaded, 1) ? loaded : NULL;
+}
+
+/* One by one and several at a time. */
 static void input_order(void **state)
 {
     (void)state;
@@ -74,9 +82,13 @@ static void input_order(void **state)
         char *words[] = {"empty", "broken.png", ".", "nothing.png"};
         photo_walk *walk = open_walk(&settings, words, 4);
         photo_pipeline *pipeline = open_pipeline(walk, &settings, threads);
-        const cli_loaded *loaded;
-        size_t number = 0;
-        for (; (loaded = pipeline_next(pipeline)) != NULL; number++) {
+        const cli_loaded *some[16], *loaded;
+        size_t number = 0, count = 0, at = 0, most = threads == 1 ? 1 : threads == 4 ? 3 : 16, together = 0;
+        for (; at < count || (count = pipeline_take(pipeline, some, most), at = 0, count); number++) {
+            assert_in_range(count, 1, most);
+            if (count > together) together = count;
+            loaded = some[at++];
+            if (number == 7) usleep(300000); /* time enough to decode more than one ahead */
             char path[40], name[32];
             int i = (int)number - 2;
             snprintf(name, sizeof name, "%d.png", i);
@@ -91,7 +103,8 @@ static void input_order(void **state)
             if (listed) assert_int_equal(inception_image_width(loaded->image), i == 0 ? 1500 : i % 7 ? i : 300 + i);
         }
         assert_int_equal(number, 44);
-        assert_null(pipeline_next(pipeline));
+        assert_int_equal(together > 1, most > 1);
+        assert_null(take_one(pipeline));
         pipeline_close(&pipeline);
         photos_close(&walk);
     }
@@ -105,7 +118,7 @@ static void early_end(void **state)
         char *words[] = {"."};
         photo_walk *walk = open_walk(&settings, words, 1);
         photo_pipeline *pipeline = open_pipeline(walk, &settings, 4);
-        for (int i = 0; i < taken; i++) assert_non_null(pipeline_next(pipeline));
+        for (int i = 0; i < taken; i++) assert_non_null(take_one(pipeline));
         pipeline_close(&pipeline);
         assert_null(pipeline);
         photos_close(&walk);
@@ -180,7 +193,7 @@ static void run_list(photo_settings *settings, size_t expected, bool slow)
     photo_walk *walk = open_walk(settings, NULL, 0);
     photo_pipeline *pipeline = open_pipeline(walk, settings, 8);
     size_t count = 0;
-    for (; pipeline_next(pipeline) != NULL; count++)
+    for (; take_one(pipeline); count++)
         if (slow && count == 3) usleep(1500000); /* time enough to decode all of them */
     assert_int_equal(count, expected);
     pipeline_close(&pipeline);
@@ -228,7 +241,7 @@ static void interrupt(void **state)
     photo_pipeline *pipeline = open_pipeline(walk, &settings, 2);
     usleep(100000);
     raise(SIGINT);
-    assert_null(pipeline_next(pipeline));
+    assert_null(take_one(pipeline));
     pipeline_close(&pipeline);
     photos_close(&walk);
     dup2(input, STDIN_FILENO);

@@ -57,7 +57,7 @@ typedef struct inc_fewer_data {
 int inc_fewer_phases(const inc_fewer *plan, int threads);
 void inc_fewer_run(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads);
 
-/* Does float32 multiply-adds in registers, vectors of `lanes`, and returns how many. */
-uint64_t inc_peak_work(int lanes, uint64_t rounds, float *sink);
+/* Does multiply-adds in registers and returns how many: of float32, vectors of `lanes`, or of bfloat16. */
+uint64_t inc_peak_work(int lanes, bool half, uint64_t rounds, float *sink);
 
 #endif

@@ -20,5 +20,6 @@ void inc_fewer_run_8(const inc_fewer *plan, int phase, const inc_fewer_data *dat
 /* Does multiply-adds and returns how many. */
 uint64_t inc_peak_work_16(uint64_t rounds, float *sink);
 uint64_t inc_peak_work_8(uint64_t rounds, float *sink);
+uint64_t inc_peak_work_bf16(uint64_t rounds, float *sink);
 
 #endif
