@@ -78,6 +78,7 @@ typedef struct classify_run {
     name_set known; /* photos that are in the file of --append */
     photo_sorter *sorter;
     cli_pace *pace;
+    photo_pipeline *pipeline;
     double threshold;
     bool several;          /* photos */
     bool begun;            /* text: the heading is written */
@@ -215,23 +216,33 @@ static exit_code classify_some(classify_run *contest, const cli_loaded *const *p
 static exit_code classify_photos(classify_run *contest, photo_walk *walk)
 {
     exit_code code = EXIT_FINE;
-    inception_error error = {0};
     const cli_loaded *photos[MOST_TOGETHER];
     size_t together = (size_t)contest->contestants->info->threads, count;
     if (together > MOST_TOGETHER) together = MOST_TOGETHER;
-    catch_interrupts();
-    photo_pipeline *pipeline =
-        pipeline_open(walk, &contest->options->photos, contest->contestants->info->threads, &error);
-    if (!pipeline) return complain_error(&error);
     contest->pace = pace_open(walk, contest->options->common.quiet);
     records_begin(&contest->records);
-    while (!code && (count = pipeline_take(pipeline, photos, contest->several ? together : 1)) > 0)
+    while (!code && (count = pipeline_take(contest->pipeline, photos, contest->several ? together : 1)) > 0)
         code = classify_some(contest, photos, count);
     pace_close(&contest->pace);
-    pipeline_close(&pipeline);
+    pipeline_close(&contest->pipeline);
     if (!code) code = records_end(&contest->records);
     if (!code) code = plot_finish(contest->plot, &contest->options->plot, &contest->options->common);
     return code ? code : tally_exit(&contest->tally, contest->options->common.quiet);
+}
+
+/* Photos are decoded while networks are opened, unless what is known of them then decides which to pass over. */
+static exit_code open_all(classify_run *contest, photo_walk *walk)
+{
+    const classify_options *options = contest->options;
+    inception_error error = {0};
+    bool first = !options->append && !options->sort.folder;
+    int threads = options->threads ? options->threads : inception_cpu_count();
+    catch_interrupts();
+    if (first) contest->pipeline = pipeline_open(walk, &options->photos, threads, &error);
+    exit_code code = error.status ? complain_error(&error) : open_networks(contest);
+    if (!code) code = open_outputs(contest, walk);
+    if (!code && !first) contest->pipeline = pipeline_open(walk, &options->photos, threads, &error);
+    return !code && error.status ? complain_error(&error) : code;
 }
 
 static exit_code run(void *given, char **operands, int count)
@@ -259,10 +270,10 @@ static exit_code run(void *given, char **operands, int count)
     }
     if (options->format == FORMAT_TEXT) terminal_start(&contest.terminal, options->common.color, options->picture);
     code = plot_open("classify", &options->plot, &contest.plot);
-    if (!code) code = open_networks(&contest);
-    if (!code) code = open_outputs(&contest, walk);
+    if (!code) code = open_all(&contest, walk);
     if (!code) code = classify_photos(&contest, walk);
 end:
+    pipeline_close(&contest.pipeline);
     if (contest.records.file && contest.records.file != stdout) fclose(contest.records.file);
     sort_close(&contest.sorter);
     names_clear(&contest.known);

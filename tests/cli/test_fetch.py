@@ -81,7 +81,7 @@ def cache():
 def holdings(folder=None):
     """Every file of the cache folder, hidden ones too, with its content."""
     folder = folder or cache()
-    return {p.name: p.read_bytes() for p in folder.iterdir()} if folder.exists() else {}
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} if folder.exists() else {}
 
 
 def at_once(function, items):
