@@ -1,17 +1,7 @@
 #!/bin/sh
 # Installs into a staging folder and builds against it as a stranger would: the program at the top of inception.h, in C and
 # in C++, found through pkg-config, linked with the shared and with the static library. Runs it. Prints TAP.
-stage=$(mktemp -d)
-trap 'rm -rf "$stage"' EXIT
-count=0 failed=0
-check() { # name, command ...
-    name=$1 count=$((count + 1))
-    shift
-    if "$@" >"$stage/log" 2>&1; then echo "ok $count - $name"; return; fi
-    failed=$((failed + 1))
-    echo "not ok $count - $name"
-    sed 's/^/# /' "$stage/log" | head -20
-}
+. tests/tap.sh
 check 'meson install' meson install -C build --destdir "$stage/root"
 prefix=$stage/root/usr/local
 lib=$(dirname "$(find "$prefix" -name libinception.so | head -1)")
@@ -38,8 +28,7 @@ if [ -d "$weights" ]; then
             "$stage/googlenet.caffemodel" "$stage/rose.png"
     done
 else
-    count=$((count + 1))
-    echo "ok $count - it runs # SKIP no test data"
+    skip 'it runs' 'no test data'
 fi
 check 'it refuses a model that is none' sh -c '! "$1" "$2" "$2"' - "$stage/c" "$stage/rose.png"
 check 'the command is installed' "$prefix/bin/inception" --version
@@ -47,5 +36,4 @@ for file in man/man1/inception.1 man/man1/inception-classify.1 bash-completion/c
     zsh/site-functions/_inception fish/vendor_completions.d/inception.fish; do
     check "$file is installed" test -s "$prefix/share/$file"
 done
-echo "1..$count"
-[ "$failed" = 0 ]
+finish

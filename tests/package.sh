@@ -1,17 +1,7 @@
 #!/bin/sh
 # Builds the Debian packages from what git knows of this folder, has lintian look at them, unpacks them side by side and
 # tries what a user of them would. Prints TAP.
-stage=$(mktemp -d)
-trap 'rm -rf "$stage"' EXIT
-count=0 failed=0
-check() { # name, command ...
-    name=$1 count=$((count + 1))
-    shift
-    if "$@" >"$stage/log" 2>&1; then echo "ok $count - $name"; return; fi
-    failed=$((failed + 1))
-    echo "not ok $count - $name"
-    sed 's/^/# /' "$stage/log" | tail -20
-}
+. tests/tap.sh
 if ! dpkg -s debhelper lintian >/dev/null 2>&1; then
     printf 'ok 1 - Debian packages # SKIP no debhelper or no lintian\n1..1\n'
     exit
@@ -47,5 +37,4 @@ int main(void)
 END
 check 'a program against library and header' sh -c 'cc -I"$1/include" "$2/program.c" -o "$2/program" -L"$3" -linception &&
     [ "$(LD_LIBRARY_PATH="$3" "$2/program")" = 6 ] && ldd "$2/program" | grep -q libinception.so.0' - "$root" "$stage" "$lib"
-echo "1..$count"
-[ "$failed" = 0 ]
+finish

@@ -1,20 +1,6 @@
 #!/bin/sh
 # Makes the release tarball and runs it where there is nothing but a C library: no shell, no fonts. Prints TAP.
-stage=$(mktemp -d)
-trap 'rm -rf "$stage"' EXIT
-count=0 failed=0
-check() { # name, command ...
-    name=$1 count=$((count + 1))
-    shift
-    if "$@" >"$stage/log" 2>&1; then echo "ok $count - $name"; return; fi
-    failed=$((failed + 1))
-    echo "not ok $count - $name"
-    sed 's/^/# /' "$stage/log" | tail -20
-}
-skip() { # name, why
-    count=$((count + 1))
-    echo "ok $count - $1 # SKIP $2"
-}
+. tests/tap.sh
 version=$(build/inception --version | cut -d ' ' -f 2)
 folder=inception-$version-linux-$(uname -m)
 root=$stage/root
@@ -69,5 +55,4 @@ fi
 mv "$root/$folder/lib" "$root/$folder/away"
 check 'without its libraries it does not start: none came from elsewhere' sh -c '! "$@"' - $bare \
     "/$folder/bin/inception" --version
-echo "1..$count"
-[ "$failed" = 0 ]
+finish
