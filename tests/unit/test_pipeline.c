@@ -236,6 +236,7 @@ static void interrupt(void **state)
     int ends[2], input = dup(STDIN_FILENO);
     assert_int_equal(pipe(ends), 0);
     dup2(ends[0], STDIN_FILENO); /* nobody will write */
+    signal(SIGINT, SIG_DFL); /* a job in the background ignores it */
     catch_interrupts();
     photo_walk *walk = open_walk(&settings, words, 2);
     photo_pipeline *pipeline = open_pipeline(walk, &settings, 2);
