@@ -438,9 +438,27 @@ def test_labels(path):
     check("no such names", run("classify", "-m", path, "-l", "no.txt", "a.png"), 66, err="no.txt")
 
 
+def test_bench():
+    small = ("bench", "-n", "v2", "--depth-multiplier", "0.25", "-s", "0.05")
+    check("bench: neither weights nor a network", run("bench"), 64, err="--network")
+    check("bench: no such network", run("bench", "-n", "v9"), 64, err="option --network")
+    check("bench: a batch of none", run(*small, "-b", "0"), 64, err="from 1 to 1024")
+    check("bench: no such weights", run("bench", "-m", "missing.ckpt"), 66, err="missing.ckpt")
+    text = run(*small, "-t", "1", "--layers", "photo.png")
+    check("bench", text, 0, "Inception_V2, f32, 1 thread, batch 1\n  a photo")
+    tap.ok("  photos " in text.out and "Mixed_5c/" in text.out and "fewer multiplications" in text.out, "bench --layers", text)
+    found = json.loads(run(*small, "-j", "-b", "3", "--layers", "photo.png").out)[0]
+    tap.ok(found["network"] == "inception_v2" and found["batch"] == 3 and found["runs"] >= 5 and
+           found["median_ms"] <= found["p99_ms"] and all(found[k] > 0 for k in ("open_ms", "decode_ms", "memory_bytes")) and
+           found["layers"][0]["layer"].startswith("Conv2d_1a_7x7"), "bench --json", found)
+    line = run(*small, "-f", "jsonl", "missing.png")
+    tap.ok(line.code == 1 and json.loads(line.out)["precision"] == "f32" and "missing.png" in line.err,
+           "bench: a photo that is not there", line)
+
+
 def main():
     for test in (test_help, test_usage, test_models, test_missing_model, test_folders, test_failures, test_lists,
-                 test_streams, test_interrupt, test_prepare):
+                 test_streams, test_interrupt, test_prepare, test_bench):
         tap.attempt(test)
     path, why = model(tap)
     if not path:

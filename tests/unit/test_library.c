@@ -201,6 +201,74 @@ static void shared_model(void **state)
     inception_model_close(&model);
 }
 
+/* ---- measuring ---- */
+
+static float *untrained_logits(const inception_model_options *options)
+{
+    inception_error error = {0};
+    inception_model *model = inception_model_open(NULL, options, &error);
+    assert_non_null(model);
+    const inception_model_info *info = inception_model_get_info(model);
+    inception_session *session = inception_session_open(model, 1, &error);
+    float *logits = calloc((size_t)info->classes, sizeof *logits);
+    float *inputs = calloc((size_t)info->input.width * (size_t)info->input.height * 3, sizeof *inputs);
+    inputs[1000] = 1;
+    assert_int_equal(inception_session_run(session, inputs, 1, logits, NULL, &error), INCEPTION_OK);
+    free(inputs);
+    inception_session_close(&session);
+    inception_model_close(&model);
+    return logits;
+}
+
+static void untrained(void **state)
+{
+    (void)state;
+    inception_error error = {0};
+    inception_model_options options;
+    inception_model_options_default(&options);
+    options.network = "v2", options.depth_multiplier = 0.25;
+    float *first = untrained_logits(&options), *second = untrained_logits(&options);
+    assert_memory_equal(first, second, 1001 * sizeof *first);
+    assert_true(first[0] != first[1]);
+    free(first);
+    free(second);
+    options.network = "v9";
+    assert_null(inception_model_open(NULL, &options, &error));
+    assert_int_equal(error.status, INCEPTION_NOT_FOUND);
+}
+
+/* The steps of a run are all of the network's work, under the names of its layers. */
+static void steps(void **state)
+{
+    (void)state;
+    size_t count;
+    inception_model_options options;
+    inception_model_options_default(&options);
+    options.network = "v1", options.threads = 2;
+    inception_model *model = inception_model_open(NULL, &options, NULL);
+    inception_session *session = inception_session_open(model, 2, NULL);
+    float *inputs = calloc((size_t)2 * 224 * 224 * 3, sizeof *inputs);
+    assert_null(inception_session_steps(session, &count));
+    assert_int_equal(inception_session_time(session, true, NULL), INCEPTION_OK);
+    for (int batch = 1; batch <= 2; batch++) {
+        assert_int_equal(inception_session_run(session, inputs, batch, NULL, NULL, NULL), INCEPTION_OK);
+        const inception_step *all = inception_session_steps(session, &count);
+        uint64_t work = 0;
+        assert_non_null(all);
+        for (size_t i = 0; i < count; i++) {
+            assert_true(*all[i].name && *all[i].kind && all[i].seconds > 0);
+            work += all[i].multiply_adds;
+        }
+        assert_int_equal(work, inception_model_get_info(model)->multiply_adds);
+    }
+    assert_int_equal(inception_session_time(session, false, NULL), INCEPTION_OK);
+    assert_null(inception_session_steps(session, &count));
+    assert_int_equal(inception_session_time(NULL, true, NULL), INCEPTION_INVALID);
+    free(inputs);
+    inception_session_close(&session);
+    inception_model_close(&model);
+}
+
 static int make_files(void **state)
 {
     (void)state;
@@ -227,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(misuse), cmocka_unit_test(names), cmocka_unit_test(ranges),
         cmocka_unit_test(batches_orders_threads), cmocka_unit_test(shared_model),
+        cmocka_unit_test(untrained), cmocka_unit_test(steps),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
