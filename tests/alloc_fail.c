@@ -80,6 +80,14 @@ static inception_status convert(const char *path, inception_error *error)
     return error->status;
 }
 
+static inception_status convert_to_onnx(const char *path, inception_error *error)
+{
+    char out[96];
+    snprintf(out, sizeof out, "%s/out.onnx", folder);
+    inception_convert(path, out, INCEPTION_FORMAT_ONNX, NULL, error);
+    return error->status;
+}
+
 static inception_status decode(const char *path, inception_error *error)
 {
     inception_image *photo = inception_image_read(path, NULL, error);
@@ -161,6 +169,7 @@ static void conversions(void **state)
 {
     (void)state;
     each_fails_once(convert, paths[0]);
+    each_fails_once(convert_to_onnx, paths[0]);
 }
 
 static void photos(void **state)

@@ -42,7 +42,7 @@ build() { # FOLDER, environment and meson options ...
     fi
     echo 1..1
 }
-units='graph engine model image checkpoint weights_files library labels layers draw terminal append pipeline'
+units='graph engine model image checkpoint weights_files library labels layers draw terminal append pipeline onnx'
 
 part 'build with gcc' build build meson setup build
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \
