@@ -15,6 +15,7 @@ theirs to ours of the same round, so what slows the machine for a while slows bo
 exported wrongly would show there. Our own correctness is the tests' business.
 """
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -93,8 +94,8 @@ def words():
     return parser.parse_args()
 
 
-def run(*command, **more):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **more)
+def run(*command):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if done.returncode:
         raise Missing((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
     return done.stdout
@@ -131,11 +132,13 @@ class Peer:
         return json.loads(line)
 
     def measure(self, seconds):
-        print(seconds, file=self.process.stdin, flush=True)
+        with contextlib.suppress(OSError):  # it has ended, which answer() sees
+            print(seconds, file=self.process.stdin, flush=True)
         return statistics.median(self.answer())
 
     def close(self):
-        self.process.stdin.close()
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
         self.process.wait()
 
 
@@ -324,7 +327,11 @@ def main():
             int8 = (options.int8_model or [])[number:number + 1]
             folder, truth = os.path.join(scratch, str(number)), []
             os.mkdir(folder)
-            net = export(options, folder, model, int8[0] if int8 else None)
+            try:
+                net = export(options, folder, model, int8[0] if int8 else None)
+            except Missing as why:
+                notes.append(f"{model} is left out: {why}")
+                continue
             for precision in options.precision:
                 for batch in options.batch:
                     compare(options, pythons, notes, net, precision, batch, truth)
