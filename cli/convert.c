@@ -1,4 +1,4 @@
-/* inception convert: weights from any format to the project's model file or a TensorFlow checkpoint. */
+/* inception convert: weights from any format to the project's model file, a TensorFlow checkpoint or ONNX. */
 #include "cli.h"
 
 #include <string.h>
@@ -9,13 +9,22 @@ typedef struct convert_options {
     int format;
 } convert_options;
 
-enum { TO_MODEL, TO_TF2, TO_BY_NAME };
+/* What can be written, in the order of the words for --format, and the ending of OUT that means it. */
+static const struct {
+    inception_format format;
+    const char *ending;
+} targets[] = {
+    {INCEPTION_FORMAT_MODEL_FILE, ".safetensors"}, {INCEPTION_FORMAT_TF_V2, ".index"}, {INCEPTION_FORMAT_ONNX, ".onnx"},
+};
+
+enum { TARGETS = sizeof targets / sizeof targets[0], BY_NAME = TARGETS };
 
 static const option_row rows[] = {
     {"format", 'f', "FORMAT", OPTION_CHOICE, offsetof(convert_options, format),
-     "model (the project's model file, safetensors) or tf2 (TensorFlow checkpoint, V2: OUT.index and OUT.data-...); "
-     "default: model if OUT ends in .safetensors, tf2 if in .ckpt, .ckpt-NUMBER, .index or without a dot",
-     0, 0, (const char *const[]){"model", "tf2", NULL}},
+     "model (the project's model file, safetensors), tf2 (TensorFlow checkpoint, V2: OUT.index and OUT.data-...) or onnx "
+     "(ONNX, for other runtimes); default: by the end of OUT: model for .safetensors, onnx for .onnx, tf2 for .ckpt, "
+     ".ckpt-NUMBER, .index or a name without a dot",
+     0, 0, (const char *const[]){"model", "tf2", "onnx", NULL}},
     {.name = NULL},
 };
 
@@ -31,22 +40,26 @@ static const char *const examples[] = {
     "inception convert inception_v3.ckpt v3.safetensors",
     "inception convert bvlc_googlenet.caffemodel googlenet.safetensors",
     "inception convert v3.safetensors tf/v3.ckpt      (TensorFlow, V2)",
+    "inception convert v3.safetensors v3.onnx         (ONNX Runtime, OpenVINO, ...)",
     NULL,
 };
 
 /* What OUT is to be, from --format or its ending; strips an .index, which names the same checkpoint as its prefix. */
-static exit_code choose_format(const convert_options *options, char *out, bool *to_model)
+static exit_code choose_format(const convert_options *options, char *out, inception_format *format)
 {
     const char *slash = strrchr(out, '/'), *dot = strrchr(slash ? slash : out, '.');
-    *to_model = options->format == TO_MODEL || (options->format == TO_BY_NAME && ends_in(out, ".safetensors"));
     if (!*out || strcmp(out, "-") == 0 || ends_in(out, "/"))
         return complain_usage("convert", "OUT names a file, or the prefix of a checkpoint's files, not '%s'", out);
-    if (*to_model) return EXIT_FINE;
+    int target = options->format;
+    for (int i = 0; i < TARGETS && target == BY_NAME; i++)
+        if (ends_in(out, targets[i].ending)) target = i;
+    if (target == BY_NAME && dot && strncmp(dot, ".ckpt", strlen(".ckpt")) != 0)
+        return complain_usage("convert", "'%s' ends in none of .safetensors, .onnx and .ckpt; say --format", out);
+    *format = target == BY_NAME ? INCEPTION_FORMAT_TF_V2 : targets[target].format;
+    if (*format != INCEPTION_FORMAT_TF_V2) return EXIT_FINE;
     if (options->model.labels)
         return complain_usage("convert", "option --labels: a TensorFlow checkpoint holds no names of classes");
     if (ends_in(out, ".index")) out[strlen(out) - strlen(".index")] = '\0';
-    else if (options->format == TO_BY_NAME && dot && strncmp(dot, ".ckpt", strlen(".ckpt")) != 0)
-        return complain_usage("convert", "'%s' ends neither in .safetensors nor in .ckpt; say --format", out);
     return EXIT_FINE;
 }
 
@@ -56,13 +69,12 @@ static exit_code run(void *given, char **operands, int count)
     const convert_options *options = given;
     const inception_network *network;
     char path[4096];
-    bool to_model;
+    inception_format format;
     exit_code code = network_check("convert", options->model.network, &network);
-    if (!code) code = choose_format(options, operands[1], &to_model);
+    if (!code) code = choose_format(options, operands[1], &format);
     if (!code) code = model_find(operands[0], NULL, path, sizeof path, &network);
     if (code) return code;
 
-    inception_format format = to_model ? INCEPTION_FORMAT_MODEL_FILE : INCEPTION_FORMAT_TF_V2;
     inception_model_options model = model_options(&options->model, network);
     inception_error error = {0};
     if (inception_convert(path, operands[1], format, &model, &error)) return complain_error(&error);
@@ -77,11 +89,12 @@ const cli_command convert_command = {
     .about =
         "Reads weights in any format (TensorFlow checkpoint V1 or V2, .caffemodel, model file, or a network in the "
         "cache) and writes the variables of the network to OUT, which appears whole or not at all. Optimiser slots "
-        "are left out.",
+        "are left out. ONNX gets the network itself, without auxiliary classifiers: input 'input', float32 "
+        "[batch][height][width][3] as inception prepare writes it; outputs 'logits' and 'probabilities'.",
     .examples = examples,
     .groups = groups,
     .options_size = sizeof(convert_options),
-    .defaults = &(const convert_options){.format = TO_BY_NAME},
+    .defaults = &(const convert_options){.format = BY_NAME},
     .min_operands = 2,
     .max_operands = 2,
     .run = run,

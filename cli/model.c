@@ -14,8 +14,8 @@ const option_row model_rows[] = {
 
 const option_row network_rows[] = {
     {"network", 'n', "NETWORK", OPTION_STRING, offsetof(model_settings, network),
-     "the network that the weights belong to; default: found from the names of the variables. Without --model: the "
-     "network to take",
+     "the network that the weights belong to; default: found from the names of the variables. Where no weights are "
+     "named: the network to take",
      0, 0, NULL},
     {"depth-multiplier", 0, "X", OPTION_DOUBLE, offsetof(model_settings, depth_multiplier),
      "V2 and V3: factor of all channel counts; default: found from the shapes", 1e-6, 16, NULL},

@@ -151,6 +151,7 @@ typedef enum inception_format {
     INCEPTION_FORMAT_TF_V2,      /* PREFIX.index and PREFIX.data-?????-of-????? */
     INCEPTION_FORMAT_CAFFE,      /* .caffemodel */
     INCEPTION_FORMAT_MODEL_FILE, /* safetensors with the project's metadata */
+    INCEPTION_FORMAT_ONNX,       /* written for other runtimes, not read */
 } inception_format;
 
 #define INCEPTION_MAX_RANK 8
@@ -273,8 +274,10 @@ INCEPTION_API const char *inception_model_wnid(const inception_model *model, int
 INCEPTION_API const inception_layer *inception_model_layers(const inception_model *model, size_t *count);
 
 /* Writes the variables of the network that the weights at `path` hold (heads included; optimiser slots are not) to
- * `out`, as MODEL_FILE (one file) or TF_V2 (prefix of .index and .data). The files appear whole or not at all. A layer in
- * the options has no meaning here. */
+ * `out`, as MODEL_FILE (one file) or TF_V2 (prefix of .index and .data), or the network itself as ONNX (one file of at
+ * most 2 GB, without auxiliary heads): from "input", float32 [batch][height][width][3] as inception_prepare() makes it,
+ * to "logits" and "probabilities", float32 [batch][classes]. The files appear whole or not at all. A layer in the options
+ * has no meaning here. */
 INCEPTION_API inception_status inception_convert(const char *path, const char *out, inception_format format,
                                                  const inception_model_options *options, inception_error *error);
 

@@ -70,7 +70,7 @@ inception_format inception_weights_format(const inception_weights *weights)
 const char *inception_format_name(inception_format format)
 {
     static const char *const names[] = {"TensorFlow checkpoint V1", "TensorFlow checkpoint V2", "Caffe model",
-                                        "model file (safetensors)"};
+                                        "model file (safetensors)", "ONNX model"};
     return (unsigned)format < INC_COUNT(names) ? names[format] : "unknown";
 }
 
@@ -264,7 +264,7 @@ inception_status inception_convert(const char *path, const char *out, inception_
     whole.layer = NULL;
     inc_model model;
     if (!path || !out) return inc_fail(error, INCEPTION_INVALID, "inception_convert: no path given");
-    inception_status status = inc_model_open(&model, path, &whole, true, error);
+    inception_status status = inc_model_open(&model, path, &whole, format != INCEPTION_FORMAT_ONNX, error);
     if (!status) status = inc_model_write(&model, out, format, error);
     inc_model_close(&model);
     return status;

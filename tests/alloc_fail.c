@@ -97,6 +97,14 @@ static inception_status convert(const char *path, inception_error *error)
     return error->status;
 }
 
+static inception_status convert_to_onnx(const char *path, inception_error *error)
+{
+    char out[96];
+    snprintf(out, sizeof out, "%s/out.onnx", folder);
+    inception_convert(path, out, INCEPTION_FORMAT_ONNX, NULL, error);
+    return error->status;
+}
+
 static inception_status decode(const char *path, inception_error *error)
 {
     inception_image *photo = inception_image_read(path, NULL, error);
@@ -191,6 +199,7 @@ static void conversions(void **state)
 {
     (void)state;
     fail_each(convert, paths[0], 7, false); /* past 400 every seventh, to end within minutes */
+    fail_each(convert_to_onnx, paths[0], 7, false);
 }
 
 static void photos(void **state)

@@ -17,7 +17,8 @@ directions='base:
 image: base
 checkpoint: base
 graph: base
-model: base checkpoint graph
+onnx: base graph
+model: base checkpoint graph onnx
 engine: base graph
 draw: base image'
 found=$(echo "$directions" | while IFS=: read -r folder allowed; do

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every test and ends with a line "N passed, N failed, N skipped". Installs what it needs: Debian packages, and a
-# virtual environment with pinned oracles outside the tree. Every part prints TAP; a part that prints no plan has failed.
+# Runs every test and ends with a line "N passed, N failed, N skipped". Installs what it needs: Debian packages, and
+# virtual environments with pinned oracles outside the tree. Every part prints TAP; a part that prints no plan has failed.
 cd "$(dirname "$0")/.." || exit 1
 sh tools/install.sh tests || exit 1
 cache=${XDG_CACHE_HOME:-$HOME/.cache}
@@ -43,7 +43,24 @@ build() { # FOLDER, environment and meson options ...
     fi
     echo 1..1
 }
-units='graph kernels pool packs engine model image checkpoint weights_files library labels layers draw terminal append pipeline'
+
+# golden FOLDER PACKAGES CHECKS: runs the checks in a virtual environment that has the packages.
+golden() {
+    if [ "$(cat "$1/installed" 2>/dev/null)" != "$2" ]; then
+        python3 -m venv "$1" && "$1/bin/python" -m pip install -q $2 >"$logs/pip" 2>&1 && echo "$2" >"$1/installed" ||
+            tail -3 "$logs/pip"
+    fi
+    for check in $3; do
+        if [ "$(cat "$1/installed" 2>/dev/null)" = "$2" ]; then
+            part "against the oracles: $check" "$1/bin/python" "tests/golden/check_$check.py" build
+        else
+            part "$check" printf 'ok 1 - %s # SKIP the oracles could not be installed\n1..1\n' "$check"
+        fi
+    done
+}
+
+units='graph kernels pool packs engine model image checkpoint weights_files library labels layers draw terminal append
+pipeline onnx'
 
 part 'build with gcc' build build meson setup build -Dtests=false # as tools/try.sh does
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \
@@ -59,27 +76,15 @@ part 'Debian packages' sh tests/package.sh
 part 'release tarball' sh tests/release.sh
 part 'fuzz targets' sh tests/fuzz/run.sh build-asan
 
-python="$oracles/bin/python"
-want='tensorflow-cpu==2.12.1 tf_slim==1.1.0 opencv-python-headless==4.8.1.78 pillow==10.4.0'
-if [ "$(cat "$oracles/installed" 2>/dev/null)" != "$want" ]; then
-    python3 -m venv "$oracles" && "$python" -m pip install -q $want >"$logs/pip" 2>&1 && echo "$want" >"$oracles/installed" ||
-        tail -3 "$logs/pip"
-fi
 part 'command' python3 tests/cli/test_cli.py build
 part 'manual pages and completion' python3 tests/cli/test_manual.py build
 part 'whole folders' python3 tests/cli/test_folders.py build
 part 'fetch and URLs, sanitized' python3 tests/cli/test_fetch.py build-asan
 part 'command on a terminal, sanitized' python3 tests/cli/test_terminal.py build-asan
 part 'command, features' python3 tests/cli/test_features.py build
-if [ "$(cat "$oracles/installed" 2>/dev/null)" = "$want" ]; then
-    for check in prepare checkpoints networks googlenet trunk; do
-        part "against the oracles: $check" "$python" "tests/golden/check_$check.py" build
-    done
-else
-    for check in prepare checkpoints networks googlenet trunk; do
-        part "$check" printf 'ok 1 - %s # SKIP the oracles could not be installed\n1..1\n' "$check"
-    done
-fi
+golden "$oracles" 'tensorflow-cpu==2.12.1 tf_slim==1.1.0 opencv-python-headless==4.8.1.78 pillow==10.4.0' \
+    'prepare checkpoints networks googlenet trunk'
+golden "$oracles-onnx" 'onnx==1.23.2 onnxruntime==1.32.0 openvino==2026.4.1' onnx # TensorFlow's numpy is too old for them
 rm -r "$logs"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -12,6 +12,11 @@
 
 #define INC_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* A text that a file carries beside its tensors. */
+typedef struct inc_metadata {
+    const char *key, *value; /* UTF-8 */
+} inc_metadata;
+
 /* ---- error.c ---- */
 
 /* Sets the error if none is set yet and returns `status`. */
@@ -105,6 +110,22 @@ inception_status inc_output_open(inc_output *output, const char *path, inception
 inception_status inc_output_write(inc_output *output, const void *data, size_t size, inception_error *error);
 inception_status inc_output_commit(inc_output *output, bool sync, inception_error *error); /* sync: to the disk first */
 void inc_output_discard(inc_output *output); /* removes what was written; after commit, or zeroed: nothing */
+
+/* ---- buffer.c ---- */
+
+/* Bytes that grow, and protocol buffer messages written into them; wire.c reads those. */
+typedef struct inc_buffer {
+    uint8_t *data; /* free() it */
+    size_t size, capacity;
+} inc_buffer;
+
+inception_status inc_buffer_add(inc_buffer *buffer, const void *data, size_t size, inception_error *error);
+inception_status inc_buffer_add_varint(inc_buffer *buffer, uint64_t value, inception_error *error);
+
+/* Field `number` of a message: a varint, left out where it is 0, or bytes. */
+inception_status inc_buffer_add_number(inc_buffer *buffer, uint32_t number, uint64_t value, inception_error *error);
+inception_status inc_buffer_add_bytes(inc_buffer *buffer, uint32_t number, const void *data, size_t size,
+                                      inception_error *error);
 
 /* ---- wire.c ---- */
 

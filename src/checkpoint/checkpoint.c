@@ -137,6 +137,14 @@ static const struct {
     {inc_caffe_probe, inc_caffe_read},
 };
 
+/* A ModelProto begins with the version of its format and the name of its producer. It is told from others only to say so. */
+static bool probe_onnx(inc_reader file)
+{
+    inc_field version, producer;
+    return inc_read_field(&file, &version) == 1 && version.number == 1 && version.wire == 0
+        && inc_read_field(&file, &producer) == 1 && producer.wire == 2;
+}
+
 static inception_status read_file(inc_draft *draft, const char *path)
 {
     inception_weights *weights = draft->weights;
@@ -151,6 +159,9 @@ static inception_status read_file(inc_draft *draft, const char *path)
     for (size_t i = 0; i < INC_COUNT(formats); i++)
         if (formats[i].probe(file)) return formats[i].read(draft, file);
     if (inc_left(&file) == 0) return inc_fail(draft->error, INCEPTION_DATA, "%s: the file is empty", name);
+    if (probe_onnx(file))
+        return inc_fail(draft->error, INCEPTION_UNSUPPORTED,
+                        "%s: an ONNX model, which is written but not read; give the weights that it was made from", name);
     return inc_fail_at(draft->error, INCEPTION_DATA, name, 0,
                        "not weights in a known format (TensorFlow checkpoint V1 or V2, Caffe model, safetensors)");
 }

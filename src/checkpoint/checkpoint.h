@@ -5,10 +5,6 @@
 
 #include "../base/base.h"
 
-typedef struct inc_metadata {
-    const char *key, *value; /* UTF-8 */
-} inc_metadata;
-
 struct inception_weights {
     inception_format format;
     inception_tensor *tensors; /* sorted by name, byte order */

@@ -116,19 +116,6 @@ inception_status inc_table_read(inc_reader file, inc_visit *visit, void *context
 
 /* ---- table_write.c ---- */
 
-typedef struct inc_buffer {
-    uint8_t *data; /* free() it */
-    size_t size, capacity;
-} inc_buffer;
-
-inception_status inc_buffer_add(inc_buffer *buffer, const void *data, size_t size, inception_error *error);
-inception_status inc_buffer_add_varint(inc_buffer *buffer, uint64_t value, inception_error *error);
-
-/* Field `number` of a message: a varint, or bytes. */
-inception_status inc_buffer_add_number(inc_buffer *buffer, uint32_t number, uint64_t value, inception_error *error);
-inception_status inc_buffer_add_bytes(inc_buffer *buffer, uint32_t number, const void *data, size_t size,
-                                      inception_error *error);
-
 typedef struct inc_block {
     inc_buffer bytes, restarts, key; /* key: the last one added */
     unsigned interval, since;        /* entries from restart to restart; entries since the last */

@@ -1,4 +1,4 @@
-/* A file's weights bound to the graph of the network it holds; and written again as a model file or a checkpoint. */
+/* A file's weights bound to the graph of the network it holds. */
 #include "private.h"
 
 #include <float.h>
@@ -201,68 +201,4 @@ void inc_model_close(inc_model *model)
     inc_model_release_weights(model);
     inc_arena_free(&model->arena);
     *model = (inc_model){0};
-}
-
-/* The strings, one a line. */
-static char *join_lines(inc_model *model, const char *const *lines, inception_error *error)
-{
-    size_t size = 1;
-    for (int i = 0; i < model->shape.classes; i++) size += strlen(lines[i]) + 1;
-    char *text = inc_arena_alloc(&model->arena, size, 1, error), *at = text;
-    for (int i = 0; text && i < model->shape.classes; i++) at += sprintf(at, "%s%s", i ? "\n" : "", lines[i]);
-    return text;
-}
-
-static inception_status write_model_file(inc_model *model, const char *out, const inception_tensor *tensors,
-                                         size_t count, inception_error *error)
-{
-    static const char *const ways[] = {"slim", "caffe"};
-    char classes[16], depth[32], smallest[16], width[16], height[16];
-    snprintf(classes, sizeof classes, "%d", model->shape.classes);
-    inc_print_number(depth, sizeof depth, model->shape.depth_multiplier);
-    snprintf(smallest, sizeof smallest, "%d", model->shape.min_depth);
-    snprintf(width, sizeof width, "%d", model->shape.input.width);
-    snprintf(height, sizeof height, "%d", model->shape.input.height);
-    const char *labels = join_lines(model, model->labels, error), *wnids = join_lines(model, model->wnids, error);
-    if (!labels || !wnids) return INCEPTION_MEMORY;
-    const inc_metadata own[] = {
-        {"network", model->shape.network->name}, {"classes", classes},     {"depth_multiplier", depth},
-        {"min_depth", smallest},                 {"input_width", width},   {"input_height", height},
-        {"preprocessing", ways[model->shape.input.preprocessing]},         {"labels", labels},
-        {"wnids", wnids},
-    };
-    size_t more = model->weights->metadata_count, texts = INC_COUNT(own);
-    inc_metadata *all = inc_calloc(texts + more, sizeof *all, error);
-    if (!all) return INCEPTION_MEMORY;
-    memcpy(all, own, sizeof own);
-    for (size_t i = 0; i < more; i++) { /* what a model file told besides goes on with it */
-        bool known = false;
-        for (size_t k = 0; k < INC_COUNT(own); k++) known |= strcmp(own[k].key, model->weights->metadata[i].key) == 0;
-        if (!known) all[texts++] = model->weights->metadata[i];
-    }
-    inception_status status = inc_safetensors_write(out, tensors, count, all, texts, error);
-    free(all);
-    return status;
-}
-
-inception_status inc_model_write(inc_model *model, const char *out, inception_format format, inception_error *error)
-{
-    if (format != INCEPTION_FORMAT_MODEL_FILE && format != INCEPTION_FORMAT_TF_V2)
-        return inc_fail(error, INCEPTION_INVALID, "%s: only model files and TensorFlow V2 checkpoints are written", out);
-    inception_tensor *tensors = inc_calloc(model->graph.value_count, sizeof *tensors, error);
-    if (!tensors) return INCEPTION_MEMORY;
-    size_t count = 0;
-    for (size_t i = 0; i < model->graph.value_count; i++) {
-        const inc_value *value = &model->graph.values[i];
-        if (!value->variable || !value->data) continue;
-        inception_tensor *tensor = &tensors[count++];
-        *tensor = (inception_tensor){.name = value->name, .type = INCEPTION_F32, .rank = value->rank,
-                                     .count = inc_value_count(value), .data = value->data};
-        for (int d = 0; d < value->rank; d++) tensor->dims[d] = value->dims[d];
-    }
-    inception_status status = format == INCEPTION_FORMAT_MODEL_FILE
-                                ? write_model_file(model, out, tensors, count, error)
-                                : inc_bundle_write(out, tensors, count, error);
-    free(tensors);
-    return status;
 }

@@ -86,7 +86,7 @@ inception_status inc_model_open_packed(inc_model *model, const char *path, const
 /* Forgets the file and the graph: what is left are shape and names. */
 void inc_model_release_weights(inc_model *model);
 
-/* See inception_convert(). */
+/* See inception_convert(). ONNX wants a model opened without heads, whose graph it rewrites. */
 inception_status inc_model_write(inc_model *model, const char *out, inception_format format,
                                  inception_error *error);
 

@@ -150,7 +150,15 @@ def test_missing_model():
     check("inspect of junk", run("inspect", "junk.ckpt"), 65, err="junk.ckpt")
     check("inspect of nothing", run("inspect", "nothing.ckpt"), 66, err="nothing.ckpt")
     check("convert of junk", run("convert", "junk.ckpt", "out.safetensors"), 65, err="junk.ckpt")
-    tap.ok(not Path("out.safetensors").exists(), "convert of junk leaves nothing")
+    check("convert of junk to ONNX", run("convert", "junk.ckpt", "out.onnx"), 65, err="junk.ckpt")
+    tap.ok(not Path("out.safetensors").exists() and not Path("out.onnx").exists(), "convert of junk leaves nothing")
+    check("convert to what the ending does not say", run("convert", "junk.ckpt", "out.tflite"), 64, err="say --format")
+    check("convert to no such format", run("convert", "-f", "tflite", "junk.ckpt", "out"), 64, err="model, tf2 or onnx")
+    check("convert to a folder", run("convert", "-f", "onnx", "junk.ckpt", "out/"), 64, err="not 'out/'")
+    Path("other.onnx").write_bytes(b"\x08\x07\x12\x07pytorch\x1a\x03" b"1.0:\x00")  # version, producer, no graph
+    for words in (["classify", "-m", "other.onnx", "photo.png"], ["inspect", "other.onnx"],
+                  ["convert", "other.onnx", "out.safetensors"]):
+        check(f"{words[0]}: ONNX is not read", run(*words), 65, err="other.onnx: an ONNX model, which is written but not")
 
 
 # ---- Photos, seen through prepare, which needs no model ----
@@ -419,6 +427,13 @@ def test_weights(path):
     tap.ok(changed.code == 1 and len(differences) == 1, "inspect --diff finds one value", changed)
     result = run("convert", path, "no/g.safetensors")
     tap.ok(result.code in (66, 74) and "no/g.safetensors" in result.err, "convert into a missing folder", result)
+    check("convert to ONNX", run("convert", "-v", path, "g.onnx"), 0, err="g.onnx written as ONNX model")
+    check("and by --format", run("convert", "--format=onnx", path, "g.ckpt-1"), 0)
+    tap.ok(Path("g.onnx").read_bytes() == Path("g.ckpt-1").read_bytes(), "which is the same file")
+    check("ONNX into a missing folder", run("convert", path, "no/g.onnx"), 74, err="no/g.onnx: the folder")
+    Path("full.onnx").symlink_to("/dev/full")
+    check("ONNX to what is no file", run("convert", path, "full.onnx"), 74, err="not a regular file")
+    tap.ok(not list(Path.cwd().glob("*.partial")), "nothing half written is left")
 
 
 def test_labels(path):
@@ -432,6 +447,8 @@ def test_labels(path):
     kept = json.loads(run("classify", "-j", "-m", "named.safetensors", "-k3", "a.png").out)[0]["predictions"]
     tap.ok(kept == answer and [p["label"] for p in kept] != plain, "the model file keeps the names", kept)
     check("convert --labels to a checkpoint", run("convert", "-l", "labels.csv", path, "n.ckpt"), 64, err="holds no names")
+    check("convert --labels to ONNX", run("convert", "-l", "labels.csv", path, "named.onnx"), 0)
+    tap.ok("Klasse, 999: \u72ac\n".encode()[:-1] in Path("named.onnx").read_bytes(), "ONNX keeps the names")
     Path("few.txt").write_text("a\nb\n")
     check("too few names", run("classify", "-m", path, "-l", "few.txt", "a.png"), 65,
           err="few.txt: 2 names for the 1000 classes")

@@ -1,9 +1,13 @@
-/* Writes a small Inception V2 that can be classified with: tiny_model OUT.safetensors */
+/* Writes a network filled by the formula, a small Inception V2 that can be classified with unless told otherwise:
+ * tiny_model OUT.safetensors [NETWORK CLASSES [MULTIPLIER]] */
 #include "../formula.h"
 
 int main(int argc, char **argv)
 {
-    inc_shape shape = inc_shape_default(inception_network_find("v2"));
-    shape.depth_multiplier = 0.25, shape.classes = 7;
-    return argc != 2 || !formula_write(shape, argv[1], NULL);
+    const inception_network *network = inception_network_find(argc > 2 ? argv[2] : "v2");
+    if (argc < 2 || argc == 3 || argc > 5 || !network) return 2;
+    inc_shape shape = inc_shape_default(network);
+    shape.classes = argc > 3 ? atoi(argv[3]) : 7;
+    shape.depth_multiplier = argc == 5 ? atof(argv[4]) : argc == 2 ? 0.25 : 1.0;
+    return !formula_write(shape, argv[1], NULL);
 }

@@ -1,0 +1,100 @@
+/* A network's weights written again: as a model file, a checkpoint, or an ONNX model. */
+#include "private.h"
+#include "../onnx/onnx.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a file says of itself. */
+typedef struct description {
+    char classes[16], depth[32], smallest[16], width[16], height[16];
+    inc_metadata *texts;
+    size_t count;
+} description;
+
+/* The strings, one a line. */
+static char *join_lines(inc_model *model, const char *const *lines, inception_error *error)
+{
+    size_t size = 1;
+    for (int i = 0; i < model->shape.classes; i++) size += strlen(lines[i]) + 1;
+    char *text = inc_arena_alloc(&model->arena, size, 1, error), *at = text;
+    for (int i = 0; text && i < model->shape.classes; i++) at += sprintf(at, "%s%s", i ? "\n" : "", lines[i]);
+    return text;
+}
+
+static inception_status describe(inc_model *model, description *about, inception_error *error)
+{
+    static const char *const ways[] = {"slim", "caffe"};
+    const inc_shape *shape = &model->shape;
+    snprintf(about->classes, sizeof about->classes, "%d", shape->classes);
+    inc_print_number(about->depth, sizeof about->depth, shape->depth_multiplier);
+    snprintf(about->smallest, sizeof about->smallest, "%d", shape->min_depth);
+    snprintf(about->width, sizeof about->width, "%d", shape->input.width);
+    snprintf(about->height, sizeof about->height, "%d", shape->input.height);
+    const char *labels = join_lines(model, model->labels, error), *wnids = join_lines(model, model->wnids, error);
+    if (!labels || !wnids) return INCEPTION_MEMORY;
+    const inc_metadata own[] = {
+        {"network", shape->network->name},  {"classes", about->classes},   {"depth_multiplier", about->depth},
+        {"min_depth", about->smallest},     {"input_width", about->width}, {"input_height", about->height},
+        {"preprocessing", ways[shape->input.preprocessing]},               {"labels", labels},
+        {"wnids", wnids},
+    };
+    const inc_metadata *more = model->weights->metadata; /* what a model file tells besides goes on with it */
+    size_t most = INC_COUNT(own) + model->weights->metadata_count;
+    about->texts = inc_arena_alloc(&model->arena, most, sizeof *more, error);
+    if (!about->texts) return INCEPTION_MEMORY;
+    memcpy(about->texts, own, sizeof own);
+    about->count = INC_COUNT(own);
+    for (size_t i = 0; i < model->weights->metadata_count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < INC_COUNT(own); k++) known |= strcmp(own[k].key, more[i].key) == 0;
+        if (!known) about->texts[about->count++] = more[i];
+    }
+    return INCEPTION_OK;
+}
+
+static inception_status write_tensors(inc_model *model, const char *out, const description *about, inception_error *error)
+{
+    inception_tensor *tensors = inc_calloc(model->graph.value_count, sizeof *tensors, error);
+    if (!tensors) return INCEPTION_MEMORY;
+    size_t count = 0;
+    for (size_t i = 0; i < model->graph.value_count; i++) {
+        const inc_value *value = &model->graph.values[i];
+        if (!value->variable || !value->data) continue;
+        inception_tensor *tensor = &tensors[count++];
+        *tensor = (inception_tensor){.name = value->name, .type = INCEPTION_F32, .rank = value->rank,
+                                     .count = inc_value_count(value), .data = value->data};
+        for (int d = 0; d < value->rank; d++) tensor->dims[d] = value->dims[d];
+    }
+    inception_status status =
+        about ? inc_safetensors_write(out, tensors, count, about->texts, about->count, error)
+              : inc_bundle_write(out, tensors, count, error);
+    free(tensors);
+    return status;
+}
+
+static inception_status write_onnx(inc_model *model, const char *out, const description *about, inception_error *error)
+{
+    static const char *const inputs[] = {
+        "Photos as `inception prepare` writes them: RGB, 0...255 mapped to -1...1.",
+        "Photos as `inception prepare` writes them: BGR, 0...255 minus 104, 117, 123.",
+    };
+    const inc_onnx_about texts = {model->shape.network->name, inputs[model->shape.input.preprocessing], about->texts,
+                                  about->count};
+    inception_status status = inc_graph_rewrite(&model->graph, INC_ONNX_REWRITES, 1, error);
+    return status ? status : inc_onnx_write(out, &model->graph, &texts, error);
+}
+
+inception_status inc_model_write(inc_model *model, const char *out, inception_format format, inception_error *error)
+{
+    description about;
+    if (format == INCEPTION_FORMAT_TF_V2) return write_tensors(model, out, NULL, error);
+    if (format != INCEPTION_FORMAT_MODEL_FILE && format != INCEPTION_FORMAT_ONNX)
+        return inc_fail(error, INCEPTION_INVALID,
+                        "%s: only model files, TensorFlow V2 checkpoints and ONNX models are written", out);
+    inception_status status = describe(model, &about, error);
+    if (status) return status;
+    return format == INCEPTION_FORMAT_ONNX ? write_onnx(model, out, &about, error)
+                                           : write_tensors(model, out, &about, error);
+}

@@ -1,0 +1,25 @@
+/* A graph -> an ONNX model, for other runtimes. The only folder that knows this format; nothing reads it. */
+#ifndef INC_ONNX_H
+#define INC_ONNX_H
+
+#include "../graph/graph.h"
+
+/* What these rewrites leave can be written: convolutions have taken up the norms and scales that belong to them. ReLUs
+ * and joins stay nodes, which every runtime fuses in its own way. */
+#define INC_ONNX_REWRITES (INC_DROP_IDENTITIES | INC_MERGE_SEPARABLE | INC_FOLD_NORMS | INC_FUSE_RESIDUALS)
+
+/* Texts for the file, UTF-8. */
+typedef struct inc_onnx_about {
+    const char *network; /* becomes the name of the graph */
+    const char *input;   /* says what the input wants to hold */
+    const inc_metadata *metadata;
+    size_t metadata_count;
+} inc_onnx_about;
+
+/* Input "input", float32 [batch][height][width][3]; outputs "logits" and "probabilities", float32 [batch][classes]. The
+ * graph has been through INC_ONNX_REWRITES, its variables are bound, and the one value it keeps is the 1 x 1 map of the
+ * classes. The file appears whole or not at all. */
+inception_status inc_onnx_write(const char *path, const inc_graph *graph, const inc_onnx_about *about,
+                                inception_error *error);
+
+#endif

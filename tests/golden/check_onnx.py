@@ -1,0 +1,140 @@
+"""ONNX: what `convert` writes passes ONNX's own checker, and ONNX Runtime and OpenVINO compute from it, one photo at a
+time and three at once, the logits that our library computes and those that TensorFlow did (../shared/golden).
+
+Tolerance: 1e-4 of the largest logit is the product's promise; 2e-6 was seen. Of probabilities, which are at most 1: 1e-4, twenty times what was seen."""
+import json
+import os
+import struct
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnxruntime
+import openvino
+
+from oracle import BUILD, COMMAND, EXACT, ROOT, Tap, by_index, classify, data, run
+
+NETS = {"v1": 1001, "v2": 1001, "v3": 1001, "v4": 1001, "resnet_v2": 1001, "googlenet": 1000}
+# Name: network, classes, depth multiplier, input. Odd sizes: other paddings at the edges of every pool.
+VARIANTS = {
+    "v2, a quarter as wide": ("v2", 7, 0.25, (224, 224)),
+    "v3, half as wide, of 300 classes": ("v3", 300, 0.5, (299, 299)),
+    "v1 of 2 classes, 213 x 197": ("v1", 2, 1, (213, 197)),
+    "v3 of 5 classes, 283 x 250": ("v3", 5, 1, (283, 250)),
+    "resnet_v2 of 1 class, 299 x 255": ("resnet_v2", 1, 1, (299, 255)),
+    "googlenet of 11 classes, 253 x 239": ("googlenet", 11, 1, (253, 239)),  # pools overhang on one axis only
+}
+tap = Tap()
+
+
+def noise(path, seed):
+    """A photo of random pixels, as BMP."""
+    width, height = 320, 272
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8).tobytes()
+    head = struct.pack("<IHHIIiiHHIIIIII", 54 + len(pixels), 0, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
+    with open(path, "wb") as file:
+        file.write(b"BM" + head + pixels)
+
+
+def set_input(path, width, height):
+    """Has the model file say that its network sees photos of that size."""
+    with open(path, "rb") as file:
+        size, = struct.unpack("<Q", file.read(8))
+        header, tensors = json.loads(file.read(size)), file.read()
+    header["__metadata__"] = {"input_width": str(width), "input_height": str(height)}
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + tensors)
+
+
+def runtimes(path):
+    """Name -> what turns photos into {output: values}."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    exact = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 2}
+    compiled = openvino.Core().compile_model(path, "CPU", exact)
+    return {
+        "ONNX Runtime": lambda photos: dict(zip(names, session.run(None, {"input": photos}))),
+        "OpenVINO": lambda photos: {name: np.array(compiled({"input": photos})[name]) for name in names},
+    }
+
+
+def shape_of(info):
+    return [dim.dim_param or dim.dim_value for dim in info.type.tensor_type.shape.dim]
+
+
+def check_file(name, path, network, classes, size):
+    """The file is what others expect, and says what it is."""
+    onnx.checker.check_model(path, full_check=True)
+    model = onnx.load(path)
+    graph, said = model.graph, {entry.key: entry.value for entry in model.metadata_props}
+    ends = {value.name: shape_of(value) for value in [*graph.input, *graph.output]}
+    wanted = {"input": ["batch", size[1], size[0], 3], "logits": ["batch", classes], "probabilities": ["batch", classes]}
+    tap.ok(ends == wanted and model.opset_import[0].version >= 13, f"{name}: input, outputs, operator set", ends)
+    caffe = network == "googlenet"
+    good = said["network"].endswith(network) and said["classes"] == str(classes) and said["labels"].count("\n") == classes - 1
+    good = good and said["preprocessing"] == ("caffe" if caffe else "slim") and said["input_width"] == str(size[0])
+    tap.ok(good and ("BGR" in graph.input[0].doc_string) == caffe, f"{name}: the file says what it holds", said)
+    left = {node.op_type for node in graph.node} & {"BatchNormalization", "Dropout", "Mul"}
+    tap.ok(not left, f"{name}: norms and scales are in the weights", left)
+
+
+def check_network(name, network, model, photos, classes, size, golden=None):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "x.onnx")
+        run(COMMAND, "convert", model, path)
+        check_file(name, path, network, classes, size)
+        ours = classify(model, photos, "-k", str(classes))
+        logits, probabilities = (np.array([by_index(one, field) for one in ours]) for field in ("logit", "probability"))
+        inputs = []
+        for photo in photos:
+            prepared = os.path.join(folder, "x.npy")
+            run(COMMAND, "prepare", "-m", model, *EXACT, "-o", prepared, photo)
+            inputs.append(np.load(prepared))
+        inputs = np.concatenate(inputs)
+        for runtime, infer in runtimes(path).items():
+            whole = infer(inputs)
+            single = np.concatenate([infer(inputs[i:i + 1])["logits"] for i in range(len(photos))])
+            off = [np.abs(one - logits).max() / np.abs(logits).max() for one in (whole["logits"], single)]
+            tap.ok(max(off) <= 1e-4, f"{name}: {runtime}, 3 photos at once and 1, gives our logits ({max(off):.1e})")
+            off = np.abs(whole["probabilities"] - probabilities).max()
+            tap.ok(off <= 1e-4, f"{name}: {runtime} gives our probabilities ({off:.1e})")
+            if golden is not None:
+                off = np.abs(whole["logits"] - golden).max() / np.abs(golden).max()
+                tap.ok(off <= 1e-4, f"{name}: {runtime} gives TensorFlow's logits ({off:.1e})")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        model = os.path.join(folder, "model.safetensors")
+        make = os.path.join(BUILD, "tests", "tiny_model")
+        noisy = [os.path.join(folder, f"{i}.bmp") for i in range(3)]
+        for i, path in enumerate(noisy):
+            noise(path, i)
+        article = [data("photos", "article", f"{name}.jpg") for name in ("sombrero", "coffee-mug", "squirrel")]
+        known = os.path.exists(article[0])
+        for net, classes in NETS.items():
+            run(make, model, net, classes)
+            size = (224, 224) if net in ("v1", "v2", "googlenet") else (299, 299)
+            golden = data("golden", f"{net}_logits.npy")
+            golden = np.load(golden) if known and os.path.exists(golden) else None
+            check_network(net, net, model, article if known else noisy, classes, size, golden)
+            if golden is None and net != "googlenet":
+                tap.skip(f"{net}: TensorFlow's logits", "no test data")
+        for name, (net, classes, multiplier, size) in VARIANTS.items():
+            run(make, model, net, classes, multiplier)
+            set_input(model, *size)
+            check_network(name, net, model, noisy, classes, size)
+        if os.path.exists(data("weights", "googlenet")):
+            model = os.path.join(folder, "googlenet.caffemodel")
+            run(sys.executable, os.path.join(ROOT, "tools", "googlenet_caffemodel.py"), data("weights", "googlenet"), model)
+            check_network("the real googlenet", "googlenet", model, article, 1000, (224, 224))
+        else:
+            tap.skip("the real googlenet", "no test data")
+    tap.done()
+
+
+main()
