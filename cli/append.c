@@ -143,6 +143,25 @@ static bool check_opening(append_reader *reader, inception_error *error)
     return fits;
 }
 
+/* What a killed run leaves is the beginning of a record. What holds more than that is somebody's, and is not cut off. */
+static bool is_rest(append_reader *reader)
+{
+    append_record record = {0};
+    if (!table_separator(reader->format)) {
+        bool whole = parse_record(reader, &record), asked = whole && network_is_asked(reader, &record);
+        json_decref(record.object);
+        return !whole || asked;
+    }
+    for (char *line = strchr(reader->record, '\n'), *end; line; line = end) { /* within an open quote: names have few */
+        char *fields[TABLE_COLUMNS];
+        end = strchr(++line, '\n');
+        if (!end) break;
+        *end = '\0';
+        if (table_split(line, table_separator(reader->format), fields, TABLE_COLUMNS) == TABLE_COLUMNS) return false;
+    }
+    return true;
+}
+
 static bool take_record(append_reader *reader, const append_record *record, name_set *known, inception_error *error)
 {
     char *photo = photo_of(record);
@@ -175,7 +194,10 @@ static bool read_photos(append_reader *reader, name_set *known, inception_error 
         append_record record = {0};
         bool header = reader->line == 1 && table_separator(reader->format);
         if (reader->line == 1 && !check_opening(reader, error)) return false;
-        if (!reader->ended) break;
+        if (!reader->ended) {
+            if (!is_rest(reader)) refuse(reader, error);
+            break;
+        }
         if (header) continue;
         if (!parse_record(reader, &record)) refuse(reader, error);
         else take_record(reader, &record, known, error);

@@ -219,12 +219,12 @@ static json_t *result_json(const bench_options *options, const bench_result *res
     const inception_model_info *info = result->info;
     double batch = options->batch, median = quantile(result, 0.5) / batch;
     json_t *object = json_pack(
-        "{s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "network", info->network->name, "precision",
+        "{s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "network", info->network->name, "precision",
         precision_choices[info->precision], "batch", options->batch, "threads", info->threads, "runs",
         (json_int_t)result->count, "median_ms", 1e3 * median, "p99_ms", 1e3 * quantile(result, 0.99) / batch,
         "photos_per_second", 1 / median, "open_ms", 1e3 * result->open, "first_ms", 1e3 * result->first, "peak_gflops",
         2e-9 * result->peak, "limit_ms", result->peak > 0 ? 1e3 * (double)info->multiply_adds / result->peak : 0.0,
-        "memory_bytes", memory_of_process());
+        "memory_bytes", (json_int_t)memory_of_process());
     if (object && result->photos) {
         json_object_set_new(object, "decode_ms", json_real(1e3 * result->decode / result->photos));
         json_object_set_new(object, "prepare_ms", json_real(1e3 * result->prepare / result->photos));
@@ -279,15 +279,15 @@ static exit_code run(void *given, char **operands, int count)
     const inception_network *network;
     exit_code code = network_check("bench", settings->network, &network), worst = EXIT_FINE;
     if (code) return code;
-    if (!settings->models.count && !network)
-        return complain_usage("bench", "name weights with --model, or a network to be measured untrained with --network");
     cli_records records = {.format = options->format};
     records_begin(&records);
     catch_interrupts();
-    if (!settings->models.count) worst = measure(options, NULL, network, operands, count, &records);
-    for (size_t i = 0; i < settings->models.count && !interrupted(); i++) {
+    bool untrained = !settings->models.count && network;
+    if (untrained) worst = measure(options, NULL, network, operands, count, &records);
+    for (size_t i = 0; !untrained && !interrupted() && (i == 0 || i < settings->models.count); i++) {
         char path[4096];
-        code = model_find(settings->models.items[i], &options->photos.net, path, sizeof path, &network);
+        const char *name = settings->models.count ? settings->models.items[i] : NULL;
+        code = model_find(name, &options->photos.net, path, sizeof path, &network);
         if (!code) code = measure(options, path, network, operands, count, &records);
         if (code) worst = code;
     }

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +12,10 @@
 #include <unistd.h>
 
 #define MOST_PACKS 16
+#define STALE_SECONDS 3600
 
 /* Behind the network's name; published weights keep their own name. */
 static const char *const endings[] = {".safetensors", ".ckpt", ".ckpt.index", ".index", ".caffemodel"};
-
-bool path_exists(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0;
-}
 
 bool cache_folder(char *path, size_t size)
 {
@@ -39,8 +35,10 @@ bool cache_make(char path[FOLDER_SIZE], inception_error *error)
     bool made = true;
     for (char *slash = strchr(path + 1, '/'); made; slash = strchr(slash + 1, '/')) {
         if (slash) *slash = '\0';
-        made = mkdir(path, 0777) == 0 || errno == EEXIST || access(path, X_OK) == 0;
-        if (!made) fail(error, INCEPTION_IO, "%s: cannot create the folder: %s", path, strerror(errno));
+        made = mkdir(path, 0777) == 0 || errno == EEXIST;
+        int problem = errno;
+        if (!made && !(made = access(path, X_OK) == 0))
+            fail(error, INCEPTION_IO, "%s: cannot create the folder: %s", path, strerror(problem));
         if (!slash) break;
         *slash = '/';
     }
@@ -83,16 +81,19 @@ static bool packs_folder(char path[FOLDER_SIZE])
     return cache_folder(cache, sizeof cache) && snprintf(path, FOLDER_SIZE, "%s/packs", cache) < FOLDER_SIZE;
 }
 
-/* Removes the oldest pack if there are too many. */
+/* Removes the oldest pack if there are too many, and what killed runs left half written. */
 static void prune_packs(const char *folder)
 {
     char oldest[256] = "";
     struct stat info;
-    time_t least = 0;
+    time_t least = 0, now = time(NULL);
     int count = 0;
     DIR *listing = opendir(folder);
     for (struct dirent *entry; listing && (entry = readdir(listing));) {
-        if (!ends_in(entry->d_name, ".pack") || fstatat(dirfd(listing), entry->d_name, &info, 0) != 0) continue;
+        if (fstatat(dirfd(listing), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) continue;
+        if (ends_in(entry->d_name, ".partial") && now - info.st_mtime > STALE_SECONDS)
+            unlinkat(dirfd(listing), entry->d_name, 0);
+        if (!ends_in(entry->d_name, ".pack")) continue;
         if (!count++ || info.st_mtime < least) snprintf(oldest, sizeof oldest, "%s", entry->d_name), least = info.st_mtime;
     }
     if (count > MOST_PACKS) unlinkat(dirfd(listing), oldest, 0);
@@ -103,21 +104,24 @@ const char *cache_packs(void)
 {
     static char folder[FOLDER_SIZE];
     char cache[FOLDER_SIZE];
+    inception_error ignored = {0};
     if (*folder) return folder;
     if (!packs_folder(folder)) return NULL;
-    if (!path_exists(folder) && cache_make(cache, NULL)) mkdir(folder, 0777);
+    if (!path_exists(folder) && cache_make(cache, &ignored)) mkdir(folder, 0777);
     prune_packs(folder);
     return folder;
 }
 
 /* ---- Removing ---- */
 
-static void remove_matching(const char *folder, const char *pattern)
+static bool remove_matching(const char *folder, const char *pattern)
 {
+    bool any = false;
     DIR *listing = opendir(folder);
     for (struct dirent *entry; listing && (entry = readdir(listing));)
-        if (fnmatch(pattern, entry->d_name, 0) == 0) unlinkat(dirfd(listing), entry->d_name, 0);
+        if (fnmatch(pattern, entry->d_name, 0) == 0) any |= unlinkat(dirfd(listing), entry->d_name, 0) == 0;
     if (listing) closedir(listing);
+    return any;
 }
 
 /* What belongs to weights that are removed: the data files of a TensorFlow V2 checkpoint's index, packs. */
@@ -128,8 +132,23 @@ static void remove_company(const char *path)
     snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
     snprintf(pattern, sizeof pattern, "%.*s.data-*-of-*", (int)(dot - slash - 1), slash + 1);
     if (ends_in(path, ".index")) remove_matching(folder, pattern);
-    snprintf(pattern, sizeof pattern, "%.250s-*.pack", slash + 1);
+    snprintf(pattern, sizeof pattern, "%.250s-*.pack*", slash + 1);
     if (packs_folder(folder)) remove_matching(folder, pattern);
+}
+
+bool cache_remove_packs(const inception_network *network)
+{
+    char folder[FOLDER_SIZE], pattern[300];
+    const cli_release *release = release_of(network);
+    bool any = false;
+    if (!packs_folder(folder)) return false;
+    for (size_t i = 0; i <= COUNT(endings); i++) {
+        if (i == COUNT(endings) && !release) break;
+        bool own = i < COUNT(endings);
+        snprintf(pattern, sizeof pattern, "%.200s%s-*.pack*", own ? network->name : release->member, own ? endings[i] : "");
+        any |= remove_matching(folder, pattern);
+    }
+    return any;
 }
 
 bool cache_remove(const char *path, inception_error *error)

@@ -189,10 +189,11 @@ static exit_code tell(classify_run *contest, const cli_loaded *loaded, inception
 {
     const cli_photo *photo = &loaded->photo;
     const inception_image *image = loaded->image;
-    bool answered = !error.status && sort_answer(contest, photo, &error);
+    bool answered = !error.status, sorted = answered && sort_answer(contest, photo, &error);
     if (!contest->options->append) pace_hide(contest->pace);
-    if (!answered) return write_failure(contest, photo->path, &error);
-    contest->tally.done++;
+    if (!answered || (!sorted && contest->options->append)) return write_failure(contest, photo->path, &error);
+    if (!sorted) tally_failure(&contest->tally, error.status), complain_input(photo->path, &error);
+    else contest->tally.done++;
     exit_code code = contest->records.format == FORMAT_TEXT ? write_text(contest, photo->path, image)
                                                             : write_records(contest, photo->path, image);
     return code ? code : plot_answers(contest->plot, photo, image, contest->contestants, contest->count);
@@ -225,6 +226,7 @@ static exit_code classify_photos(classify_run *contest, photo_walk *walk)
         code = classify_some(contest, photos, count);
     pace_close(&contest->pace);
     pipeline_close(&contest->pipeline);
+    photos_note(walk, contest->options->common.quiet);
     if (!code) code = records_end(&contest->records);
     if (!code) code = plot_finish(contest->plot, &contest->options->plot, &contest->options->common);
     return code ? code : tally_exit(&contest->tally, contest->options->common.quiet);
@@ -269,7 +271,8 @@ static exit_code run(void *given, char **operands, int count)
         goto end;
     }
     if (options->format == FORMAT_TEXT) terminal_start(&contest.terminal, options->common.color, options->picture);
-    code = plot_open("classify", &options->plot, &contest.plot);
+    code = plot_check("classify", &options->plot, walk);
+    if (!code) code = plot_open("classify", &options->plot, &contest.plot);
     if (!code) code = open_all(&contest, walk);
     if (!code) code = classify_photos(&contest, walk);
 end:

@@ -349,6 +349,9 @@ bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error);
 /* True if there may be more than one photo. */
 bool photos_several(const photo_walk *walk);
 
+/* After the walk: says what was passed over in folders and should perhaps not have been. */
+void photos_note(const photo_walk *walk, bool quiet);
+
 /* Passes over the photos of the set, to which it adds every photo that it hands out (not standard input). */
 void photos_pass_over(photo_walk *walk, name_set *known);
 
@@ -357,6 +360,9 @@ void photos_leave_out(photo_walk *walk, const char *folder);
 
 /* A second walk from the start, passing over no photo, to be closed before the first. NULL when out of memory. */
 photo_walk *photos_again(const photo_walk *walk);
+
+/* True if both are there and are one file. */
+bool same_file(const char *a, const char *b);
 
 /* A photo that is not of the walk. */
 cli_photo photo_named(const char *path);

@@ -39,7 +39,7 @@ static const option_group groups[] = {
 static const char *const examples[] = {
     "inception convert inception_v3.ckpt v3.safetensors",
     "inception convert bvlc_googlenet.caffemodel googlenet.safetensors",
-    "inception convert v3.safetensors tf/v3.ckpt      (TensorFlow, V2)",
+    "inception convert v3.safetensors v3.ckpt         (TensorFlow, V2)",
     "inception convert v3.safetensors v3.onnx         (ONNX Runtime, OpenVINO, ...)",
     NULL,
 };

@@ -76,6 +76,8 @@ exit_code complain_error(const inception_error *error)
 
 void complain_input(const char *path, const inception_error *error)
 {
+    char shown[URL_SHOWN];
+    if (is_web_address(path)) path = url_shown(path, shown); /* without its password */
     /* The library's messages begin with the name, its control characters replaced. */
     size_t plain = 0;
     while (plain < 256 && (unsigned char)path[plain] >= ' ' && path[plain] != 127) plain++;

@@ -215,8 +215,9 @@ static bool keep(features_run *features, const char *file, inception_error *erro
 
 static exit_code take_photo(features_run *features, const cli_loaded *loaded)
 {
-    const char *file = loaded->photo.path;
+    const char *file = loaded->photo.path, *wanted = features->options->similar_to;
     inception_error error = loaded->error;
+    if (wanted && same_file(file, wanted)) return EXIT_FINE; /* the others are ranked */
     if (compute(features, loaded->image, &error)) {
         if (keep(features, file, &error)) {
             features->tally.done++;
@@ -265,6 +266,7 @@ static exit_code take_photos(features_run *features, photo_walk *walk)
     records_begin(&features->records);
     for (const cli_loaded *loaded; !code && pipeline_take(pipeline, &loaded, 1);) code = take_photo(features, loaded);
     pipeline_close(&pipeline);
+    photos_note(walk, features->options->common.quiet);
     if (code) return code;
     if (features->file && !vectors_finish(features->file, &error)) return complain_error(&error);
     if (features->options->similar_to) code = ranking_write(&features->ranking, &features->records);
@@ -307,7 +309,8 @@ static exit_code run_photos(features_run *features, char **operands, int count)
     if (code) return code;
     photo_walk *walk = photos_open(&options->photos, operands, count, &error);
     if (!walk) return complain_error(&error);
-    code = open_model(features);
+    code = plot_check("features", &options->plot, walk);
+    if (!code) code = open_model(features);
     if (!code && options->similar_to) code = look_at_wanted(features);
     if (!code && !options->similar_to && !(features->file = vectors_open(path, format, features->values, &error)))
         code = complain_error(&error);

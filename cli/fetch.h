@@ -98,6 +98,7 @@ bool cache_find(const inception_network *network, char *path, size_t size);
 const char *cache_packs(void);
 
 /* Removes weights that cache_find found. */
+bool cache_remove_packs(const inception_network *network); /* true if there were any */
 bool cache_remove(const char *path, inception_error *error);
 
 const cli_release *release_of(const inception_network *network); /* NULL if none is published */

@@ -67,7 +67,8 @@ int main(int argc, char **argv)
 {
     text_start();
     setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* a message is one write */
-    signal(SIGPIPE, SIG_IGN);              /* a write that fails tells it, and temporary files are removed */
+    signal(SIGPIPE, SIG_IGN);              /* a write that fails tells it, and temporary files are removed; */
+    signal(SIGXFSZ, SIG_IGN);              /* so does one beyond the limit on the size of files */
     const char *word = argc > 1 ? argv[1] : NULL;
     if (!word) return complain_usage(NULL, "name a command, as in 'inception classify photo.jpg'");
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)

@@ -42,8 +42,8 @@ const char *const precision_choices[] = {
 
 const option_row precision_rows[] = {
     {"precision", 0, "P", OPTION_CHOICE, offsetof(model_settings, precision),
-     "of the arithmetic: f32 (default), or bf16, up to twice as fast on CPUs that have instructions for it, where "
-     "probabilities change in the third digit",
+     "of the arithmetic: f32 (default), or bf16, where probabilities change in the third digit: up to twice as fast on "
+     "some CPUs that have instructions for it, slower on others; 'inception bench' tells",
      0, 0, precision_choices},
     {.name = NULL},
 };
@@ -57,7 +57,7 @@ static exit_code complain_missing(const inception_network *network, bool offline
         complain("there are no weights of %s in the cache folder %s%s", network->name, folder,
                  offline ? ", and --offline forbids to download them" : "");
     else complain("there are no weights: -m names none, and the cache folder %s holds none", folder);
-    fprintf(stderr, "'inception fetch %s' downloads them; -m also takes the path of a file.\n",
+    fprintf(stderr, "'inception fetch %s' downloads them; the path of a file does as well.\n",
             network ? network->alias : "v4");
     return EXIT_UNAVAILABLE;
 }

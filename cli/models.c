@@ -98,7 +98,8 @@ static exit_code print_path(const models_options *options, const inception_netwo
         complain("%s is not in the cache; 'inception fetch %s' brings it there", network->name, network->alias);
         return EXIT_UNAVAILABLE;
     }
-    if (options->format == FORMAT_JSON) return output_json(text_json(path));
+    if (options->format == FORMAT_JSON)
+        return output_json(json_pack("{s:s, s:o}", "network", network->name, "path", text_json(path)));
     text_write(stdout, path);
     putchar('\n');
     return output_flush();
@@ -116,6 +117,7 @@ static exit_code remove_weights(const models_options *options, const inception_n
         if (!cache_remove(path, &error)) return complain_error(&error);
         if (!options->common.quiet) complain("%s removed", path);
     }
+    any |= cache_remove_packs(network);
     if (release && cache_folder(folder, sizeof folder)) partial_remove(folder, release_digest(release, &kind));
     if (any) return EXIT_FINE;
     complain("%s is not in the cache", network->name);

@@ -49,6 +49,7 @@ struct photo_walk {
     open_folder *inside;   /* innermost folder being walked */
     size_t root_length;  /* of the path of the outermost one */
     size_t looked_at, found;
+    size_t misnamed; /* files in folders that are called like photos and are none */
     name_set *known; /* photos to pass over; what is handed out becomes known */
     size_t number;   /* of the photo handed out or passed over last, from 1 */
     char *path;      /* of the photo handed out last */
@@ -130,6 +131,14 @@ static bool looks_like_photo(const char *path)
     return got < 0 || inception_image_recognised(first, (size_t)got);
 }
 
+static bool named_like_photo(const char *path)
+{
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"};
+    for (size_t i = 0; i < COUNT(endings); i++)
+        if (ends_in(path, endings[i])) return true;
+    return false;
+}
+
 static bool set_path(photo_walk *walk, const char *folder, const char *name)
 {
     free(walk->path);
@@ -163,7 +172,10 @@ static bool step_inside(photo_walk *walk, inception_error *error)
     if (S_ISDIR(own.st_mode)) return !left_out && !enter_folder(walk, walk->path, error);
     if (stat(walk->path, &target) != 0 || !S_ISREG(target.st_mode)) return false;
     walk->looked_at++;
-    if (!looks_like_photo(walk->path)) return false;
+    if (!looks_like_photo(walk->path)) {
+        walk->misnamed += named_like_photo(walk->path);
+        return false;
+    }
     walk->found++;
     return true;
 }
@@ -231,9 +243,28 @@ void photos_leave_out(photo_walk *walk, const char *folder)
     walk->left_out = info.st_ino;
 }
 
+void photos_note(const photo_walk *walk, bool quiet)
+{
+    if (walk->misnamed && !quiet)
+        complain("%zu file%s called like a photo and no photo: passed over", walk->misnamed,
+                 walk->misnamed == 1 ? " is" : "s are");
+}
+
 bool photos_several(const photo_walk *walk)
 {
     return walk->several;
+}
+
+bool path_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
 static const char *last_part(const char *path)
@@ -310,7 +341,11 @@ inception_image *photo_decode(const cli_photo *photo, const photo_settings *sett
 {
     const inception_image_options *options = &settings->decode;
     bool web = !photo->standard_input && is_web_address(photo->path);
-    if (!photo->standard_input && !web) return inception_image_read(photo->path, options, error);
+    if (!photo->standard_input && !web) {
+        if (strstr(photo->path, "://") && !path_exists(photo->path))
+            return fail(error, INCEPTION_NOT_FOUND, "%s: only http:// and https:// are fetched", photo->path), NULL;
+        return inception_image_read(photo->path, options, error);
+    }
     char *data, shown[URL_SHOWN];
     const char *name = web ? url_shown(photo->path, shown) : "standard input";
     size_t size, limit = options->max_bytes < SIZE_MAX ? (size_t)options->max_bytes : SIZE_MAX;

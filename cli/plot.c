@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const theme_choices[] = {
     [INCEPTION_THEME_LIGHT] = "light",
@@ -33,6 +34,31 @@ exit_code plot_open(const char *command, const plot_settings *settings, inceptio
     if (*sheet) return EXIT_FINE;
     if (error.status != INCEPTION_INVALID) return complain_error(&error);
     return complain_usage(command, "option --plot: %s", error.message);
+}
+
+/* Would the photo be written over, as the picture or, by the number at the end of its name, as one of its pages? */
+static bool in_the_way(const char *file, const char *photo)
+{
+    char page[4096];
+    const char *dot = strrchr(file, '.'), *end = strrchr(photo, '.'), *dash = strrchr(photo, '-');
+    if (same_file(file, photo)) return true;
+    if (!dot || !end || !dash || dash > end) return false;
+    snprintf(page, sizeof page, "%.*s%.*s%s", (int)(dot - file), file, (int)(end - dash), dash, dot);
+    return same_file(page, photo);
+}
+
+/* The pictures of an earlier run are written over, but never a photo of this one. */
+exit_code plot_check(const char *command, const plot_settings *settings, const photo_walk *walk)
+{
+    photo_walk *all = settings->file ? photos_again(walk) : NULL;
+    exit_code code = EXIT_FINE;
+    cli_photo photo;
+    inception_error error = {0};
+    for (; !code && all && photos_next(all, &photo, &error); error = (inception_error){0})
+        if (!photo.standard_input && in_the_way(settings->file, photo.path))
+            code = complain_usage(command, "option --plot: %s is one of the photos", photo.path);
+    photos_close(&all);
+    return code;
 }
 
 exit_code plot_card(inception_sheet *sheet, const inception_card *card)

@@ -98,12 +98,6 @@ static bool make_folders(char *path, inception_error *error)
     return true;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-    struct stat of_a, of_b;
-    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
-}
-
 /* The file for a photo; two photos of one name must not share it. NULL and an error if that fails. */
 static char *output_path(prepare_run *preparation, const cli_photo *photo, inception_error *error)
 {

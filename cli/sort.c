@@ -41,14 +41,19 @@ static const char list_opening[] =
     "#!/bin/sh\n"
     "# What 'inception classify --sort-into' made here. 'sh undo.sh' removes it again, except what differs by now from\n"
     "# the photo that it was made from, and what is the last that is left of it.\n"
-    "cd \"$(dirname \"$0\")\" || exit 1\n"
+    "CDPATH= cd -- \"$(dirname -- \"$0\")\" || exit 1\n"
     "n='\n"
     "'\n"
-    "undo() { # photo, what was made of it\n"
-    "    if [ -L \"$2\" ] || { [ ! -L \"$1\" ] && cmp -s -- \"$1\" \"$2\"; }; then\n"
+    "ours() { # photo, what was made of it\n"
+    "    if [ -L \"$2\" ]; then [ \"$(readlink -- \"$2\")\" = \"$1\" ]; return; fi\n"
+    "    [ ! -L \"$1\" ] && cmp -s -- \"$1\" \"$2\" || return 1\n"
+    "    [ ! \"$1\" -ef \"$2\" ] || [ \"$(ls -ld -- \"$2\" | awk '{ print $2; exit }')\" -gt 1 ]\n"
+    "}\n"
+    "undo() {\n"
+    "    if ours \"$1\" \"$2\"; then\n"
     "        rm -f -- \"$2\" && rmdir -- \"${2%/*}\" 2>/dev/null\n"
-    "    elif [ -e \"$2\" ]; then\n"
-    "        printf 'kept: %s\\n' \"$2\" >&2\n"
+    "    elif [ -e \"$2\" ] || [ -L \"$2\" ]; then\n"
+    "        printf 'kept: %s\\n' \"$2\" | LC_ALL=C tr '\\001-\\011\\013-\\037\\177' '?' >&2\n"
     "    fi\n"
     "}\n";
 
@@ -225,10 +230,11 @@ static bool copy_bytes(int from, int to)
 static bool copy_photo(const photo_sorter *sorter, const char *photo, const char *made)
 {
     struct stat info;
-    int from = open(photo, O_RDONLY | O_CLOEXEC), problem;
+    int from = open(photo, O_RDONLY | O_CLOEXEC | O_NONBLOCK), problem; /* a pipe is empty now */
     unlink(sorter->scratch);
     int to = from < 0 ? -1 : open(sorter->scratch, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     bool copied = to >= 0 && fstat(from, &info) == 0;
+    if (copied && !S_ISREG(info.st_mode)) copied = false, errno = EINVAL;
     copied = copied && (share_bytes(from, to) || (sorter->way == BY_COPY && copy_bytes(from, to)));
     copied = copied && fchmod(to, info.st_mode & 0777) == 0 &&
              futimens(to, (const struct timespec[]){info.st_atim, info.st_mtim}) == 0;
@@ -274,7 +280,8 @@ static bool sort_file(photo_sorter *sorter, const char *photo, const char *name,
         } else if (list_photo(sorter, photo, made, error)) {
             done = make_file(sorter, photo, made);
             if (!done && errno != EEXIST)
-                fail(error, INCEPTION_IO, "%s: %s to %s failed: %s", name, ways[sorter->way], made, strerror(errno));
+                fail(error, INCEPTION_IO, "%s: %s to %s failed: %s%s", name, ways[sorter->way], made, strerror(errno),
+                     errno == EXDEV ? "; --sort-by=copy can" : "");
         }
         free(made);
     }
@@ -283,6 +290,8 @@ static bool sort_file(photo_sorter *sorter, const char *photo, const char *name,
 
 bool sort_photo(photo_sorter *sorter, const cli_photo *photo, const inception_prediction *best, inception_error *error)
 {
+    if (!photo->standard_input && is_web_address(photo->path))
+        return fail(error, INCEPTION_INVALID, "a photo from the web is no file that could be sorted"), false;
     if (photo->standard_input)
         return fail(error, INCEPTION_INVALID, "standard input is no file that could be sorted"), false;
     char folder[512], *whole = realpath(photo->path, NULL), *path = NULL;
@@ -296,6 +305,7 @@ bool sort_photo(photo_sorter *sorter, const cli_photo *photo, const inception_pr
         fail(error, INCEPTION_IO, "%s: cannot make the folder: %s", path, strerror(errno));
     } else {
         sort_file(sorter, whole, photo->path, folder, error);
+        if (error->status) rmdir(path); /* unless something else is in it */
     }
     free(whole);
     free(path);

@@ -217,3 +217,20 @@ json_t *text_record(const char *file, json_t *fields)
     json_decref(record);
     return NULL;
 }
+
+/* ---- URLs ---- */
+
+bool is_web_address(const char *text)
+{
+    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
+}
+
+const char *url_shown(const char *url, char text[URL_SHOWN])
+{
+    const char *colon = strstr(url, "://"), *host = colon ? colon + 3 : url;
+    size_t authority = strcspn(host, "/?#");
+    const char *at = colon ? memrchr(host, '@', authority) : NULL;
+    if (at) snprintf(text, URL_SHOWN, "%.*s%s", (int)(host - url), url, at + 1);
+    else snprintf(text, URL_SHOWN, "%s", url);
+    return text;
+}

@@ -175,8 +175,9 @@ static inception_status compile(inception_model *model, const inception_model_op
     inception_status status = inc_graph_rewrite(graph, INC_ALL_REWRITES, inc_engine_granularity(), error);
     if (status) return status;
     model->logits = inc_graph_find(graph, "Logits");
-    const inc_packed packed = {pack ? pack->block : NULL, pack ? pack->hashes : NULL, pack ? pack->block_bytes : 0,
-                               INC_PACK_CHUNK};
+    inc_packed packed = {.chunk = INC_PACK_CHUNK};
+    if (pack) packed.data = pack->block, packed.hashes = pack->hashes;
+    if (pack) packed.bytes = pack->block_bytes, packed.form = pack->form;
     model->engine = inc_engine_compile_packed(graph, options->precision, threads, pack ? &packed : NULL, error);
     return model->engine ? INCEPTION_OK : INCEPTION_DATA;
 }
@@ -199,8 +200,9 @@ static inception_status open_weights(inception_model *model, const char *path, c
     if (!status) status = compile(model, options, NULL, error);
     if (status || options->labels || model->model.scaled) return status; /* a pack holds the file's own names */
     size_t bytes;
-    const uint8_t *weights = inc_engine_weights(model->engine, &bytes);
-    inc_pack_write(&model->pack, &model->model, weights, bytes, NULL);
+    uint64_t form;
+    const uint8_t *weights = inc_engine_weights(model->engine, &bytes, &form);
+    inc_pack_write(&model->pack, &model->model, weights, bytes, form, NULL);
     return INCEPTION_OK;
 }
 

@@ -83,7 +83,7 @@ void inc_pool_meet(inc_pool *pool);
 
 /* ---- number.c ---- */
 
-void inc_print_number(char *text, size_t size, double number); /* nine significant digits */
+void inc_print_number(char *text, size_t size, double number); /* at least nine digits, and no more than bring it back */
 double inc_parse_number(const char *text);                     /* 0 where the text is no number */
 
 /* ---- file.c ---- */

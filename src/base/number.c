@@ -22,7 +22,10 @@ static void leave(locale_t plain, locale_t before)
 void inc_print_number(char *text, size_t size, double number)
 {
     locale_t before, plain = enter(&before);
-    snprintf(text, size, "%.9g", number);
+    for (int digits = 9; digits <= 17; digits += 4) { /* as few as bring it back */
+        snprintf(text, size, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) break;
+    }
     leave(plain, before);
 }
 

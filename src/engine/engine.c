@@ -85,8 +85,9 @@ inc_engine *inc_engine_compile(const inc_graph *graph, inception_precision preci
     return inc_engine_compile_packed(graph, precision, threads, NULL, error);
 }
 
-const uint8_t *inc_engine_weights(const inc_engine *engine, size_t *bytes)
+const uint8_t *inc_engine_weights(const inc_engine *engine, size_t *bytes, uint64_t *form)
 {
+    *form = engine->form;
     *bytes = engine->weight_bytes;
     return engine->weights;
 }

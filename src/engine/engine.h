@@ -16,6 +16,7 @@ typedef struct inc_run inc_run;
 typedef struct inc_packed {
     const uint8_t *data, *hashes;
     size_t bytes, chunk;
+    uint64_t form; /* where each tensor lies in them, and how */
 } inc_packed;
 
 /* Channels in a block on this machine: the granularity for inc_graph_rewrite(). */
@@ -30,7 +31,7 @@ inc_engine *inc_engine_compile(const inc_graph *graph, inception_precision preci
 
 /* The weights of a compiled engine, and one made from them in place of the graph's data: the same graph otherwise, the same
  * precision and threads, the same inc_engine_key(). They must outlive it. NULL if they are not what the engine wants. */
-const uint8_t *inc_engine_weights(const inc_engine *engine, size_t *bytes);
+const uint8_t *inc_engine_weights(const inc_engine *engine, size_t *bytes, uint64_t *form);
 inc_engine *inc_engine_compile_packed(const inc_graph *graph, inception_precision precision, int threads,
                                       const inc_packed *packed, inception_error *error);
 

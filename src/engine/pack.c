@@ -81,11 +81,12 @@ static void pack_steps(void *context, int thread)
     inc_alone_leave(before);
 }
 
-/* Gives every constant its place; returns the bytes of all. */
+/* Gives every constant its place; returns the bytes of all. The form tells this packing from every other one. */
 static size_t place_constants(inc_engine *e, size_t *largest)
 {
     size_t total = 0;
     *largest = 0;
+    e->form = 0;
     for (size_t s = 0; s < e->step_count; s++)
         for (int i = 0; i < e->steps[s].part_count; i++)
             for (int c = 0; c < e->steps[s].parts[i].constant_count; c++) {
@@ -93,6 +94,9 @@ static size_t place_constants(inc_engine *e, size_t *largest)
                 if (constant->layout) constant->bytes = inc_layout_size(constant->layout);
                 constant->offset = total;
                 total += (constant->bytes + INC_ALIGNMENT - 1) & ~(size_t)(INC_ALIGNMENT - 1);
+                uint64_t here[] = {e->form, constant->bytes, (uint64_t)constant->rows, (uint64_t)constant->first,
+                                   (uint64_t)constant->count, constant->layout ? inc_layout_hash(constant->layout) : 0};
+                e->form = inc_hash(here, sizeof here);
                 size_t floats = (size_t)(constant->rows * constant->count);
                 if (floats > *largest) *largest = floats;
             }
@@ -142,8 +146,9 @@ inception_status inc_take_packed(inc_engine *e, const inc_packed *packed, inc_po
     checking c = {.packed = packed};
     e->weight_bytes = place_constants(e, &largest);
     e->weights = packed->data;
-    if (e->weight_bytes != packed->bytes)
-        return inc_fail(error, INCEPTION_MISMATCH, "packed weights: %zu bytes and not %zu", packed->bytes, e->weight_bytes);
+    if (e->weight_bytes != packed->bytes || e->form != packed->form)
+        return inc_fail(error, INCEPTION_MISMATCH, "packed weights: %zu bytes and not %zu, or others", packed->bytes,
+                        e->weight_bytes);
     inc_pool_run(pool, check_chunks, &c);
     return c.damaged ? inc_fail(error, INCEPTION_DATA, "packed weights: a checksum does not match") : INCEPTION_OK;
 }

@@ -184,6 +184,7 @@ inception_status inc_model_open_packed(inc_model *model, const char *path, const
     model->packed = true;
     model->weights = inc_calloc(1, sizeof *model->weights, error); /* as if from a file without tensors */
     inception_status status = model->weights ? build_graph(model, options->layer, error) : INCEPTION_MEMORY;
+    if (!status) status = inc_check_logits(&model->graph, model, path, error);
     if (!status) status = finish(model, path, options, error);
     if (status) inc_model_close(model);
     return status;

@@ -61,6 +61,7 @@ typedef struct inc_pack {
     inc_map map;
     const uint8_t *block; /* NULL: not opened */
     size_t block_bytes;
+    uint64_t form;         /* what inc_engine_weights() told of the block */
     const uint8_t *hashes; /* u64 each, of INC_PACK_CHUNK bytes of the block; perhaps unaligned */
 } inc_pack;
 
@@ -77,7 +78,7 @@ bool inc_pack_open(inc_pack *pack, inc_model *model);
 bool inc_pack_parse(inc_pack *pack, const void *data, size_t size, inc_model *model); /* the model may be left half filled */
 
 inception_status inc_pack_write(const inc_pack *pack, const inc_model *model, const uint8_t *block, size_t bytes,
-                                inception_error *error);
+                                uint64_t form, inception_error *error);
 
 /* The graph of a model whose shape and names are known from a pack, its variables without data. */
 inception_status inc_model_open_packed(inc_model *model, const char *path, const inception_model_options *options,

@@ -2,7 +2,8 @@
  * belongs to one weights file, one way to open it, one engine on one kind of CPU: all that is its key, and a pack with
  * another key is stale. Whatever does not fit is as good as no pack.
  *
- *     "INCPACK1", sizes of the parts below (u64 each: meta, hashes, block), hash of sizes, meta and hashes
+ *     "INCPACK2", sizes of the parts below (u64 each: meta, hashes, block), hash of the block's form, hash of all in front
+ *                 of the block but itself
  *     meta      texts ending in zero bytes: the key, then what the weights file would have told
  *     hashes    of each INC_PACK_CHUNK bytes of the block
  *     block     from a multiple of PAGE_BYTES on */
@@ -15,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "INCPACK1"
-#define FRONT 40 /* bytes: magic, three sizes, a hash */
+#define MAGIC "INCPACK2"
+#define FRONT 48 /* bytes: magic, three sizes, two hashes */
 #define PAGE_BYTES 4096
 #define NUMBERS 7
 
@@ -45,11 +46,16 @@ inception_status inc_pack_key(inc_pack *pack, const char *path, const inception_
     int length = snprintf(pack->key, sizeof pack->key, "%s %s, network %s, depth %s/%d, averages %d, layer %s/%d",
                           inception_version(), engine, network, depth, options->min_depth, options->moving_averages, layer,
                           options->layer_only);
-    uint64_t way = inc_hash(pack->key, strlen(pack->key)); /* one file for each way: names of stale packs are used again */
+    char *whole = realpath(path, NULL);
+    uint64_t way = inc_hash(pack->key, strlen(pack->key)); /* a file for each way: stale packs are written over */
+    if (whole) way ^= inc_hash(whole, strlen(whole));
+    free(whole);
+    struct timespec written = info.st_mtim, changed = info.st_ctim; /* cp -p keeps the first, nothing the second */
     int more = length < 0 || (size_t)length >= sizeof pack->key ? -1
-             : snprintf(pack->key + length, sizeof pack->key - (size_t)length, ", file %llu:%llu, %lld bytes of %lld.%09ld",
+             : snprintf(pack->key + length, sizeof pack->key - (size_t)length,
+                        ", file %llu:%llu, %lld bytes of %lld.%09ld, %lld.%09ld",
                         (unsigned long long)info.st_dev, (unsigned long long)info.st_ino, (long long)info.st_size,
-                        (long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+                        (long long)written.tv_sec, written.tv_nsec, (long long)changed.tv_sec, changed.tv_nsec);
     if (more < 0 || (size_t)(length + more) >= sizeof pack->key) return INCEPTION_OK; /* a layer of a silly name */
     size_t room = strlen(options->cache) + strlen(name) + 32;
     pack->path = inc_calloc(room, 1, error);
@@ -116,9 +122,10 @@ bool inc_pack_parse(inc_pack *pack, const void *data, size_t size, inc_model *mo
 {
     inc_reader reader = inc_reader_of("pack", data, size), meta;
     const uint8_t *magic, *hashes;
-    uint64_t meta_bytes, hash_bytes, block_bytes, hash;
+    uint64_t meta_bytes, hash_bytes, block_bytes, form, hash;
     if (!inc_read_skip(&reader, 8, &magic) || memcmp(magic, MAGIC, 8) != 0 || !inc_read_u64(&reader, &meta_bytes)
-        || !inc_read_u64(&reader, &hash_bytes) || !inc_read_u64(&reader, &block_bytes) || !inc_read_u64(&reader, &hash))
+        || !inc_read_u64(&reader, &hash_bytes) || !inc_read_u64(&reader, &block_bytes) || !inc_read_u64(&reader, &form)
+        || !inc_read_u64(&reader, &hash))
         return false;
     if (!inc_read_sub(&reader, meta_bytes, &meta) || !inc_read_skip(&reader, hash_bytes, &hashes)) return false;
     uint64_t start = block_start(meta_bytes, hash_bytes);
@@ -128,13 +135,21 @@ bool inc_pack_parse(inc_pack *pack, const void *data, size_t size, inc_model *mo
     pack->block = (const uint8_t *)data + start;
     pack->block_bytes = (size_t)block_bytes;
     pack->hashes = hashes;
+    pack->form = form;
     return true;
+}
+
+/* A hash is no signature: what others may have written is not trusted. */
+static bool is_own(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() && !(info.st_mode & S_IWOTH);
 }
 
 bool inc_pack_open(inc_pack *pack, inc_model *model)
 {
     *model = (inc_model){0};
-    if (!pack->path || inc_map_open(pack->path, &pack->map, NULL)) return false;
+    if (!pack->path || !is_own(pack->path) || inc_map_open(pack->path, &pack->map, NULL)) return false;
     if (inc_pack_parse(pack, pack->map.data, pack->map.size, model)) return true;
     inc_map_close(&pack->map);
     inc_model_close(model);
@@ -182,6 +197,8 @@ static inception_status write_file(const inc_pack *pack, const text *front, cons
                                    inception_error *error)
 {
     inc_output output;
+    struct stat info;
+    if (lstat(pack->path, &info) == 0 && S_ISLNK(info.st_mode)) unlink(pack->path); /* what it leads to is not ours */
     inception_status status = inc_output_open(&output, pack->path, error);
     if (status) return status;
     status = inc_output_write(&output, front->bytes, front->size, error);
@@ -192,14 +209,14 @@ static inception_status write_file(const inc_pack *pack, const text *front, cons
 }
 
 inception_status inc_pack_write(const inc_pack *pack, const inc_model *model, const uint8_t *block, size_t bytes,
-                                inception_error *error)
+                                uint64_t form, inception_error *error)
 {
     text front = {0};
     char head[FRONT] = MAGIC;
-    if (!pack->path) return INCEPTION_OK;
+    if (!pack->path || model->format == INCEPTION_FORMAT_TF_V2) return INCEPTION_OK; /* whose data are in other files */
     inception_status status = add_bytes(&front, head, FRONT, error);
     if (!status) status = make_meta(&front, pack, model, error);
-    uint64_t sizes[3] = {front.size - FRONT, chunks_of(bytes) * sizeof(uint64_t), bytes};
+    uint64_t sizes[4] = {front.size - FRONT, chunks_of(bytes) * sizeof(uint64_t), bytes, form};
     for (size_t at = 0; at < bytes && !status; at += INC_PACK_CHUNK) {
         uint64_t hash = inc_hash(block + at, bytes - at < INC_PACK_CHUNK ? bytes - at : INC_PACK_CHUNK);
         status = add_bytes(&front, &hash, sizeof hash, error);

@@ -19,6 +19,10 @@ typedef struct inc_architecture {
 
 const inc_architecture *inc_architecture_of(const inception_network *network);
 
+/* The network must answer once, not with a map of answers. */
+inception_status inc_check_logits(const inc_graph *graph, const inc_model *model, const char *path,
+                                  inception_error *error);
+
 /* The tensor for a variable; with averages its moving average if there is one. */
 const inception_tensor *inc_variable_tensor(const inception_weights *weights, const char *name, bool averages);
 

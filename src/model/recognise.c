@@ -195,8 +195,8 @@ static inception_status refuse(const char *path, const inception_network *networ
 }
 
 /* TF-Slim's heads pool windows of fixed size, and over a larger input they would give a map of answers. */
-static inception_status check_logits(const inc_graph *graph, const inc_model *model, const char *path,
-                                     inception_error *error)
+inception_status inc_check_logits(const inc_graph *graph, const inc_model *model, const char *path,
+                                  inception_error *error)
 {
     const inc_value *logits = &graph->values[inc_graph_find(graph, "Logits")];
     if (logits->dims[1] == 1 && logits->dims[2] == 1) return INCEPTION_OK;
@@ -214,7 +214,7 @@ inception_status inc_recognise(inc_model *model, const char *path, const incepti
     inception_status status = nearest(model->weights, options->moving_averages, &really, error);
     if (status) return status;
     if (!really && !asked) {
-        char names[160] = "there are none";
+        char names[160] = "it has none";
         for (size_t i = 0; i < model->weights->count && i < 3; i++)
             snprintf(names + (i ? strlen(names) : 0), sizeof names - (i ? strlen(names) : 0), "%s%.48s", i ? ", " : "",
                      model->weights->tensors[i].name);
@@ -231,7 +231,7 @@ inception_status inc_recognise(inc_model *model, const char *path, const incepti
         fit f = fit_of(model->weights, &graph, options->moving_averages, true);
         if (f.fitting != f.wanted) status = refuse(path, model->shape.network, &f, asked != NULL, really, error);
     }
-    if (!status) status = check_logits(&graph, model, path, error);
+    if (!status) status = inc_check_logits(&graph, model, path, error);
     inc_graph_free(&graph);
     model->shape.heads = heads;
     return status;

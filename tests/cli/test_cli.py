@@ -8,6 +8,8 @@ that $INCEPTION_TEST_MODEL names, and is skipped without either. Only Python's o
 import json
 import os
 import re
+import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -42,8 +44,11 @@ def environment(**more):
     return {**kept, "HOME": str(Path.cwd() / "home"), "LC_ALL": "C", **more}
 
 
-def run(*words, stdin=b"", **more):
-    done = subprocess.run([COMMAND, *words], input=stdin, capture_output=True, env=environment(**more), timeout=300)
+def run(*words, stdin=b"", limit=None, **more):
+    """`limit`: bytes of the largest file."""
+    limited = limit and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    done = subprocess.run([COMMAND, *words], input=stdin, capture_output=True, env=environment(**more), timeout=300,
+                          preexec_fn=limited)
     return Result(done.returncode, done.stdout, done.stderr)
 
 
@@ -405,6 +410,30 @@ def test_plot(path):
     tap.ok(made == ["card.png", "card.svg", "sheet-1.svg", "sheet-2.svg", "sheet.pdf"], "no other files", made)
 
 
+def test_cache(path):
+    plain = run("classify", "-m", path, "-k1", "a.png")
+    for name, cache in ("that cannot be made", "/proc/none"), ("that is a file", str(Path("a.png").resolve())):
+        got = run("classify", "-m", path, "-k1", "a.png", XDG_CACHE_HOME=cache)
+        tap.ok(got.code == 0 and got.out == plain.out and got.err == "", f"a cache folder {name}", got)
+    small = run("classify", "-m", path, "-k1", "a.png", XDG_CACHE_HOME=str(Path("limited").resolve()), limit=1000)
+    tap.ok(small.code == 0 and small.out == plain.out, "a limit on the size of files", small)
+    tap.ok(not list(Path("limited/inception/packs").iterdir()), "leaves no half of a pack")
+    found = str(Path("found").resolve())
+    place = run("models", "path", "googlenet", "--json", XDG_CACHE_HOME=found)
+    tap.ok(json.loads(place.out)["path"].endswith("googlenet.caffemodel"), "models path --json", place)
+    run("classify", "-k1", "a.png", XDG_CACHE_HOME=found)
+    tap.ok(len(list(Path("found/inception/packs").iterdir())) == 1, "a pack beside the weights")
+    copy = shutil.copytree("found", "removed", symlinks=True)
+    gone = run("models", "rm", "googlenet", XDG_CACHE_HOME=str(Path(copy).resolve()))
+    tap.ok(gone.code == 0 and not list(Path("removed/inception/packs").iterdir()), "goes with them", gone)
+    shutil.copy("a.png", "own.png")
+    check("--plot over a photo", run("classify", "-m", path, "--plot", "own.png", "a.png", "own.png"), 64, err="one of the photos")
+    shutil.copy("a.png", "page-2.png")
+    check("as a page", run("classify", "-m", path, "--plot", "page.png", *["a.png"] * 12, "page-2.png"), 64,
+          err="one of the photos")
+    tap.ok(Path("own.png").read_bytes() == Path("page-2.png").read_bytes() == Path("a.png").read_bytes(), "which stay")
+
+
 def test_weights(path):
     listed = run("inspect", path)
     check("inspect", listed, 0, "conv1/7x7_s2")
@@ -457,7 +486,7 @@ def test_labels(path):
 
 def test_bench():
     small = ("bench", "-n", "v2", "--depth-multiplier", "0.25", "-s", "0.05")
-    check("bench: neither weights nor a network", run("bench"), 64, err="--network")
+    check("bench: neither weights nor a network", run("bench"), 69, err="inception fetch")
     check("bench: no such network", run("bench", "-n", "v9"), 64, err="option --network")
     check("bench: a batch of none", run(*small, "-b", "0"), 64, err="from 1 to 1024")
     check("bench: no such weights", run("bench", "-m", "missing.ckpt"), 66, err="missing.ckpt")
@@ -487,6 +516,7 @@ def main():
     tap.attempt(test_classify, str(path))
     tap.attempt(test_plot, str(path))
     tap.attempt(test_weights, str(path))
+    tap.attempt(test_cache, str(path))
     tap.attempt(test_labels, str(path))
 
 

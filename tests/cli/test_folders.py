@@ -321,7 +321,7 @@ def test_sort():
         tap.ok(right, f"{way}: each is what it should be")
         again = run(f"--sort-into={out}", f"--sort-by={way}", "-f", "csv", "photos", "nasty")
         tap.ok(again.code == 1 and {(p.parent.name, p.name) for p in out.glob("*/*")} == set(made), f"{way}: twice is once")
-        lines = (out / "undo.sh").read_bytes().split(b"}\n", 1)[1].split(b"\n")[:-1]
+        lines = (out / "undo.sh").read_bytes().split(b"\n}\n")[-1].split(b"\n")[:-1]
         listed = len(lines) == len(made) and all(line.startswith(b"undo '/") for line in lines)
         tap.ok(listed, f"{way}: a line for each in the list", lines)
         done = subprocess.run(["sh", out / "undo.sh"], capture_output=True)
@@ -332,8 +332,10 @@ def test_sort():
     if reflink.code == 0:
         tap.ok(list(tree("by_reflink").values()) == [Path("photos/img1.png").read_bytes()], "reflink: a copy", reflink)
     else:
-        tap.ok("reflink to by_reflink/" in json.loads(reflink.out)[0]["error"] and not tree("by_reflink"),
+        tap.ok(reflink.code == 74 and "reflink to by_reflink/" in reflink.err and not tree("by_reflink") and
+               sorted(os.listdir("by_reflink")) == ["undo.sh"],
                "reflink: an error where the file system has none, and nothing left", reflink)
+        tap.ok("predictions" in json.loads(reflink.out)[0], "reflink: the answer is there all the same", reflink)
 
 
 def test_sort_care():
@@ -357,7 +359,16 @@ def test_sort_care():
     tap.ok(made.exists(), "undo keeps the last copy of a photo that is gone")
     unsure = run("--sort-into=unsure", "--threshold=100%", "-j", "photos/img1.png")
     tap.ok(list(tree("unsure")) == ["unknown/img1.png"], "below the threshold: unknown", unsure)
-    check("standard input cannot be sorted", run("--sort-into=unsure", "-j", "-", stdin=png(9, 9)), 64, out="standard input")
+    check("standard input cannot be sorted", run("--sort-into=unsure", "-j", "-", stdin=png(9, 9)), 64, err="standard input")
+    Path("links").mkdir()
+    Path("links/twice.png").write_bytes(png(12, 12))
+    both = run("--sort-into=care2", "links/twice.png")
+    made, = Path("care2").glob("*/*")
+    Path("links/twice.png").unlink()
+    Path("links").rmdir()
+    os.symlink(made.parent.resolve(), "links")
+    kept = subprocess.run(["sh", "care2/undo.sh"], capture_output=True, env={**os.environ, "CDPATH": "/tmp"})
+    tap.ok(made.exists() and b"kept" in kept.stderr, "undo keeps a copy that has become the photo itself", f"{both}\n{kept}")
     Path("mine").mkdir()
     Path("mine/undo.sh").write_text("rm -r /\n")
     check("a list that is not ours", run("--sort-into=mine", "photos/img1.png"), 65, err="mine/undo.sh: not a list")

@@ -62,7 +62,7 @@ def weights():
     yield "state", "good", STATE
     texts = ["k", "inception_v1", "3", "2", "1", "16", "224", "224", "0", "cat", "dog", "n01", "n02"]
     yield "pack", "good", b"\0" + "".join(text + "\0" for text in texts).encode()
-    yield "pack", "whole", b"\1INCPACK1" + bytes(32)
+    yield "pack", "whole", b"\1INCPACK2" + bytes(40)
     yield "labels", "good", bytes([2, 8]) + b"a\nb\nc" + b"n01\nn02\nn03"
     yield "label_file", "plain", b"\6a\nb, b\nc\n"
     yield "label_file", "background", b"\x07\xef\xbb\xbf1:a\r\n2:b: b\r\n3:c\r\n"

@@ -217,7 +217,7 @@ static void recognition(void **state)
     refuses(write_file("gap", v1, (change){.drop = beta}), &options, "nearest to inception_v1", beta);
     refuses(write_file("cut", v1, (change){.cut = beta}), &options, beta, "63 and not 64");
     refuses(write_file("renamed", v1, (change){.rename = beta, .to = "other"}), &options, beta, "is missing");
-    refuses(write_file("none", v1, (change){.drop = "Inception"}), &options, "none of the known networks", "");
+    refuses(write_file("none", v1, (change){.drop = "Inception"}), &options, "none of its variables", "known network");
     options.network = "inception_v4";
     refuses(write_file("asked", v1, (change){0}), &options, "the file holds inception_v1, not inception_v4", "InceptionV4/");
     options.network = NULL;
