@@ -147,7 +147,7 @@ class Ours:
 
     def __init__(self, command, model, precision, batch, threads):
         self.words = [command, "bench", "-m", model, "--precision", precision, "--batch", batch, "--threads", threads,
-                      "--json"]
+                      "--format=jsonl"]
         self.precision, self.batch = precision, int(batch)
         self.measure(0)  # what it keeps for later starts is written now
 

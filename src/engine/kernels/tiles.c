@@ -303,9 +303,11 @@ static void transform_block(const layer *l, const group *g, int b, int channel_b
     transform_in(l, g->first + start, size, channel_block, g->v + v_size(l, start));
 }
 
+/* Split by tiles each thread reads all weights, split by panels the whole of V, which another thread has made in part:
+ * whichever is less, as long as there are tiles enough for all. */
 static bool by_tiles(const layer *l, int threads)
 {
-    return l->tiles >= GROUP * threads;
+    return l->tiles >= 2 * TILES * threads && 4 * l->tiles >= 3 * l->plan->out;
 }
 
 static layer layer_of(const inc_fewer *plan)
