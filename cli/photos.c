@@ -196,6 +196,7 @@ photo_walk *photos_open(photo_settings *settings, char **operands, int count, in
     for (int i = 0; i < count; i++) {
         struct stat info;
         standard += strcmp(operands[i], "-") == 0;
+        if (!*operands[i]) fail(error, INCEPTION_INVALID, "an empty word names no photo");
         walk->several |= stat(operands[i], &info) == 0 && S_ISDIR(info.st_mode);
     }
     walk->several |= count > 1 || settings->files_from;

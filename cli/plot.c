@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_COLUMNS 8 /* of a card, which refuses more */
+
 static const char *const theme_choices[] = {
     [INCEPTION_THEME_LIGHT] = "light",
     [INCEPTION_THEME_DARK] = "dark",
@@ -76,9 +78,18 @@ exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inc
         complain("out of memory");
         return EXIT_SYSTEM;
     }
-    for (size_t i = 0; i < count; i++)
-        columns[i] = (inception_card_column){
-            contestants[i].title, contestants[i].answer, contestants[i].top ? contestants[i].top : 1};
+    inception_prediction closest[MOST_COLUMNS];
+    char labels[MOST_COLUMNS][128];
+    for (size_t i = 0; i < count; i++) {
+        const cli_contestant *c = &contestants[i];
+        columns[i] = (inception_card_column){c->title, c->answer, c->top};
+        if (c->top || i >= MOST_COLUMNS) continue;
+        snprintf(labels[i], sizeof labels[i], "%.*s, below %g%%", (int)strcspn(c->answer->label, ","), c->answer->label,
+                 100 * c->threshold);
+        closest[i] = (inception_prediction){.label = labels[i], .probability = c->answer->probability};
+        columns[i].top = &closest[i];
+        columns[i].count = 1;
+    }
     const inception_card card = {image, photo->name, &contestants->info->input, columns, (int)count};
     exit_code code = plot_card(sheet, &card);
     free(columns);

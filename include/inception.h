@@ -223,7 +223,8 @@ typedef struct inception_model_options {
     bool layer_only;               /* run nothing that the layer does not need: no classes; default false */
     const char *cache;             /* folder in which weights are kept in the form that they are computed with, so that
                                       opening the same file again takes a fraction of the time; NULL (default): none.
-                                      Files that do not fit any more are replaced; failures are passed over */
+                                      Files that do not fit any more are replaced; failures are passed over. Like
+                                      weights they must not be cut while the model is open */
 } inception_model_options;
 
 INCEPTION_API void inception_model_options_default(inception_model_options *options);

@@ -429,7 +429,7 @@ def test_filters():
     drawn = run("--threshold=1", "--plot=none.pdf", "-j", "photos/img1.png")
     if shutil.which("pdftotext"):
         words = subprocess.run(["pdftotext", "none.pdf", "-"], capture_output=True, text=True).stdout
-        tap.ok(drawn.code == 0 and LABELS[order[0]].split(",")[0] in words, "and a plot has it", f"{drawn}\n{words}")
+        tap.ok(drawn.code == 0 and LABELS[order[0]].split(",")[0] + ", below 100%" in words, "and a plot has it", f"{drawn}\n{words}")
     else:
         tap.skip("and a plot has it", "no pdftotext")
     check("in columns too", run("--threshold=1", "-m", "tiny.safetensors", "photos/img1.png"), 0, "(none)")

@@ -316,13 +316,20 @@ static layer layer_of(const inc_fewer *plan)
                    .tiles = plan->tiles_down * plan->tiles_across, .panels = (plan->out / LANES + 1) / 2};
 }
 
+/* Most tiles that a thread has in M at once, where layers are split by panels: those of its blocks, or all. */
+static int panel_tiles(const layer *l, int threads)
+{
+    int items = l->panels * block_count(l->tiles), share = (items + threads - 1) / threads;
+    return share * TILES < l->tiles ? share * TILES : l->tiles;
+}
+
 /* V of a group for each thread, or of all tiles; M of as many for each thread. */
 size_t NAME(inc_fewer_scratch)(const inc_fewer *plan, int threads)
 {
     layer l = layer_of(plan);
     bool tiles = by_tiles(&l, threads);
     int64_t v = tiles ? v_size(&l, GROUP) * threads : v_size(&l, l.tiles);
-    return (size_t)(v + m_size(&l, tiles ? GROUP : l.tiles) * threads) * sizeof(float);
+    return (size_t)(v + m_size(&l, tiles ? GROUP : panel_tiles(&l, threads)) * threads) * sizeof(float);
 }
 
 int NAME(inc_fewer_phases)(const inc_fewer *plan, int threads)
@@ -356,7 +363,7 @@ static void transform_share(const layer *l, const group *g, int thread, int thre
 /* Each thread gets an equal part of all (panel, block), in that order. */
 static void multiply_share(const layer *l, const group *g, float *scratch, int thread, int threads)
 {
-    float *m = scratch + v_size(l, l->tiles) + thread * m_size(l, l->tiles);
+    float *m = scratch + v_size(l, l->tiles) + thread * m_size(l, panel_tiles(l, threads));
     int blocks = block_count(l->tiles), items = l->panels * blocks, end = items * (thread + 1) / threads;
     for (int i = items * thread / threads, next; i < end; i = next) {
         next = (i / blocks + 1) * blocks < end ? (i / blocks + 1) * blocks : end;
