@@ -259,7 +259,15 @@ static void separables(void **state) { (void)state; check(separable, "separable"
 static void blocks(void **state) { (void)state; for (int i = 0; i < 30; i++) check(block, "block"); }
 static void residual_chains(void **state) { (void)state; for (int i = 0; i < 10; i++) check(residuals, "residuals"); }
 
-/* Each network, all rewrites against none, every rewrite on its own against none. */
+#if defined(__SANITIZE_ADDRESS__)
+#define WATCHED 1 /* every access is looked at: minutes for each network */
+#elif defined(__has_feature)
+#define WATCHED __has_feature(address_sanitizer)
+#else
+#define WATCHED 0
+#endif
+
+/* Each network, all rewrites against none, every rewrite on its own against none (unless it is watched). */
 static void networks(void **state)
 {
     (void)state;
@@ -268,7 +276,7 @@ static void networks(void **state)
                                     INC_ELIDE_CONCATS, INC_FUSE_RELUS, INC_MERGE_SEPARABLE, INC_SWAP_POOLS};
     for (size_t i = 0; i < INC_COUNT(names); i++) {
         float first[1001] = {0}, logits[1001];
-        for (size_t s = 0; s < INC_COUNT(sets); s++) {
+        for (size_t s = 0; s < (WATCHED ? 2 : INC_COUNT(sets)); s++) {
             inc_graph graph = {0};
             inc_shape shape = inc_shape_default(inception_network_find(names[i]));
             assert_int_equal(inc_build(&shape, &graph, NULL), INCEPTION_OK);
