@@ -136,7 +136,8 @@ static exit_code open_outputs(classify_run *contest, photo_walk *walk)
     if (options->append) {
         size_t photos = append_open(options->append, &contest->records, contest->contestants, contest->count,
                                     &contest->known, &error);
-        if (photos && !options->common.quiet) complain("%s: %zu photo%s in it already", options->append, photos, photos == 1 ? " is" : "s are");
+        if (photos && !options->common.quiet)
+            complain("%s: %zu photo%s in it already", options->append, photos, photos == 1 ? " is" : "s are");
         photos_pass_over(walk, &contest->known);
     }
     if (!error.status && options->sort.folder) {

@@ -138,7 +138,8 @@ static inception_status draw(const char *path, inception_error *error)
     return error->status;
 }
 
-/* Fails the n-th allocation for every n up to 400, and every `stride`-th beyond. `forgiven`: a failure may be made good by other means. */
+/* Fails the n-th allocation for every n up to 400, and every `stride`-th beyond. `forgiven`: a failure may be made good by
+ * other means. */
 static void fail_each(inception_status (*round)(const char *, inception_error *), const char *path, long stride,
                       bool forgiven)
 {
