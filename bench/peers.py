@@ -5,7 +5,7 @@ measured alternately.
     python3 bench/peers.py -m inception_v3.ckpt --photo a.jpg  these, and what one photo costs in a fresh process
     python3 bench/peers.py -n v3 --peers openvino --precision f32,bf16 --batch 1
 
-Installs each peer into a virtual environment of its own below --folder, outside the tree: 10 GB for all, most of them
+Installs each peer into a virtual environment of its own below --folder, outside the tree: 8 GB for all, most of them
 PyTorch's libraries for graphics cards (pip's own settings may name an index of its builds without them). Weights are
 exported with `inception convert`; every process is bound to the same --threads CPUs, and only one works at a time.
 
@@ -151,8 +151,8 @@ class Ours:
         self.precision, self.batch = precision, int(batch)
         self.measure(0)  # what it keeps for later starts is written now
 
-    def measure(self, _):
-        rows = [json.loads(line) for line in run(*self.words).splitlines()]
+    def measure(self, seconds):
+        rows = [json.loads(line) for line in run(*self.words, "--seconds", str(max(seconds, 0.01))).splitlines()]
         rows = [row for row in rows if row["precision"] == self.precision and row["batch"] == self.batch]
         if not rows:
             raise Missing(f"no figure for {self.precision}, batch {self.batch}")

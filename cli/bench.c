@@ -279,6 +279,7 @@ static exit_code run(void *given, char **operands, int count)
     const inception_network *network;
     exit_code code = network_check("bench", settings->network, &network), worst = EXIT_FINE;
     if (code) return code;
+    options->photos.net.quiet = options->common.quiet;
     cli_records records = {.format = options->format};
     records_begin(&records);
     catch_interrupts();

@@ -44,7 +44,8 @@ static bool in_the_way(const char *file, const char *photo)
     char page[4096];
     const char *dot = strrchr(file, '.'), *end = strrchr(photo, '.'), *dash = strrchr(photo, '-');
     if (same_file(file, photo)) return true;
-    if (!dot || !end || !dash || dash > end) return false;
+    if (!dot || !end || !dash || dash + 1 >= end) return false;
+    if (strspn(dash + 1, "0123456789") != (size_t)(end - dash - 1)) return false;
     snprintf(page, sizeof page, "%.*s%.*s%s", (int)(dot - file), file, (int)(end - dash), dash, dot);
     return same_file(page, photo);
 }

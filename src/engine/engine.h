@@ -2,8 +2,7 @@
  *
  * Activations lie in blocks of channels (nChw16c with AVX-512, else nChw8c) and every primitive works on one photo.
  * Both together make concatenation free: a run of whole blocks of one photo is contiguous, so part of a joined value is
- * an ordinary dense tensor, and oneDNN's fast kernels take it. A batch is a loop inside each step, over photos: weights
- * are read from memory once, and an answer cannot depend on its neighbours. */
+ * an ordinary dense tensor, and oneDNN's fast kernels take it; and an answer cannot depend on its neighbours. */
 #ifndef INC_ENGINE_H
 #define INC_ENGINE_H
 

@@ -210,7 +210,7 @@ static inception_status take_fewer(job *j, bool *taken)
 
 /* ---- all steps ---- */
 
-/* How many parts the step is split into: none where a channel's output needs its neighbours. */
+/* How many parts the step is split into: one where a channel's output needs its neighbours. */
 static int count_parts(const inc_engine *e, const inc_graph *graph, const inc_node *node)
 {
     bool whole = node->op == INC_OP_LRN || node->op == INC_OP_CONCAT || node->op == INC_OP_DEPTHWISE

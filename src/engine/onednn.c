@@ -43,14 +43,15 @@ uint64_t inc_layout_hash(inc_layout layout)
 #if V3
     int32_t rank = 0, blocks = 0;
     dnnl_dims_t *strides = NULL, *inner = NULL, *indices = NULL;
-    dnnl_memory_desc_query(layout, dnnl_query_ndims_s32, &rank);
-    dnnl_memory_desc_query(layout, dnnl_query_strides, &strides);
-    dnnl_memory_desc_query(layout, dnnl_query_inner_nblks_s32, &blocks);
-    dnnl_memory_desc_query(layout, dnnl_query_inner_blks, &inner);
-    dnnl_memory_desc_query(layout, dnnl_query_inner_idxs, &indices);
+    if (dnnl_memory_desc_query(layout, dnnl_query_ndims_s32, &rank)
+        || dnnl_memory_desc_query(layout, dnnl_query_strides, &strides)
+        || dnnl_memory_desc_query(layout, dnnl_query_inner_nblks_s32, &blocks)
+        || dnnl_memory_desc_query(layout, dnnl_query_inner_blks, &inner)
+        || dnnl_memory_desc_query(layout, dnnl_query_inner_idxs, &indices)) return 0; /* opaque: the key has to do */
     return inc_hash(*strides, (size_t)rank * sizeof **strides) + 3 * inc_hash(*inner, (size_t)blocks * sizeof **inner)
          + 5 * inc_hash(*indices, (size_t)blocks * sizeof **indices);
 #else
+    if (layout->format_kind != dnnl_blocked) return 0; /* opaque: the key has to do */
     const dnnl_blocking_desc_t *blocking = &layout->format_desc.blocking;
     size_t blocks = (size_t)blocking->inner_nblks;
     return inc_hash(blocking->strides, (size_t)layout->ndims * sizeof *blocking->strides)

@@ -55,6 +55,7 @@ static inception_status pack_one(inc_engine *e, dnnl_stream_t stream, inc_consta
         gather(constant, scratch);
         if (!reorder(e, stream, constant, scratch)) return inc_fail_onednn(error, "weights", "reorder");
     }
+    memset(e->packed + constant->offset + constant->bytes, 0, -constant->bytes & (INC_ALIGNMENT - 1)); /* goes to a file */
     constant->data = constant->scale = NULL; /* the graph may go */
     return INCEPTION_OK;
 }

@@ -21,7 +21,7 @@ typedef dnnl_memory_desc_t *inc_layout;
 inc_layout inc_layout_new(const int64_t *dims, int rank, dnnl_data_type_t type, dnnl_format_tag_t tag);
 void inc_layout_free(inc_layout *layout);
 size_t inc_layout_size(inc_layout layout);
-uint64_t inc_layout_hash(inc_layout layout); /* of all that it says */
+uint64_t inc_layout_hash(inc_layout layout); /* of its strides and blocks */
 
 /* Descriptions of primitives; *description is released with dnnl_primitive_desc_destroy(). False: refused. */
 bool inc_describe_conv(dnnl_engine_t engine, inc_layout src, inc_layout weights, inc_layout bias, inc_layout dst,

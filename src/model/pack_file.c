@@ -143,7 +143,8 @@ bool inc_pack_parse(inc_pack *pack, const void *data, size_t size, inc_model *mo
 static bool is_own(const char *path)
 {
     struct stat info;
-    return lstat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() && !(info.st_mode & S_IWOTH);
+    return lstat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid()
+        && !(info.st_mode & (S_IWGRP | S_IWOTH));
 }
 
 bool inc_pack_open(inc_pack *pack, inc_model *model)
@@ -201,7 +202,8 @@ static inception_status write_file(const inc_pack *pack, const text *front, cons
     if (lstat(pack->path, &info) == 0 && S_ISLNK(info.st_mode)) unlink(pack->path); /* what it leads to is not ours */
     inception_status status = inc_output_open(&output, pack->path, error);
     if (status) return status;
-    status = inc_output_write(&output, front->bytes, front->size, error);
+    status = fchmod(output.fd, 0600) ? inc_fail_errno(error, pack->path, "create")
+                                     : inc_output_write(&output, front->bytes, front->size, error);
     if (!status) status = inc_output_write(&output, block, bytes, error);
     if (!status) status = inc_output_commit(&output, false, error); /* a pack cut by a power failure is no pack */
     inc_output_discard(&output);

@@ -428,6 +428,9 @@ def test_cache(path):
     tap.ok(gone.code == 0 and not list(Path("removed/inception/packs").iterdir()), "goes with them", gone)
     shutil.copy("a.png", "own.png")
     check("--plot over a photo", run("classify", "-m", path, "--plot", "own.png", "a.png", "own.png"), 64, err="one of the photos")
+    shutil.copy("a.png", "own-black.png")
+    check("--plot beside a photo", run("classify", "-m", path, "--plot", "own.png", "own-black.png"), 0)
+    shutil.copy("a.png", "own.png")
     shutil.copy("a.png", "page-2.png")
     check("as a page", run("classify", "-m", path, "--plot", "page.png", *["a.png"] * 12, "page-2.png"), 64,
           err="one of the photos")
