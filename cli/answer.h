@@ -13,7 +13,8 @@ typedef struct cli_contestant {
     char *path;                   /* of the weights */
     bool ambiguous;               /* another contestant has the same network */
     const char *title;            /* the network's, or the path where that is ambiguous */
-    inception_prediction *answers; /* [MOST_TOGETHER][classes], of the photos that were looked at last */
+    inception_prediction *answers; /* [together][classes], of the photos that were looked at last */
+    int together;                  /* photos at once, at most */
     int places[MOST_TOGETHER];     /* where among them a photo's are */
     inception_prediction *answer;  /* to the photo at hand: most probable first; [0] is there even where top is 0 */
     int top;                      /* how many classes to show, of the photo at hand */

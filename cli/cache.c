@@ -58,16 +58,22 @@ const char *release_digest(const cli_release *release, const char **kind)
     return release->sha256 ? release->sha256 : release->md5;
 }
 
+/* The i-th name that weights of the network may have in the cache; false: there are no more. */
+static bool weights_name(const inception_network *network, size_t i, char name[200])
+{
+    const cli_release *release = release_of(network);
+    bool own = i < COUNT(endings);
+    if (i > COUNT(endings) || (!own && !release)) return false;
+    snprintf(name, 200, "%s%s", own ? network->name : release->member, own ? endings[i] : "");
+    return true;
+}
+
 bool cache_find(const inception_network *network, char *path, size_t size)
 {
-    char folder[FOLDER_SIZE];
-    const cli_release *release = release_of(network);
+    char folder[FOLDER_SIZE], name[200];
     if (!cache_folder(folder, sizeof folder)) return false;
-    for (size_t i = 0; i <= COUNT(endings); i++) {
-        bool own = i < COUNT(endings);
-        if (!own && !release) break;
-        int length = snprintf(path, size, "%s/%s%s", folder, own ? network->name : release->member,
-                              own ? endings[i] : "");
+    for (size_t i = 0; weights_name(network, i, name); i++) {
+        int length = snprintf(path, size, "%s/%s", folder, name);
         if ((size_t)length < size && path_exists(path)) return true;
     }
     return false;
@@ -138,14 +144,11 @@ static void remove_company(const char *path)
 
 bool cache_remove_packs(const inception_network *network)
 {
-    char folder[FOLDER_SIZE], pattern[300];
-    const cli_release *release = release_of(network);
+    char folder[FOLDER_SIZE], name[200], pattern[300];
     bool any = false;
     if (!packs_folder(folder)) return false;
-    for (size_t i = 0; i <= COUNT(endings); i++) {
-        if (i == COUNT(endings) && !release) break;
-        bool own = i < COUNT(endings);
-        snprintf(pattern, sizeof pattern, "%.200s%s-*.pack*", own ? network->name : release->member, own ? endings[i] : "");
+    for (size_t i = 0; weights_name(network, i, name); i++) {
+        snprintf(pattern, sizeof pattern, "%s-*.pack*", name);
         any |= remove_matching(folder, pattern);
     }
     return any;

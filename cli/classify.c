@@ -219,11 +219,10 @@ static exit_code classify_photos(classify_run *contest, photo_walk *walk)
 {
     exit_code code = EXIT_FINE;
     const cli_loaded *photos[MOST_TOGETHER];
-    size_t together = (size_t)contest->contestants->info->threads, count;
-    if (together > MOST_TOGETHER) together = MOST_TOGETHER;
+    size_t together = (size_t)contest->contestants->together, count;
     contest->pace = pace_open(walk, contest->options->common.quiet);
     records_begin(&contest->records);
-    while (!code && (count = pipeline_take(contest->pipeline, photos, contest->several ? together : 1)) > 0)
+    while (!code && (count = pipeline_take(contest->pipeline, photos, together)) > 0)
         code = classify_some(contest, photos, count);
     pace_close(&contest->pace);
     pipeline_close(&contest->pipeline);

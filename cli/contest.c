@@ -26,7 +26,8 @@ exit_code contestant_open(cli_contestant *contestant, const char *name, const ne
     contestant->model = inception_model_open(path, &own, &error);
     if (error.status) return complain_error(&error);
     contestant->info = inception_model_get_info(contestant->model);
-    int together = !several ? 1 : contestant->info->threads < MOST_TOGETHER ? contestant->info->threads : MOST_TOGETHER;
+    int threads = contestant->info->threads, together = !several ? 1 : threads < MOST_TOGETHER ? threads : MOST_TOGETHER;
+    contestant->together = together;
     contestant->session = inception_session_open(contestant->model, together, &error);
     if (error.status) return complain_error(&error);
     contestant->title = contestant->info->network->title;

@@ -4,10 +4,10 @@
  * takes one for itself and does all parts of all steps: nobody waits, but each needs the memory of a photo. */
 #include "private.h"
 
+#include <omp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct inc_run {
     const inc_engine *engine;
@@ -221,13 +221,6 @@ static void run_parts(inc_run *run, const team *t, const inc_step *step, const d
     }
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static void meet(const inc_run *run, const team *t)
 {
     if (t->members > 1) inc_pool_meet(run->pool);
@@ -238,7 +231,7 @@ static void run_steps(inc_run *run, const team *t)
     const inc_engine *e = run->engine;
     const dnnl_exec_arg_t *arguments = run->arguments + (size_t)t->set * run->argument_count;
     bool timed = run->times && t->set == 0 && t->member == 0;
-    double before = timed ? now() : 0;
+    double before = timed ? omp_get_wtime() : 0;
     for (size_t s = 0; s < e->step_count; s++) {
         const inc_step *step = &e->steps[s];
         int phases = step->fewer ? inc_fewer_phases(step->fewer, t->members) : 1;
@@ -249,7 +242,7 @@ static void run_steps(inc_run *run, const team *t)
         }
         for (int p = 0; p < step->part_count && !step->fewer; p++) arguments += step->parts[p].argument_count;
         if (!timed) continue;
-        double after = now();
+        double after = omp_get_wtime();
         run->times[s].seconds += after - before;
         before = after;
     }

@@ -159,42 +159,30 @@ bool inc_pack_open(inc_pack *pack, inc_model *model)
 
 /* ---- writing ---- */
 
-typedef struct text {
-    char *bytes;
-    size_t size, capacity;
-} text;
-
-static inception_status add_bytes(text *t, const void *bytes, size_t size, inception_error *error)
+static inception_status add_text(inc_buffer *front, const char *string, inception_error *error)
 {
-    inception_status status = inc_grow(&t->bytes, &t->capacity, t->size + size, 1, error);
-    if (!status) memcpy(t->bytes + t->size, bytes, size), t->size += size;
-    return status;
+    return inc_buffer_add(front, string, strlen(string) + 1, error);
 }
 
-static inception_status add_text(text *t, const char *string, inception_error *error)
-{
-    return add_bytes(t, string, strlen(string) + 1, error);
-}
-
-static inception_status make_meta(text *t, const inc_pack *pack, const inc_model *model, inception_error *error)
+static inception_status make_meta(inc_buffer *front, const inc_pack *pack, const inc_model *model, inception_error *error)
 {
     const inc_shape *shape = &model->shape;
     const int numbers[NUMBERS] = {(int)model->format, shape->classes, 0, shape->min_depth, shape->input.width,
                                   shape->input.height, (int)shape->input.preprocessing};
     char number[32];
-    inception_status status = add_text(t, pack->key, error);
-    if (!status) status = add_text(t, shape->network->name, error);
+    inception_status status = add_text(front, pack->key, error);
+    if (!status) status = add_text(front, shape->network->name, error);
     for (int i = 0; i < NUMBERS && !status; i++) {
         if (i == 2) inc_print_number(number, sizeof number, shape->depth_multiplier);
         else snprintf(number, sizeof number, "%d", numbers[i]);
-        status = add_text(t, number, error);
+        status = add_text(front, number, error);
     }
-    for (int i = 0; i < shape->classes && !status; i++) status = add_text(t, model->labels[i], error);
-    for (int i = 0; i < shape->classes && !status; i++) status = add_text(t, model->wnids[i], error);
+    for (int i = 0; i < shape->classes && !status; i++) status = add_text(front, model->labels[i], error);
+    for (int i = 0; i < shape->classes && !status; i++) status = add_text(front, model->wnids[i], error);
     return status;
 }
 
-static inception_status write_file(const inc_pack *pack, const text *front, const void *block, size_t bytes,
+static inception_status write_file(const inc_pack *pack, const inc_buffer *front, const void *block, size_t bytes,
                                    inception_error *error)
 {
     inc_output output;
@@ -203,7 +191,7 @@ static inception_status write_file(const inc_pack *pack, const text *front, cons
     inception_status status = inc_output_open(&output, pack->path, error);
     if (status) return status;
     status = fchmod(output.fd, 0600) ? inc_fail_errno(error, pack->path, "create")
-                                     : inc_output_write(&output, front->bytes, front->size, error);
+                                     : inc_output_write(&output, front->data, front->size, error);
     if (!status) status = inc_output_write(&output, block, bytes, error);
     if (!status) status = inc_output_commit(&output, false, error); /* a pack cut by a power failure is no pack */
     inc_output_discard(&output);
@@ -213,24 +201,24 @@ static inception_status write_file(const inc_pack *pack, const text *front, cons
 inception_status inc_pack_write(const inc_pack *pack, const inc_model *model, const uint8_t *block, size_t bytes,
                                 uint64_t form, inception_error *error)
 {
-    text front = {0};
+    inc_buffer front = {0};
     char head[FRONT] = MAGIC;
     if (!pack->path || model->format == INCEPTION_FORMAT_TF_V2) return INCEPTION_OK; /* whose data are in other files */
-    inception_status status = add_bytes(&front, head, FRONT, error);
+    inception_status status = inc_buffer_add(&front, head, FRONT, error);
     if (!status) status = make_meta(&front, pack, model, error);
     uint64_t sizes[4] = {front.size - FRONT, chunks_of(bytes) * sizeof(uint64_t), bytes, form};
     for (size_t at = 0; at < bytes && !status; at += INC_PACK_CHUNK) {
         uint64_t hash = inc_hash(block + at, bytes - at < INC_PACK_CHUNK ? bytes - at : INC_PACK_CHUNK);
-        status = add_bytes(&front, &hash, sizeof hash, error);
+        status = inc_buffer_add(&front, &hash, sizeof hash, error);
     }
     if (!status) {
-        memcpy(front.bytes + 8, sizes, sizeof sizes);
-        uint64_t hash = inc_hash(front.bytes, FRONT - 8) + inc_hash(front.bytes + FRONT, front.size - FRONT);
-        memcpy(front.bytes + FRONT - 8, &hash, sizeof hash);
+        memcpy(front.data + 8, sizes, sizeof sizes);
+        uint64_t hash = inc_hash(front.data, FRONT - 8) + inc_hash(front.data + FRONT, front.size - FRONT);
+        memcpy(front.data + FRONT - 8, &hash, sizeof hash);
     }
     static const char zeros[PAGE_BYTES];
-    if (!status) status = add_bytes(&front, zeros, (size_t)block_start(sizes[0], sizes[1]) - front.size, error);
+    if (!status) status = inc_buffer_add(&front, zeros, (size_t)block_start(sizes[0], sizes[1]) - front.size, error);
     if (!status) status = write_file(pack, &front, block, bytes, error);
-    free(front.bytes);
+    free(front.data);
     return status;
 }
