@@ -1,11 +1,12 @@
 /* inception convert: weights from any format to the project's model file, a TensorFlow checkpoint or ONNX. */
-#include "cli.h"
+#include "calibrate.h"
 
 #include <string.h>
 
 typedef struct convert_options {
     common_settings common;
     model_settings model;
+    calibrate_settings calibration;
     int format;
 } convert_options;
 
@@ -28,8 +29,20 @@ static const option_row rows[] = {
     {.name = NULL},
 };
 
+static const option_row int8_rows[] = {
+    {"int8", 0, NULL, OPTION_FLAG, offsetof(calibrate_settings, int8),
+     "find what 'classify --precision int8' needs, on the photos of --calibrate, and put it into the model file. The "
+     "weights stay as they are: the file is good for every precision",
+     0, 0, NULL},
+    {"calibrate", 0, "DIR", OPTION_LIST, offsetof(calibrate_settings, photos),
+     "photos like those that are to be classified, a few hundred of them; need no names of classes", 0, 0, NULL},
+    {"json", 'j', NULL, OPTION_FLAG, offsetof(calibrate_settings, json), "report what int8 loses as JSON", 0, 0, NULL},
+    {.name = NULL},
+};
+
 static const option_group groups[] = {
     {"Options", rows, 0},
+    {"8-bit integers", int8_rows, offsetof(convert_options, calibration)},
     {"Weights", network_rows, offsetof(convert_options, model)},
     {"", label_rows, offsetof(convert_options, model)},
     {"General", common_rows, offsetof(convert_options, common)},
@@ -41,6 +54,7 @@ static const char *const examples[] = {
     "inception convert bvlc_googlenet.caffemodel googlenet.safetensors",
     "inception convert v3.safetensors v3.ckpt         (TensorFlow, V2)",
     "inception convert v3.safetensors v3.onnx         (ONNX Runtime, OpenVINO, ...)",
+    "inception convert --int8 --calibrate photos/ v3.safetensors v3-int8.safetensors",
     NULL,
 };
 
@@ -63,6 +77,18 @@ static exit_code choose_format(const convert_options *options, char *out, incept
     return EXIT_FINE;
 }
 
+static exit_code check_int8(const convert_options *options, inception_format format)
+{
+    const calibrate_settings *calibration = &options->calibration;
+    if (calibration->int8 != (calibration->photos.count > 0))
+        return complain_usage("convert", "options --int8 and --calibrate want each other");
+    if (!calibration->int8 && calibration->json) return complain_usage("convert", "option --json wants --int8");
+    if (calibration->int8 && format != INCEPTION_FORMAT_MODEL_FILE)
+        return complain_usage("convert", "option --int8: only model files hold what int8 needs, not %s",
+                              inception_format_name(format));
+    return EXIT_FINE;
+}
+
 static exit_code run(void *given, char **operands, int count)
 {
     (void)count;
@@ -72,11 +98,14 @@ static exit_code run(void *given, char **operands, int count)
     inception_format format;
     exit_code code = network_check("convert", options->model.network, &network);
     if (!code) code = choose_format(options, operands[1], &format);
+    if (!code) code = check_int8(options, format);
     if (!code) code = model_find(operands[0], NULL, path, sizeof path, &network);
     if (code) return code;
 
     inception_model_options model = model_options(&options->model, network);
     inception_error error = {0};
+    if (options->calibration.int8)
+        return calibrate(&options->calibration, path, operands[1], &model, options->common.quiet);
     if (inception_convert(path, operands[1], format, &model, &error)) return complain_error(&error);
     if (options->common.verbose) complain("%s written as %s", operands[1], inception_format_name(format));
     return EXIT_FINE;

@@ -37,6 +37,7 @@ const option_row label_rows[] = {
 const char *const precision_choices[] = {
     [INCEPTION_PRECISION_F32] = "f32",
     [INCEPTION_PRECISION_BF16] = "bf16",
+    [INCEPTION_PRECISION_INT8] = "int8",
     NULL,
 };
 

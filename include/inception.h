@@ -202,8 +202,13 @@ INCEPTION_API bool inception_tensor_statistics(const inception_tensor *tensor, i
 typedef struct inception_model inception_model;
 
 /* Of the arithmetic. bfloat16 products, summed in float32, are up to twice as fast on CPUs that have instructions for
- * them, and change probabilities in the third digit. */
-typedef enum inception_precision { INCEPTION_PRECISION_F32, INCEPTION_PRECISION_BF16 } inception_precision;
+ * them, and change probabilities in the third digit. Products of bytes are four times as fast; they want a model file with
+ * the ranges of the values inside the network: see inception_calibrator. */
+typedef enum inception_precision {
+    INCEPTION_PRECISION_F32,
+    INCEPTION_PRECISION_BF16,
+    INCEPTION_PRECISION_INT8,
+} inception_precision;
 
 /* True if this CPU has instructions for it. */
 INCEPTION_API bool inception_precision_supported(inception_precision precision);
@@ -281,6 +286,41 @@ INCEPTION_API const inception_layer *inception_model_layers(const inception_mode
  * has no meaning here. */
 INCEPTION_API inception_status inception_convert(const char *path, const char *out, inception_format format,
                                                  const inception_model_options *options, inception_error *error);
+
+/* Finds the ranges of the values inside a network that int8 wants, from photos like those it is for: a few hundred. Each
+ * range is the one with the least expected squared error. Weights need no photos: each output channel has a scale of its own.
+ *
+ *     open, add each photo, write; or, to know what is lost: add each, compare some of them, losses, write
+ *
+ * For one thread at a time. */
+typedef struct inception_calibrator inception_calibrator;
+
+typedef struct inception_layer_loss {
+    const char *name;       /* of the layer; the calibrator's */
+    double decibels;        /* of its output in float32 over the difference that int8 makes, all layers before it counted */
+    uint64_t multiply_adds; /* for one photo */
+} inception_layer_loss;
+
+/* The weights at `path`, as inception_model_open() opens them; layer, labels, precision and cache have no meaning here. */
+INCEPTION_API inception_calibrator *inception_calibrator_open(const char *path, const inception_model_options *options,
+                                                              inception_error *error);
+INCEPTION_API void inception_calibrator_close(inception_calibrator **calibrator);
+INCEPTION_API const inception_input *inception_calibrator_input(const inception_calibrator *calibrator);
+
+/* `input`: a photo as inception_prepare() makes it. Adding is INCEPTION_INVALID after the first comparison. Comparing is
+ * INCEPTION_UNSUPPORTED where the CPU has no instructions for int8. */
+INCEPTION_API inception_status inception_calibrator_add(inception_calibrator *calibrator, const float *input,
+                                                        inception_error *error);
+INCEPTION_API inception_status inception_calibrator_compare(inception_calibrator *calibrator, const float *input,
+                                                            inception_error *error);
+
+/* What the compared photos told: every convolution, in the order of the network. */
+INCEPTION_API const inception_layer_loss *inception_calibrator_losses(inception_calibrator *calibrator, size_t *count);
+
+/* Writes a model file: the weights as inception_convert() writes them, in float32, for any precision, and the ranges.
+ * INCEPTION_INVALID where no photo was added. */
+INCEPTION_API inception_status inception_calibrator_write(inception_calibrator *calibrator, const char *out,
+                                                          inception_error *error);
 
 /* ---- Photos ------------------------------------------------------------------------------------------------------ */
 

@@ -142,13 +142,18 @@ static inception_status check_options(const inception_model_options *options, in
         return inc_fail(error, INCEPTION_INVALID, "min_depth: %d is not 0 to 4096", options->min_depth);
     if (options->crop < INCEPTION_CROP_CENTRE || options->crop > INCEPTION_CROP_LETTERBOX)
         return inc_fail(error, INCEPTION_INVALID, "there is no crop %d", (int)options->crop);
-    if (options->precision < INCEPTION_PRECISION_F32 || options->precision > INCEPTION_PRECISION_BF16)
+    if (options->precision < INCEPTION_PRECISION_F32 || options->precision > INCEPTION_PRECISION_INT8)
         return inc_fail(error, INCEPTION_INVALID, "there is no precision %d", (int)options->precision);
     if (!inc_engine_supports(options->precision))
-        return inc_fail(error, INCEPTION_UNSUPPORTED, "precision: this CPU has no instructions for bfloat16");
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "precision: this CPU has no instructions for it");
     if (options->layer_only && !options->layer)
         return inc_fail(error, INCEPTION_INVALID, "layer_only: no layer is asked for");
     return INCEPTION_OK;
+}
+
+static int threads_of(const inception_model_options *options)
+{
+    return options->threads ? options->threads : inception_cpu_count();
 }
 
 static void fill_info(inception_model *model, int threads, inception_precision precision)
@@ -163,16 +168,49 @@ static void fill_info(inception_model *model, int threads, inception_precision p
     };
 }
 
-/* The engine of the model's graph, whose weights come with it or, where that is not NULL, from a pack. */
-static inception_status compile(inception_model *model, const inception_model_options *options, const inc_pack *pack,
+static size_t input_floats(const inception_input *input)
+{
+    return (size_t)input->width * (size_t)input->height * 3;
+}
+
+/* Of an untrained network, whose speed is all that is asked for: those of a photo of one colour. */
+static inception_status guess_ranges(inc_model *model, const inception_model_options *options, inception_error *error)
+{
+    inc_calibrator *calibrator = inc_calibrator_new(&model->graph, threads_of(options), error);
+    float *input = inc_calloc(input_floats(&model->shape.input), sizeof *input, error);
+    inception_status status = calibrator && input ? INCEPTION_OK : INCEPTION_MEMORY;
+    for (size_t i = 0; !status && i < input_floats(&model->shape.input); i++) input[i] = 0.5f;
+    if (!status) status = inc_calibrator_add(calibrator, input, error);
+    if (!status) inc_calibrator_ranges(calibrator, &model->graph);
+    inc_calibrator_free(calibrator);
+    free(input);
+    return status;
+}
+
+/* What the graph goes through; ranges are wanted where there are weights. */
+static inception_status rewrite(inc_model *model, const char *path, const inception_model_options *options, bool weights,
                                 inception_error *error)
+{
+    inc_graph *graph = &model->graph;
+    bool int8 = options->precision == INCEPTION_PRECISION_INT8;
+    unsigned rewrites = int8 ? INC_QUANTIZED_REWRITES : (unsigned)INC_ALL_REWRITES;
+    inception_status status = INCEPTION_OK;
+    if (int8 && !path) status = guess_ranges(model, options, error);
+    if (!status) status = inc_graph_rewrite(graph, rewrites, inc_engine_granularity(), error);
+    if (!status && int8 && path && weights) status = inc_ranges_apply(model->ranges, graph, path, error);
+    return status || !int8 ? status : inc_graph_quantize(graph, error);
+}
+
+/* The engine of the model's graph, whose weights come with it or, where that is not NULL, from a pack. */
+static inception_status compile(inception_model *model, const char *path, const inception_model_options *options,
+                                const inc_pack *pack, inception_error *error)
 {
     inc_graph *graph = &model->model.graph;
     inc_shape *shape = &model->model.shape;
-    int threads = options->threads ? options->threads : inception_cpu_count();
+    int threads = threads_of(options);
     if (options->crop != INCEPTION_CROP_CENTRE) shape->input.crop = options->crop;
     fill_info(model, threads, options->precision);
-    inception_status status = inc_graph_rewrite(graph, INC_ALL_REWRITES, inc_engine_granularity(), error);
+    inception_status status = rewrite(&model->model, path, options, !pack, error);
     if (status) return status;
     model->logits = inc_graph_find(graph, "Logits");
     inc_packed packed = {.chunk = INC_PACK_CHUNK};
@@ -187,7 +225,7 @@ static bool open_packed(inception_model *model, const char *path, const inceptio
 {
     inc_model *inside = &model->model;
     if (!inc_pack_open(&model->pack, inside)) return false;
-    if (!inc_model_open_packed(inside, path, options, NULL) && !compile(model, options, &model->pack, NULL)) return true;
+    if (!inc_model_open_packed(inside, path, options, NULL) && !compile(model, path, options, &model->pack, NULL)) return true;
     inc_model_close(inside);
     inc_map_close(&model->pack.map);
     return false;
@@ -197,7 +235,7 @@ static inception_status open_weights(inception_model *model, const char *path, c
                                      inception_error *error)
 {
     inception_status status = inc_model_open(&model->model, path, options, false, error);
-    if (!status) status = compile(model, options, NULL, error);
+    if (!status) status = compile(model, path, options, NULL, error);
     if (status || options->labels || model->model.scaled) return status; /* a pack holds the file's own names */
     size_t bytes;
     uint64_t form;
@@ -217,7 +255,7 @@ inception_model *inception_model_open(const char *path, const inception_model_op
     inception_model *model = inc_calloc(1, sizeof *model, error);
     if (!model) return NULL;
     char engine[200];
-    inc_engine_key(engine, sizeof engine, options->precision, options->threads ? options->threads : inception_cpu_count());
+    inc_engine_key(engine, sizeof engine, options->precision, threads_of(options));
     inception_status status = path ? inc_pack_key(&model->pack, path, options, engine, error) : INCEPTION_OK;
     if (!status && !open_packed(model, path, options)) status = open_weights(model, path, options, error);
     model->layer_only = options->layer_only;
@@ -269,6 +307,100 @@ inception_status inception_convert(const char *path, const char *out, inception_
     inception_status status = inc_model_open(&model, path, &whole, format != INCEPTION_FORMAT_ONNX, error);
     if (!status) status = inc_model_write(&model, out, format, error);
     inc_model_close(&model);
+    return status;
+}
+
+/* ---- calibration ---- */
+
+struct inception_calibrator {
+    char *path;
+    inception_model_options options; /* of the file, for writing it again */
+    inc_model model;
+    inc_calibrator *inside;
+    inception_layer_loss *losses; /* [nodes] */
+    int added, compared;
+};
+
+inception_calibrator *inception_calibrator_open(const char *path, const inception_model_options *options,
+                                                inception_error *error)
+{
+    inception_calibrator *c = inc_calloc(1, sizeof *c, error);
+    if (!c) return NULL;
+    inception_model_options_default(&c->options);
+    if (options) c->options = *options;
+    c->options.layer = NULL, c->options.layer_only = false;
+    c->options.precision = INCEPTION_PRECISION_F32;
+    inception_status status = path ? check_options(&c->options, error)
+                                   : inc_fail(error, INCEPTION_INVALID, "inception_calibrator_open: no path given");
+    if (!status) status = inc_model_open(&c->model, path, &c->options, false, error);
+    if (!status && !(c->path = strdup(path))) status = inc_fail_memory(error, 0);
+    if (!status) c->inside = inc_calibrator_new(&c->model.graph, threads_of(&c->options), error);
+    if (!c->inside) inception_calibrator_close(&c);
+    return c;
+}
+
+void inception_calibrator_close(inception_calibrator **calibrator)
+{
+    if (!calibrator || !*calibrator) return;
+    inc_calibrator_free((*calibrator)->inside);
+    inc_model_close(&(*calibrator)->model);
+    free((*calibrator)->losses);
+    free((*calibrator)->path);
+    free(*calibrator);
+    *calibrator = NULL;
+}
+
+const inception_input *inception_calibrator_input(const inception_calibrator *calibrator)
+{
+    return &calibrator->model.shape.input;
+}
+
+inception_status inception_calibrator_add(inception_calibrator *c, const float *input, inception_error *error)
+{
+    if (!c || !input) return inc_fail(error, INCEPTION_INVALID, "inception_calibrator_add: no calibrator or photo given");
+    if (c->compared) return inc_fail(error, INCEPTION_INVALID, "inception_calibrator_add: photos were compared already");
+    c->added++;
+    return inc_calibrator_add(c->inside, input, error);
+}
+
+static inception_status check_added(const inception_calibrator *c, const char *function, inception_error *error)
+{
+    return c && c->added ? INCEPTION_OK : inc_fail(error, INCEPTION_INVALID, "%s: no photo was added", function);
+}
+
+inception_status inception_calibrator_compare(inception_calibrator *c, const float *input, inception_error *error)
+{
+    inception_status status = check_added(c, "inception_calibrator_compare", error);
+    if (status) return status;
+    if (!inc_engine_supports(INCEPTION_PRECISION_INT8))
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "int8: this CPU has no instructions for it");
+    c->compared++;
+    return inc_calibrator_compare(c->inside, input, error);
+}
+
+const inception_layer_loss *inception_calibrator_losses(inception_calibrator *c, size_t *count)
+{
+    *count = 0;
+    if (!c->losses) c->losses = inc_calloc(c->model.graph.node_count, sizeof *c->losses, NULL);
+    if (c->losses && c->compared) *count = inc_calibrator_losses(c->inside, c->losses);
+    return c->losses;
+}
+
+inception_status inception_calibrator_write(inception_calibrator *c, const char *out, inception_error *error)
+{
+    inc_model whole = {0}; /* with heads, and nothing rewritten */
+    inception_status status = check_added(c, "inception_calibrator_write", error);
+    if (status) return status;
+    if (!out) return inc_fail(error, INCEPTION_INVALID, "inception_calibrator_write: no path given");
+    inc_graph graph;
+    status = inc_graph_copy(&c->model.graph, &graph, error);
+    if (!status) inc_calibrator_ranges(c->inside, &graph);
+    if (!status) status = inc_graph_rewrite(&graph, INC_QUANTIZED_REWRITES, inc_engine_granularity(), error);
+    if (!status) status = inc_model_open(&whole, c->path, &c->options, true, error);
+    if (!status) status = inc_ranges_print(&whole, &graph, error);
+    if (!status) status = inc_model_write(&whole, out, INCEPTION_FORMAT_MODEL_FILE, error);
+    inc_graph_free(&graph);
+    inc_model_close(&whole);
     return status;
 }
 

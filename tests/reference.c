@@ -122,6 +122,7 @@ bool reference_run(inc_graph *g, const float *input, float **values)
         case INC_OP_LRN: lrn(n, in, out); break;
         case INC_OP_CONCAT: concat(g, n, values, out, dims); break;
         case INC_OP_RELU: for (int64_t k = 0; k < count; k++) out[k] = fmaxf(in.data[k], 0); break;
+        case INC_OP_QUANTIZE: case INC_OP_DEQUANTIZE: break; /* not of floats alone */
         case INC_OP_DROPOUT: for (int64_t k = 0; k < count; k++) out[k] = in.data[k]; break;
         case INC_OP_ADD:
             for (int64_t k = 0; k < count; k++) out[k] = in.data[k] + n->add.scale * values[n->inputs[1]][k];

@@ -38,7 +38,12 @@ void inc_alone_leave(int before)
 
 bool inc_engine_supports(inception_precision precision)
 {
-    return precision == INCEPTION_PRECISION_F32 || cpu_has(dnnl_cpu_isa_avx512_core_bf16);
+    switch (precision) {
+    case INCEPTION_PRECISION_F32: return true;
+    case INCEPTION_PRECISION_BF16: return cpu_has(dnnl_cpu_isa_avx512_core_bf16);
+    case INCEPTION_PRECISION_INT8: return cpu_has(dnnl_cpu_isa_avx512_core_vnni);
+    }
+    return false;
 }
 
 /* Raised when the same graph and oneDNN would be packed in another way than before. */
@@ -57,7 +62,7 @@ static inception_status compile(inc_engine *engine, const inc_graph *graph, cons
     if (dnnl_engine_create(&engine->engine, dnnl_cpu, 0) != dnnl_success) return inc_fail_onednn(error, "CPU", "engine");
     inception_status status = inc_lower(engine, graph, pool, error);
     if (status) return status;
-    return packed ? inc_take_packed(engine, packed, pool, error) : inc_pack(engine, pool, error);
+    return packed ? inc_take_packed(engine, packed, pool, error) : inc_pack(engine, graph, pool, error);
 }
 
 inc_engine *inc_engine_compile_packed(const inc_graph *graph, inception_precision precision, int threads,
@@ -111,6 +116,7 @@ void inc_engine_free(inc_engine *engine)
         for (int p = 0; step->parts && p < step->part_count; p++) free_part(&step->parts[p]);
         free(step->parts);
         free(step->fewer);
+        free(step->int8);
     }
     if (engine->engine) dnnl_engine_destroy(engine->engine);
     free(engine->steps);
@@ -132,8 +138,7 @@ void inc_softmax(const float *logits, int count, float *probabilities)
 
 /* What the threads share while they measure. */
 typedef struct peak_try {
-    int lanes;
-    bool half;
+    inc_unit unit;
     atomic_uint_fast64_t done;
 } peak_try;
 
@@ -142,14 +147,17 @@ static void work_in_registers(void *context, int thread)
     peak_try *try = context;
     float sink;
     (void)thread;
-    atomic_fetch_add(&try->done, inc_peak_work(try->lanes, try->half, 4000000, &sink));
+    atomic_fetch_add(&try->done, inc_peak_work(try->unit, 4000000, &sink));
 }
 
 /* The best of a few tries: what slows one down is not the units. */
 double inc_peak(inception_precision precision, int threads)
 {
     enum { TRIES = 8 };
-    peak_try try = {.lanes = inc_engine_granularity(), .half = precision == INCEPTION_PRECISION_BF16};
+    peak_try try = {.unit = precision == INCEPTION_PRECISION_BF16   ? INC_UNIT_BF16
+                          : precision == INCEPTION_PRECISION_INT8   ? INC_UNIT_INT8
+                          : inc_engine_granularity() == 16          ? INC_UNIT_16
+                                                                    : INC_UNIT_8};
     bool known = inc_engine_supports(precision) && cpu_has(dnnl_cpu_isa_avx2);
     inc_pool *pool = known ? inc_pool_new(threads, NULL) : NULL;
     double best = 0;

@@ -52,6 +52,26 @@ void inc_run_read(const inc_run *run, int photo, uint32_t value, float *out);
 bool inc_run_timed(inc_run *run, bool timed); /* false: out of memory */
 const inception_step *inc_run_steps(const inc_run *run, size_t *count);
 
+/* ---- calibrate.c: what bytes have to stand for ---- */
+
+typedef struct inc_calibrator inc_calibrator;
+
+/* Of a graph that nothing was rewritten in, which must outlive it. */
+inc_calibrator *inc_calibrator_new(const inc_graph *graph, int threads, inception_error *error);
+void inc_calibrator_free(inc_calibrator *calibrator);
+
+/* Looks at all values of a photo. */
+inception_status inc_calibrator_add(inc_calibrator *calibrator, const float *input, inception_error *error);
+
+/* Gives the values of the graph, rewritten or not, their ranges. */
+void inc_calibrator_ranges(const inc_calibrator *calibrator, inc_graph *graph);
+
+/* Runs a photo in float32 and on bytes. No more photos can be added then. */
+inception_status inc_calibrator_compare(inc_calibrator *calibrator, const float *input, inception_error *error);
+
+/* Of every convolution, so far; returns how many. `losses` has room for all nodes of the graph. */
+size_t inc_calibrator_losses(const inc_calibrator *calibrator, inception_layer_loss *losses);
+
 /* probabilities = exp(logits - max) / sum. */
 void inc_softmax(const float *logits, int count, float *probabilities);
 

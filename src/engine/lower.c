@@ -181,33 +181,6 @@ static inception_status make_part(job *j)
     return good ? INCEPTION_OK : inc_fail_onednn(j->error, j->node->name, "operation");
 }
 
-/* ---- our own kernels ---- */
-
-/* *taken: the step is one for them. */
-static inception_status take_fewer(job *j, bool *taken)
-{
-    inc_engine *e = j->e;
-    const inc_node *node = j->node;
-    const inc_place *src = &e->places[node->inputs[0]], *dst = &e->places[node->output];
-    inc_fewer plan = {.lanes = e->block, .in = (int)src->channels, .out = (int)dst->channels,
-                      .src_height = (int)src->height, .src_width = (int)src->width, .height = (int)dst->height,
-                      .width = (int)dst->width, .top = node->window.top, .left = node->window.left,
-                      .relu = node->relu, .half = src->type == dnnl_bf16};
-    *taken = e->kernels && node->op == INC_OP_CONV && node->window.stride == 1 && node->conv.residual == INC_NONE
-          && src->type == dst->type && inc_fewer_plan(&plan, node->window.kernel_h, node->window.kernel_w);
-    if (!*taken) return INCEPTION_OK;
-    j->step->fewer = inc_calloc(1, sizeof plan, j->error);
-    if (!j->step->fewer) return INCEPTION_MEMORY;
-    *j->step->fewer = plan;
-    snprintf(j->step->kind, sizeof j->step->kind, "fewer multiplications");
-    add_constant(j, DNNL_ARG_WEIGHTS, (inc_constant){.fewer = j->step->fewer, .scale = scale_of(j),
-                                                     .data = j->graph->values[node->conv.weights].data,
-                                                     .bytes = inc_fewer_packed_bytes(&plan)});
-    bool good = add_whole(j, DNNL_ARG_SRC, node->inputs[0]) && add_output(j);
-    if (node->conv.bias != INC_NONE) add_vector(j, DNNL_ARG_BIAS, node->conv.bias);
-    return good ? INCEPTION_OK : inc_fail_memory(j->error, 0);
-}
-
 /* ---- all steps ---- */
 
 /* How many parts the step is split into: one where a channel's output needs its neighbours. */
@@ -223,15 +196,14 @@ static inception_status begin_step(inc_engine *e, const inc_graph *graph, size_t
 {
     const inc_node *node = &graph->nodes[n];
     inc_step *step = &e->steps[n];
-    bool fewer;
+    bool taken;
     step->name = inc_arena_string(&e->names, node->name, strlen(node->name), error);
     step->multiply_adds = inc_graph_multiply_adds(graph, node);
     step->part_count = count_parts(e, graph, node);
     step->parts = inc_calloc((size_t)step->part_count, sizeof *step->parts, error);
     if (!step->name || !step->parts) return INCEPTION_MEMORY;
-    job whole = {e, graph, node, step, step->parts, 0, e->places[node->output].channels, NULL, error};
-    inception_status status = take_fewer(&whole, &fewer);
-    if (fewer) step->part_count = 1;
+    inception_status status = inc_take_kernel(e, graph, node, step, &taken, error);
+    if (taken) step->part_count = 1;
     return status;
 }
 
@@ -252,7 +224,7 @@ static void make_parts(void *context, int thread)
     while ((item = atomic_fetch_add(&m->next, 1)) < e->step_count * threads && !m->errors[thread].status) {
         inc_step *step = &e->steps[item / threads];
         int part = (int)(item % threads);
-        if (step->fewer || part >= step->part_count) continue;
+        if (step->fewer || step->int8 || part >= step->part_count) continue;
         const inc_node *node = &m->graph->nodes[item / threads];
         int64_t channels = e->places[node->output].channels, blocks = (channels + e->block - 1) / e->block;
         int64_t first = blocks * part / step->part_count * e->block, end = blocks * (part + 1) / step->part_count * e->block;

@@ -39,15 +39,20 @@ static bool reorder(inc_engine *engine, dnnl_stream_t stream, const inc_constant
 /* What the threads share while they pack. */
 typedef struct packing {
     inc_engine *e;
+    const inc_graph *graph;
     atomic_size_t next; /* step */
     size_t scratch_floats;
     inception_error *errors; /* [threads] */
 } packing;
 
-static inception_status pack_one(inc_engine *e, dnnl_stream_t stream, inc_constant *constant, float *scratch,
+static inception_status pack_one(const packing *p, dnnl_stream_t stream, inc_constant *constant, float *scratch,
                                  inception_error *error)
 {
-    if (constant->fewer) {
+    inc_engine *e = p->e;
+    if (constant->int8) {
+        inception_status status = inc_pack_int8(p->graph, constant, e->packed + constant->offset, error);
+        if (status) return status;
+    } else if (constant->fewer) {
         inc_fewer_pack(constant->fewer, constant->data, constant->scale, (float *)(e->packed + constant->offset));
     } else if (!constant->layout) {
         gather(constant, (float *)(e->packed + constant->offset));
@@ -57,6 +62,7 @@ static inception_status pack_one(inc_engine *e, dnnl_stream_t stream, inc_consta
     }
     memset(e->packed + constant->offset + constant->bytes, 0, -constant->bytes & (INC_ALIGNMENT - 1)); /* goes to a file */
     constant->data = constant->scale = NULL; /* the graph may go */
+    constant->node = NULL;
     return INCEPTION_OK;
 }
 
@@ -75,7 +81,7 @@ static void pack_steps(void *context, int thread)
         for (int i = 0; i < e->steps[s].part_count; i++) {
             inc_part *part = &e->steps[s].parts[i];
             for (int c = 0; c < part->constant_count && !error->status; c++)
-                pack_one(e, stream, &part->constants[c], scratch, error);
+                pack_one(p, stream, &part->constants[c], scratch, error);
         }
     if (stream) dnnl_stream_destroy(stream);
     free(scratch);
@@ -104,9 +110,9 @@ static size_t place_constants(inc_engine *e, size_t *largest)
     return total;
 }
 
-inception_status inc_pack(inc_engine *e, inc_pool *pool, inception_error *error)
+inception_status inc_pack(inc_engine *e, const inc_graph *graph, inc_pool *pool, inception_error *error)
 {
-    packing p = {.e = e};
+    packing p = {.e = e, .graph = graph};
     e->weight_bytes = place_constants(e, &p.scratch_floats);
     p.errors = inc_calloc((size_t)e->threads, sizeof *p.errors, error);
     e->weights = e->packed = inc_alloc_aligned(e->weight_bytes, error);

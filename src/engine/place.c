@@ -5,13 +5,14 @@
 
 static size_t type_bytes(dnnl_data_type_t type)
 {
-    return type == dnnl_bf16 ? 2 : sizeof(float);
+    return type == dnnl_u8 ? 1 : type == dnnl_bf16 ? 2 : sizeof(float);
 }
 
 /* Answers stay float32 where nothing but a convolution writes them. */
 static dnnl_data_type_t activation_type(const inc_engine *e, const inc_graph *graph, uint32_t value)
 {
-    if (e->precision == INCEPTION_PRECISION_F32) return dnnl_f32;
+    if (graph->values[value].quantized) return dnnl_u8;
+    if (e->precision != INCEPTION_PRECISION_BF16) return dnnl_f32;
     uint32_t from = inc_graph_producer(graph, value);
     bool answer = graph->values[value].kept && graph->values[value].parent == INC_NONE && inc_graph_uses(graph, value) == 1
                && from != INC_NONE && graph->nodes[from].op == INC_OP_CONV && graph->nodes[from].conv.residual == INC_NONE;
@@ -29,13 +30,23 @@ inc_layout inc_place_layout(const inc_engine *e, uint32_t value, int64_t count)
 size_t inc_place_offset(const inc_engine *e, uint32_t value, int64_t first)
 {
     const inc_place *place = &e->places[value];
+    if (place->type == dnnl_u8) return (size_t)first;
     return (size_t)(first * place->height * place->width) * type_bytes(place->type);
+}
+
+void inc_place_steps(const inc_engine *e, uint32_t value, size_t *pixel, size_t *block)
+{
+    const inc_place *place = &e->places[value];
+    *pixel = place->type == dnnl_u8 ? (size_t)place->pitch : (size_t)e->block * sizeof(float);
+    *block = place->type == dnnl_u8 ? INC_INT8_LANES : inc_place_offset(e, value, e->block);
 }
 
 /* Bytes of the value, its last block of channels whole. */
 static size_t place_bytes(const inc_engine *e, uint32_t value)
 {
-    int64_t channels = e->places[value].channels, block = value == e->input ? 1 : e->block;
+    const inc_place *place = &e->places[value];
+    int64_t channels = place->channels, block = value == e->input ? 1 : e->block;
+    if (place->type == dnnl_u8) return (size_t)(place->height * place->width * place->pitch);
     return inc_place_offset(e, value, (channels + block - 1) / block * block);
 }
 
@@ -77,6 +88,15 @@ static inception_status list_answers(inc_engine *e, const inc_graph *graph, ince
     return e->answers ? INCEPTION_OK : INCEPTION_MEMORY;
 }
 
+/* A pixel of bytes is whole vectors, of those that share its memory all channels; that of a photo four bytes. */
+static int64_t pitch_of(const inc_graph *graph, uint32_t value)
+{
+    int64_t channel;
+    uint32_t root = inc_graph_root(graph, value, &channel), from = inc_graph_producer(graph, root);
+    bool photo = from != INC_NONE && graph->nodes[from].op == INC_OP_QUANTIZE && graph->nodes[from].inputs[0] == graph->input;
+    return photo ? 4 : (graph->values[root].dims[3] + INC_INT8_LANES - 1) / INC_INT8_LANES * INC_INT8_LANES;
+}
+
 static inception_status plan(inc_engine *e, const inc_graph *graph, inc_lifetime *lifetimes, inception_error *error)
 {
     for (uint32_t v = 0; v < graph->value_count; v++) lifetimes[v].first = UINT32_MAX;
@@ -84,7 +104,7 @@ static inception_status plan(inc_engine *e, const inc_graph *graph, inc_lifetime
     for (uint32_t v = 0; v < graph->value_count; v++) {
         const int64_t *d = graph->values[v].dims;
         bool used = lifetimes[v].first != UINT32_MAX || mentioned(graph, v);
-        if (used) e->places[v] = (inc_place){true, activation_type(e, graph, v), 0, d[1], d[2], d[3]};
+        if (used) e->places[v] = (inc_place){true, activation_type(e, graph, v), 0, d[1], d[2], d[3], pitch_of(graph, v)};
         if (!used || graph->values[v].parent != INC_NONE) lifetimes[v] = (inc_lifetime){0};
         else lifetimes[v].bytes = place_bytes(e, v);
     }

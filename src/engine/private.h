@@ -50,7 +50,9 @@ inc_layout inc_wanted(const_dnnl_primitive_desc_t description, dnnl_query_t what
 typedef struct inc_constant {
     inc_layout layout;      /* as the primitive wants it; NULL: a vector, as it is */
     inc_layout plain;       /* [rows][count] as oneDNN sees it */
-    const inc_fewer *fewer; /* in place of both: the kernel that wants these weights, all of them */
+    const inc_fewer *fewer; /* in place of both: the kernel that wants these weights, all of them; ... */
+    const inc_int8 *int8;   /* ... or the step on bytes ... */
+    const inc_node *node;   /* ... of this node, valid while compiling */
     const float *data;      /* valid while compiling */
     const float *scale;     /* [total], multiplied in; or NULL */
     int64_t rows, total, first, count;
@@ -79,13 +81,14 @@ typedef struct inc_part {
     int argument_count, constant_count;
 } inc_part;
 
-/* Primitives of oneDNN, or a kernel of ours, whose only part has no primitive, and as arguments weights, source, destination
- * and perhaps a bias. */
+/* Primitives of oneDNN, or one of two kernels of ours, whose only part has no primitive, and as arguments weights, source,
+ * destination and perhaps a bias. */
 typedef struct inc_step {
     const char *name; /* of the layer */
     char kind[40];    /* of what computes it */
     uint64_t multiply_adds;
     inc_fewer *fewer;
+    inc_int8 *int8;
     inc_part *parts; /* at most one a thread */
     int part_count;
 } inc_step;
@@ -96,6 +99,7 @@ typedef struct inc_place {
     dnnl_data_type_t type;
     size_t offset;
     int64_t height, width, channels;
+    int64_t pitch; /* of bytes: from a pixel to the next */
 } inc_place;
 
 /* A value that is read after a run: [height][width][channels] from `offset` on among a photo's answers. */
@@ -134,10 +138,20 @@ inception_status inc_place_values(inc_engine *engine, const inc_graph *graph, in
 inc_layout inc_place_layout(const inc_engine *engine, uint32_t value, int64_t count);
 size_t inc_place_offset(const inc_engine *engine, uint32_t value, int64_t first);
 
+/* Bytes from a pixel of the value to the next, and from 16 channels to the next. */
+void inc_place_steps(const inc_engine *engine, uint32_t value, size_t *pixel, size_t *block);
+
+/* ---- own.c: kernels of ours ---- */
+
+/* *taken: the step's only part is made. */
+inception_status inc_take_kernel(inc_engine *engine, const inc_graph *graph, const inc_node *node, inc_step *step,
+                                 bool *taken, inception_error *error);
+inception_status inc_pack_int8(const inc_graph *graph, const inc_constant *constant, void *packed, inception_error *error);
+
 /* ---- lower.c, pack.c ---- */
 
 inception_status inc_lower(inc_engine *engine, const inc_graph *graph, inc_pool *pool, inception_error *error);
-inception_status inc_pack(inc_engine *engine, inc_pool *pool, inception_error *error);
+inception_status inc_pack(inc_engine *engine, const inc_graph *graph, inc_pool *pool, inception_error *error);
 inception_status inc_take_packed(inc_engine *engine, const inc_packed *packed, inc_pool *pool, inception_error *error);
 
 /* From inside a piece of work: oneDNN is to use this thread only. Returns what inc_alone_leave() wants. */

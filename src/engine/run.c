@@ -199,10 +199,14 @@ static void save_answer(const inc_run *run, int set, const inc_answer *answer, f
 static void run_kernel(const inc_run *run, const team *t, const inc_step *step, int phase)
 {
     const inc_part *part = step->parts;
-    const uint8_t *at[INC_MAX_ARGUMENTS] = {NULL};
+    uint8_t *at[INC_MAX_ARGUMENTS] = {NULL};
     for (int a = 0; a < part->argument_count; a++) at[a] = pointer_of(run, t->set, 0, part, &part->arguments[a]);
+    if (step->int8) {
+        inc_int8_run(step->int8, &(inc_int8_data){.packed = at[0], .src = at[1], .dst = at[2]}, t->member, t->members);
+        return;
+    }
     const inc_fewer_data data = {
-        .packed = (const float *)at[0], .src = at[1], .dst = (void *)at[2], .bias = (const float *)at[3],
+        .packed = (const float *)at[0], .src = at[1], .dst = at[2], .bias = (const float *)at[3],
         .scratch = (float *)(run->scratch + (t->members > 1 ? 0 : (size_t)t->set * run->engine->scratch_alone)),
     };
     inc_fewer_run(step->fewer, phase, &data, t->member, t->members);
@@ -236,11 +240,11 @@ static void run_steps(inc_run *run, const team *t)
         const inc_step *step = &e->steps[s];
         int phases = step->fewer ? inc_fewer_phases(step->fewer, t->members) : 1;
         for (int phase = 0; phase < phases; phase++) {
-            if (step->fewer) run_kernel(run, t, step, phase);
+            if (!step->parts->primitive) run_kernel(run, t, step, phase);
             else run_parts(run, t, step, arguments);
             meet(run, t);
         }
-        for (int p = 0; p < step->part_count && !step->fewer; p++) arguments += step->parts[p].argument_count;
+        for (int p = 0; p < step->part_count && step->parts->primitive; p++) arguments += step->parts[p].argument_count;
         if (!timed) continue;
         double after = omp_get_wtime();
         run->times[s].seconds += after - before;

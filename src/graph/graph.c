@@ -22,6 +22,19 @@ static uint32_t add_value(inc_graph *graph, inc_value value, inception_error *er
     return (uint32_t)graph->value_count++;
 }
 
+inception_status inc_graph_copy(const inc_graph *from, inc_graph *to, inception_error *error)
+{
+    *to = *from;
+    to->arena = (inc_arena){0};
+    to->value_capacity = from->value_count, to->node_capacity = from->node_count;
+    to->values = inc_calloc(from->value_count, sizeof *to->values, error);
+    to->nodes = inc_calloc(from->node_count, sizeof *to->nodes, error);
+    if (!to->values || !to->nodes) return INCEPTION_MEMORY;
+    memcpy(to->values, from->values, from->value_count * sizeof *to->values);
+    memcpy(to->nodes, from->nodes, from->node_count * sizeof *to->nodes);
+    return INCEPTION_OK;
+}
+
 uint32_t inc_graph_variable(inc_graph *graph, const char *name, int rank, const int64_t *dims, inception_error *error)
 {
     inc_value value = {.name = name, .rank = rank, .variable = true};

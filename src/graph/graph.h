@@ -20,6 +20,7 @@ typedef enum inc_op {
     INC_OP_ADD,      /* inputs[0] + scale * inputs[1] */
     INC_OP_LRN,      /* across channels: x / (k + alpha/size * sum of squares)^beta */
     INC_OP_DROPOUT,  /* the identity, except in training */
+    INC_OP_QUANTIZE, INC_OP_DEQUANTIZE, /* floats to bytes, and back */
 } inc_op;
 
 /* Activations are {1, height, width, channels}. Variables have the shape of the checkpoint: convolution
@@ -32,6 +33,8 @@ typedef struct inc_value {
     bool kept;         /* must be there at the end of a run */
     bool endpoint;     /* may be asked for by its name */
     const float *data; /* of a variable, once bound; aligned */
+    bool quantized;    /* bytes, that stand for ... */
+    float low, high;   /* ... this range, where it is known */
     uint32_t parent;   /* lives inside this value, INC_NONE: in memory of its own ... */
     int64_t channel;   /* ... from this channel on */
 } inc_value;
@@ -80,6 +83,7 @@ typedef struct inc_graph {
 /* ---- graph.c: building ---- */
 
 void inc_graph_free(inc_graph *graph);
+inception_status inc_graph_copy(const inc_graph *from, inc_graph *to, inception_error *error); /* names, data: of `from` */
 uint32_t inc_graph_variable(inc_graph *graph, const char *name, int rank, const int64_t *dims, inception_error *error);
 uint32_t inc_graph_activation(inc_graph *graph, const char *name, int64_t height, int64_t width, int64_t channels,
                               inception_error *error);
@@ -141,6 +145,20 @@ inc_rewrite_at inc_drop_identities, inc_merge_separable, inc_fold_norms, inc_fus
 
 /* Removes the nodes that no kept value needs. */
 inception_status inc_graph_drop_unused(inc_graph *graph, inception_error *error);
+
+/* ---- quantize.c ---- */
+
+#define INC_QUANTIZED_TAPS 81 /* at most, of a convolution on bytes */
+
+/* For graphs that went through these; pools that were swapped would average values that are not yet positive. */
+#define INC_QUANTIZED_REWRITES ((unsigned)INC_ALL_REWRITES & ~(unsigned)INC_SWAP_POOLS)
+
+/* The same with a place of its own for every value, so that all can be looked at. */
+#define INC_CALIBRATED_REWRITES \
+    (INC_QUANTIZED_REWRITES & ~(unsigned)(INC_FUSE_RESIDUALS | INC_FUSE_SIBLINGS | INC_ELIDE_CONCATS))
+
+/* Values become bytes where that costs little. Which do does not depend on their ranges, and those need not be known. */
+inception_status inc_graph_quantize(inc_graph *graph, inception_error *error);
 
 /* ---- plan_memory.c ---- */
 

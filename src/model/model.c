@@ -132,6 +132,7 @@ static inception_status open_file(inc_model *model, const char *path, const ince
     model->weights = inc_weights_open(path, &own);
     if (!model->weights) return inc_pass(error, &own);
     model->format = model->weights->format;
+    model->ranges = inc_weights_metadata(model->weights, inc_ranges_key());
     return inc_recognise(model, path, options, error);
 }
 

@@ -37,6 +37,7 @@ typedef struct inc_model {
     uint32_t layer;               /* ... its value in the graph ... */
     bool softmax;                 /* ... of which the softmax is meant */
     bool scaled;                  /* there are gammas, which not every file of this network has */
+    const char *ranges;           /* of the values, for int8: see ranges.c; or NULL */
     bool packed;                  /* variables have no data: the weights come from a pack */
     inception_weights *weights; /* views point into it */
     inc_arena arena;
@@ -86,6 +87,14 @@ inception_status inc_model_open_packed(inc_model *model, const char *path, const
 
 /* Forgets the file and the graph: what is left are shape and names. */
 void inc_model_release_weights(inc_model *model);
+
+/* ---- ranges.c ---- */
+
+/* Makes model->ranges, to be written with the model, of those in a graph that is about to be quantized. */
+inception_status inc_ranges_print(inc_model *model, const inc_graph *graph, inception_error *error);
+
+/* Gives every value of the graph that is read its range; `text` NULL: there are none. */
+inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char *path, inception_error *error);
 
 /* See inception_convert(). ONNX wants a model opened without heads, whose graph it rewrites. */
 inception_status inc_model_write(inc_model *model, const char *out, inception_format format,

@@ -44,6 +44,9 @@ inception_status inc_label_file_read(const char *path, const void *data, size_t 
 /* Gives every variable a value to begin with, the same each time. */
 inception_status inc_fill_untrained(inc_model *model, inception_error *error);
 
+/* What the ranges are called in a model file. */
+const char *inc_ranges_key(void);
+
 /* ---- layers.c ---- */
 
 /* The value of the layer called so, or INCEPTION_FEATURES; INC_NONE: the graph has none. */

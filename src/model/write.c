@@ -38,14 +38,14 @@ static inception_status describe(inc_model *model, description *about, inception
         {"network", shape->network->name},  {"classes", about->classes},   {"depth_multiplier", about->depth},
         {"min_depth", about->smallest},     {"input_width", about->width}, {"input_height", about->height},
         {"preprocessing", ways[shape->input.preprocessing]},               {"labels", labels},
-        {"wnids", wnids},
+        {"wnids", wnids}, {inc_ranges_key(), model->ranges},
     };
     const inc_metadata *more = model->weights->metadata; /* what a model file tells besides goes on with it */
     size_t most = INC_COUNT(own) + model->weights->metadata_count;
     about->texts = inc_arena_alloc(&model->arena, most, sizeof *more, error);
     if (!about->texts) return INCEPTION_MEMORY;
-    memcpy(about->texts, own, sizeof own);
-    about->count = INC_COUNT(own);
+    about->count = INC_COUNT(own) - !model->ranges;
+    memcpy(about->texts, own, about->count * sizeof *own);
     for (size_t i = 0; i < model->weights->metadata_count; i++) {
         bool known = false;
         for (size_t k = 0; k < INC_COUNT(own); k++) known |= strcmp(own[k].key, more[i].key) == 0;

@@ -164,8 +164,13 @@ void inc_fewer_run(const inc_fewer *plan, int phase, const inc_fewer_data *data,
     (plan->lanes == 16 ? inc_fewer_run_16 : inc_fewer_run_8)(plan, phase, data, thread, threads);
 }
 
-uint64_t inc_peak_work(int lanes, bool half, uint64_t rounds, float *sink)
+uint64_t inc_peak_work(inc_unit unit, uint64_t rounds, float *sink)
 {
-    if (half) return inc_peak_work_bf16(rounds, sink);
-    return lanes == 16 ? inc_peak_work_16(rounds, sink) : inc_peak_work_8(rounds, sink);
+    switch (unit) {
+    case INC_UNIT_16: return inc_peak_work_16(rounds, sink);
+    case INC_UNIT_8: return inc_peak_work_8(rounds, sink);
+    case INC_UNIT_BF16: return inc_peak_work_bf16(rounds, sink);
+    case INC_UNIT_INT8: return inc_peak_work_int8(rounds, sink);
+    }
+    return 0;
 }

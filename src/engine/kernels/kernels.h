@@ -57,7 +57,63 @@ typedef struct inc_fewer_data {
 int inc_fewer_phases(const inc_fewer *plan, int threads);
 void inc_fewer_run(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads);
 
-/* Does multiply-adds in registers and returns how many: of float32, vectors of `lanes`, or of bfloat16. */
-uint64_t inc_peak_work(int lanes, bool half, uint64_t rounds, float *sink);
+/* ---- int8.c, quantize.c: steps on 8-bit activations, where the CPU has AVX-512 with VNNI ----
+ *
+ * A byte q stands for scale * (q - zero). Bytes lie pixel by pixel, the channels of a pixel side by side, so that part of
+ * a joined value is a run of them in each pixel; floats lie in blocks of 16 channels, or as the planes of a photo. */
+#define INC_INT8_LANES 16
+#define INC_INT8_TAPS_MOST 81
+
+typedef enum inc_int8_kind {
+    INC_INT8_CONV,
+    INC_INT8_MAX_POOL,
+    INC_INT8_AVG_POOL,   /* of what is inside the image */
+    INC_INT8_QUANTIZE,   /* floats -> bytes */
+    INC_INT8_DEQUANTIZE, /* bytes -> floats */
+    INC_INT8_PHOTO,      /* the planes of a photo -> bytes, four a pixel */
+} inc_int8_kind;
+
+typedef struct inc_int8 {
+    inc_int8_kind kind;
+    int in, out; /* channels; of a convolution, `in` is a multiple of 4 */
+    int src_height, src_width, height, width;
+    int kernel_h, kernel_w, stride, top, left; /* of a window */
+    bool wide;      /* the output is float32 ... */
+    bool add, relu; /* ... to which is added, or which ends in a ReLU */
+    size_t src_pixel, src_block, dst_pixel, dst_block; /* bytes from a pixel to the next, from 16 channels to the next */
+} inc_int8;
+
+/* A value of the graph as bytes; of floats {1, 0}. */
+typedef struct inc_quant {
+    float scale;
+    int zero;
+} inc_quant;
+
+inc_quant inc_quant_of_range(float low, float high);
+
+size_t inc_int8_packed_bytes(const inc_int8 *plan);
+
+/* Of a convolution: weights [taps][channels][out] with channels <= plan->in, `scale` [out] multiplied in and `bias` [out],
+ * both perhaps NULL; `dst` [out]. Each channel's weights get a scale of their own. */
+void inc_int8_pack_conv(const inc_int8 *plan, const float *weights, int channels, const float *scale, const float *bias,
+                        inc_quant src, const inc_quant *dst, void *packed);
+
+/* Of the others: from the one to the other. */
+void inc_int8_pack(const inc_int8 *plan, inc_quant src, inc_quant dst, void *packed);
+
+/* All aligned, but for places inside joined values. The share of `thread` of so many. */
+typedef struct inc_int8_data {
+    const void *src, *packed;
+    void *dst;
+} inc_int8_data;
+void inc_int8_run(const inc_int8 *plan, const inc_int8_data *data, int thread, int threads);
+
+/* ---- */
+
+/* What multiplies: float32 in vectors of 16 or 8, bfloat16, bytes. */
+typedef enum inc_unit { INC_UNIT_16, INC_UNIT_8, INC_UNIT_BF16, INC_UNIT_INT8 } inc_unit;
+
+/* Does multiply-adds in registers and returns how many. */
+uint64_t inc_peak_work(inc_unit unit, uint64_t rounds, float *sink);
 
 #endif

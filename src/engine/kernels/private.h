@@ -9,6 +9,8 @@
 #define INC_POINTS_MOST 64
 #define INC_TILES_LEAST 20 /* fewer: their weights are read for too little work */
 
+#define INC_INT8_ENDS 3 /* of a step on bytes: factor, shift, least */
+
 /* What is in kernels.h, for vectors of 16 and of 8. */
 size_t inc_fewer_scratch_16(const inc_fewer *plan, int threads);
 size_t inc_fewer_scratch_8(const inc_fewer *plan, int threads);
@@ -21,5 +23,6 @@ void inc_fewer_run_8(const inc_fewer *plan, int phase, const inc_fewer_data *dat
 uint64_t inc_peak_work_16(uint64_t rounds, float *sink);
 uint64_t inc_peak_work_8(uint64_t rounds, float *sink);
 uint64_t inc_peak_work_bf16(uint64_t rounds, float *sink);
+uint64_t inc_peak_work_int8(uint64_t rounds, float *sink);
 
 #endif

@@ -1,0 +1,275 @@
+/* Steps on 8-bit activations, for AVX-512 with VNNI, whose one instruction multiplies 64 pairs of bytes and adds each four
+ * products to a sum of 32 bits.
+ *
+ * A convolution is a product of matrices whose rows are pixels: PIXELS outputs by BLOCKS blocks of 16 channels are summed in
+ * registers, over taps and channels of the input. Where each tap of each pixel begins is looked up in a small table made for
+ * the tile, so that stride, padding (it points at a pixel of zeros) and the ends of rows cost nothing inside. */
+#include "private.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+#define PIXELS 8
+#define BLOCKS 3 /* 24 sums, three vectors of weights, an input: 28 of 32 registers */
+#define GROUP 4 /* tiles */
+#define LANES INC_INT8_LANES
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef int64_t places __attribute__((vector_size(PIXELS * sizeof(int64_t))));
+
+static int blocks_of(const inc_int8 *plan)
+{
+    return (plan->out + LANES - 1) / LANES;
+}
+
+/* 16 channels of a pixel, none less than `least`, which is at least 0 for bytes. */
+INLINE void write(const inc_int8 *plan, uint8_t *to, __m512 values, __m512 least)
+{
+    if (plan->add) values = _mm512_add_ps(values, _mm512_loadu_ps(to));
+    values = _mm512_max_ps(values, least);
+    if (plan->wide) _mm512_storeu_ps(to, values);
+    else _mm_storeu_si128((__m128i *)to, _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(values)));
+}
+
+/* ---- Convolution ---- */
+
+/* Where each tap of PIXELS outputs from `first` on reads. */
+static void find_taps(const inc_int8 *plan, const uint8_t *src, const uint8_t *outside, int first, const uint8_t **at)
+{
+    places y, x;
+    int down = first / plan->width, across = first % plan->width;
+    for (int p = 0; p < PIXELS; p++) {
+        y[p] = down * plan->stride - plan->top;
+        x[p] = across * plan->stride - plan->left;
+        if (++across == plan->width) across = 0, down++;
+    }
+    int64_t pixel = (int64_t)plan->src_pixel, row = pixel * plan->src_width;
+    places start = y * row + x * pixel + (int64_t)(uintptr_t)src;
+    for (int ky = 0; ky < plan->kernel_h; ky++) {
+        places high = (y + ky >= 0) & (y + ky < plan->src_height);
+        for (int kx = 0; kx < plan->kernel_w; kx++, at += PIXELS) {
+            places inside = high & (x + kx >= 0) & (x + kx < plan->src_width);
+            places where = (inside & (start + (ky * row + kx * pixel))) | (~inside & (int64_t)(uintptr_t)outside);
+            memcpy(at, &where, sizeof where);
+        }
+    }
+}
+
+/* GCC 12 copies the sums around the intrinsic of this name. */
+INLINE __m512i multiply_add(__m512i sum, __m512i bytes, __m512i weights)
+{
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(weights));
+    return sum;
+}
+
+/* The first `pixels` of a tile, `blocks` blocks of channels; both are constants wherever this is used. */
+INLINE void tile(const inc_int8 *plan, const uint8_t *const *at, const uint8_t *weights, const float *ends, uint8_t *dst,
+                 int pixels, int blocks)
+{
+    int taps = plan->kernel_h * plan->kernel_w;
+    size_t step = (size_t)(taps * plan->in) * LANES; /* between blocks */
+    __m512i sums[PIXELS][BLOCKS];
+#pragma GCC unroll 8
+    for (int p = 0; p < pixels; p++)
+#pragma GCC unroll 3
+        for (int b = 0; b < blocks; b++) sums[p][b] = _mm512_setzero_si512();
+    for (int tap = 0; tap < taps; tap++, at += PIXELS) {
+        const uint8_t *from[PIXELS];
+#pragma GCC unroll 8
+        for (int p = 0; p < pixels; p++) from[p] = at[p];
+        for (int i = 0; i < plan->in; i += 4, weights += 4 * LANES) {
+            __m512i w[BLOCKS];
+#pragma GCC unroll 3
+            for (int b = 0; b < blocks; b++) w[b] = _mm512_load_si512(weights + (size_t)b * step);
+#pragma GCC unroll 8
+            for (int p = 0; p < pixels; p++) {
+                int32_t four;
+                memcpy(&four, from[p] + i, sizeof four);
+                __m512i input = _mm512_set1_epi32(four);
+#pragma GCC unroll 3
+                for (int b = 0; b < blocks; b++) sums[p][b] = multiply_add(sums[p][b], input, w[b]);
+            }
+        }
+    }
+#pragma GCC unroll 3
+    for (int b = 0; b < blocks; b++) {
+        const float *end = ends + b * INC_INT8_ENDS * LANES;
+        __m512 factor = _mm512_load_ps(end), shift = _mm512_load_ps(end + LANES), least = _mm512_load_ps(end + 2 * LANES);
+#pragma GCC unroll 8
+        for (int p = 0; p < pixels; p++)
+            write(plan, dst + (size_t)p * plan->dst_pixel + (size_t)b * plan->dst_block,
+                  _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[p][b]), factor, shift), least);
+    }
+}
+
+typedef void tile_function(const inc_int8 *, const uint8_t *const *, const uint8_t *, const float *, uint8_t *);
+
+#define TILE(p, b) \
+    static void tile_##p##_##b(const inc_int8 *plan, const uint8_t *const *at, const uint8_t *weights, \
+                               const float *ends, uint8_t *dst) \
+    { \
+        tile(plan, at, weights, ends, dst, p, b); \
+    }
+TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(8, 1) TILE(8, 2) TILE(8, 3)
+
+/* What convolve() goes through: pixels first ... end - 1, blocks of channels from ... to - 1. */
+typedef struct share {
+    int first, end, from, to;
+} share;
+
+/* A panel of up to BLOCKS blocks, pixels first ... end - 1, whose taps are in `at`, a table for each tile. */
+static void convolve_panel(const inc_int8 *plan, const inc_int8_data *data, const share *s, const uint8_t *const *at)
+{
+    static tile_function *const whole[] = {tile_8_1, tile_8_2, tile_8_3}, *const single[] = {tile_1_1, tile_1_2, tile_1_3};
+    int taps = plan->kernel_h * plan->kernel_w, channels = blocks_of(plan) * LANES, kind = s->to - s->from - 1;
+    size_t products = (size_t)(taps * plan->in);
+    const uint8_t *weights = data->packed;
+    const float *ends = (const float *)(weights + (size_t)channels * products) + s->from * INC_INT8_ENDS * LANES;
+    weights += (size_t)(s->from * LANES) * products;
+    for (int pixel = s->first; pixel < s->end; pixel += PIXELS, at += taps * PIXELS) {
+        bool full = s->end - pixel >= PIXELS;
+        uint8_t *dst = (uint8_t *)data->dst + (size_t)pixel * plan->dst_pixel + (size_t)s->from * plan->dst_block;
+        for (int p = 0; p < (full ? 1 : s->end - pixel); p++)
+            (full ? whole : single)[kind](plan, at + p, weights, ends, dst + (size_t)p * plan->dst_pixel);
+    }
+}
+
+/* Weights of a panel are read for a group of tiles, whose taps are looked up once for all panels. */
+static void convolve(const inc_int8 *plan, const inc_int8_data *data, const share *s)
+{
+    const uint8_t *at[INC_INT8_TAPS_MOST * PIXELS * GROUP];
+    int taps = plan->kernel_h * plan->kernel_w, channels = blocks_of(plan) * LANES;
+    size_t channel_bytes = (size_t)(taps * plan->in) + INC_INT8_ENDS * sizeof(float);
+    const uint8_t *outside = (const uint8_t *)data->packed + (size_t)channels * channel_bytes;
+    int panels = (s->to - s->from + BLOCKS - 1) / BLOCKS; /* of like width: a narrow one waits for its loads */
+    for (int first = s->first; first < s->end; first += GROUP * PIXELS) {
+        int end = s->end - first < GROUP * PIXELS ? s->end : first + GROUP * PIXELS;
+        for (int pixel = first; pixel < end; pixel += PIXELS)
+            find_taps(plan, data->src, outside, pixel, at + (pixel - first) * taps);
+        for (int i = 0; i < panels; i++) {
+            int from = s->from + (s->to - s->from) * i / panels, to = s->from + (s->to - s->from) * (i + 1) / panels;
+            convolve_panel(plan, data, &(share){first, end, from, to}, at);
+        }
+    }
+}
+
+/* ---- Pools ---- */
+
+/* What ends the other steps is the same for all channels. */
+INLINE void spread(const float *packed, __m512 *ends)
+{
+    for (int i = 0; i < INC_INT8_ENDS; i++) ends[i] = _mm512_set1_ps(packed[i]);
+}
+
+/* 16 channels of an output: the largest value of the window, or the mean of what lies inside the image. */
+INLINE __m512 pooled(const inc_int8 *plan, const uint8_t *src, int top, int left)
+{
+    int y0 = top < 0 ? 0 : top, y1 = top + plan->kernel_h, x0 = left < 0 ? 0 : left, x1 = left + plan->kernel_w;
+    if (y1 > plan->src_height) y1 = plan->src_height;
+    if (x1 > plan->src_width) x1 = plan->src_width;
+    __m512i sum = _mm512_setzero_si512();
+    for (int y = y0; y < y1; y++)
+        for (int x = x0; x < x1; x++) {
+            const uint8_t *from = src + (size_t)(y * plan->src_width + x) * plan->src_pixel;
+            __m512i value = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from));
+            sum = plan->kind == INC_INT8_MAX_POOL ? _mm512_max_epi32(sum, value) : _mm512_add_epi32(sum, value);
+        }
+    float count = plan->kind == INC_INT8_MAX_POOL ? 1 : (float)((y1 - y0) * (x1 - x0));
+    return _mm512_div_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(count));
+}
+
+static void pool(const inc_int8 *plan, const inc_int8_data *data, int first, int end)
+{
+    __m512 ends[INC_INT8_ENDS];
+    spread(data->packed, ends);
+    for (int pixel = first; pixel < end; pixel++) {
+        int top = pixel / plan->width * plan->stride - plan->top, left = pixel % plan->width * plan->stride - plan->left;
+        for (int b = 0; b < blocks_of(plan); b++) {
+            __m512 value = pooled(plan, (const uint8_t *)data->src + b * LANES, top, left);
+            write(plan, (uint8_t *)data->dst + (size_t)pixel * plan->dst_pixel + (size_t)b * plan->dst_block,
+                  _mm512_fmadd_ps(value, ends[0], ends[1]), ends[2]);
+        }
+    }
+}
+
+/* ---- From floats to bytes and back ---- */
+
+static void quantize(const inc_int8 *plan, const inc_int8_data *data, int first, int end)
+{
+    __m512 ends[INC_INT8_ENDS];
+    spread(data->packed, ends);
+    for (int b = 0; b < blocks_of(plan); b++)
+        for (int pixel = first; pixel < end; pixel++) {
+            const uint8_t *from = (const uint8_t *)data->src + (size_t)pixel * plan->src_pixel + (size_t)b * plan->src_block;
+            uint8_t *to = (uint8_t *)data->dst + (size_t)pixel * plan->dst_pixel + (size_t)b * plan->dst_block;
+            __m512 value = plan->kind == INC_INT8_QUANTIZE
+                         ? _mm512_loadu_ps(from)
+                         : _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from)));
+            write(plan, to, _mm512_fmadd_ps(value, ends[0], ends[1]), ends[2]);
+        }
+}
+
+/* Planes of three colours -> pixels of four bytes, the last one nothing. */
+static void quantize_photo(const inc_int8 *plan, const inc_int8_data *data, int first, int end)
+{
+    __m512 ends[INC_INT8_ENDS];
+    spread(data->packed, ends);
+    size_t plane = (size_t)(plan->src_height * plan->src_width);
+    for (int pixel = first; pixel < end; pixel += LANES) {
+        __mmask16 there = end - pixel < LANES ? (__mmask16)((1 << (end - pixel)) - 1) : (__mmask16)-1;
+        __m512i four = _mm512_setzero_si512();
+        for (int c = 0; c < plan->in; c++) {
+            __m512 value = _mm512_maskz_loadu_ps(there, (const float *)data->src + (size_t)c * plane + (size_t)pixel);
+            value = _mm512_max_ps(_mm512_fmadd_ps(value, ends[0], ends[1]), ends[2]);
+            __m512i bytes = _mm512_min_epu32(_mm512_cvtps_epi32(value), _mm512_set1_epi32(UINT8_MAX));
+            four = _mm512_or_si512(four, _mm512_slli_epi32(bytes, (unsigned)(8 * c)));
+        }
+        _mm512_mask_storeu_epi32((uint8_t *)data->dst + (size_t)pixel * 4, there, four);
+    }
+}
+
+/* ---- A thread's share ---- */
+
+/* A convolution is split by pixels, so that each thread reads its part of the input, or by channels, so that it reads its
+ * part of the weights: whichever is more. */
+static bool by_channels(const inc_int8 *plan, int threads)
+{
+    int pixels = plan->height * plan->width, blocks = blocks_of(plan);
+    if (plan->kind != INC_INT8_CONV || blocks < threads) return false;
+    if (pixels < threads * PIXELS) return true;
+    return plan->kernel_h * plan->kernel_w * plan->out > plan->src_height * plan->src_width
+        && (blocks + threads - 1) / threads * threads * 8 <= blocks * 9; /* nearly even shares */
+}
+
+void inc_int8_run(const inc_int8 *plan, const inc_int8_data *data, int thread, int threads)
+{
+    int pixels = plan->height * plan->width, blocks = blocks_of(plan), tiles = (pixels + PIXELS - 1) / PIXELS;
+    bool split = by_channels(plan, threads);
+    int first = split ? 0 : tiles * thread / threads * PIXELS, end = split ? pixels : tiles * (thread + 1) / threads * PIXELS;
+    if (end > pixels) end = pixels;
+    switch (plan->kind) {
+    case INC_INT8_CONV:
+        convolve(plan, data, &(share){first, end, split ? blocks * thread / threads : 0,
+                                      split ? blocks * (thread + 1) / threads : blocks});
+        break;
+    case INC_INT8_MAX_POOL: case INC_INT8_AVG_POOL: pool(plan, data, first, end); break;
+    case INC_INT8_QUANTIZE: case INC_INT8_DEQUANTIZE: quantize(plan, data, first, end); break;
+    case INC_INT8_PHOTO: quantize_photo(plan, data, first, end); break;
+    }
+}
+
+/* ---- How fast the units are ---- */
+
+uint64_t inc_peak_work_int8(uint64_t rounds, float *sink)
+{
+    enum { CHAINS = 12 };
+    __m512i sums[CHAINS], ones = _mm512_set1_epi8(1);
+    for (int i = 0; i < CHAINS; i++) sums[i] = _mm512_set1_epi32(i);
+    for (uint64_t r = 0; r < rounds; r++)
+#pragma GCC unroll 16
+        for (int i = 0; i < CHAINS; i++) sums[i] = multiply_add(sums[i], ones, ones);
+    for (int i = 1; i < CHAINS; i++) sums[0] = _mm512_add_epi32(sums[0], sums[i]);
+    *sink = (float)_mm512_reduce_add_epi32(sums[0]);
+    return rounds * CHAINS * 64;
+}

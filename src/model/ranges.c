@@ -1,0 +1,73 @@
+/* The ranges of values that a model file carries for int8: its text "int8_ranges", a line "low high name" for each value. */
+#include "private.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY "int8_ranges"
+
+const char *inc_ranges_key(void)
+{
+    return KEY;
+}
+
+/* Values that are made and read: convolutions that ReLUs were fused into leave their names behind. */
+static bool is_read(const inc_graph *graph, uint32_t v)
+{
+    return !graph->values[v].variable && inc_graph_uses(graph, v) > 0;
+}
+
+inception_status inc_ranges_print(inc_model *model, const inc_graph *graph, inception_error *error)
+{
+    inc_buffer text = {0};
+    char low[32], high[32];
+    inception_status status = INCEPTION_OK;
+    for (uint32_t v = 0; v < graph->value_count && !status; v++) {
+        const inc_value *value = &graph->values[v];
+        if (!is_read(graph, v) || value->kept) continue;
+        inc_print_number(low, sizeof low, (double)value->low);
+        inc_print_number(high, sizeof high, (double)value->high);
+        const char *pieces[] = {low, " ", high, " ", value->name, "\n"};
+        for (size_t i = 0; i < INC_COUNT(pieces) && !status; i++)
+            status = inc_buffer_add(&text, pieces[i], strlen(pieces[i]), error);
+    }
+    if (!status) model->ranges = inc_arena_string(&model->arena, text.data ? (const char *)text.data : "", text.size, error);
+    free(text.data);
+    return status ? status : model->ranges ? INCEPTION_OK : INCEPTION_MEMORY;
+}
+
+/* The range on the value's line; false: there is none, or it is not one. */
+static bool find_range(const char *text, inc_value *value)
+{
+    size_t length = strlen(value->name);
+    for (const char *line = text, *end; *line; line = *end ? end + 1 : end) {
+        char numbers[80];
+        end = line + strcspn(line, "\n");
+        size_t before = (size_t)(end - line) - length; /* wraps around where the line is too short */
+        if (before >= sizeof numbers || before < 4 || memcmp(end - length, value->name, length) != 0 || line[before - 1] != ' ')
+            continue;
+        memcpy(numbers, line, before);
+        numbers[before - 1] = '\0';
+        char *space = strchr(numbers, ' ');
+        if (!space) continue;
+        *space = '\0';
+        double low = inc_parse_number(numbers), high = inc_parse_number(space + 1);
+        value->low = (float)low, value->high = (float)high;
+        return isfinite(value->low) && isfinite(value->high) && low <= high;
+    }
+    return false;
+}
+
+inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char *path, inception_error *error)
+{
+    if (!text)
+        return inc_fail(error, INCEPTION_UNSUPPORTED,
+                        "%s: has no ranges for int8; 'inception convert --int8 --calibrate FOLDER IN OUT' finds them", path);
+    for (uint32_t v = 0; v < graph->value_count; v++) {
+        inc_value *value = &graph->values[v];
+        if (is_read(graph, v) && !value->kept && !find_range(text, value))
+            return inc_fail(error, INCEPTION_DATA, "%s: %s has no range of '%s'", path, KEY, value->name);
+    }
+    return INCEPTION_OK;
+}
