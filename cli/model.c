@@ -38,13 +38,15 @@ const char *const precision_choices[] = {
     [INCEPTION_PRECISION_F32] = "f32",
     [INCEPTION_PRECISION_BF16] = "bf16",
     [INCEPTION_PRECISION_INT8] = "int8",
+    [INCEPTION_PRECISION_AUTO] = "auto",
     NULL,
 };
 
 const option_row precision_rows[] = {
     {"precision", 0, "P", OPTION_CHOICE, offsetof(model_settings, precision),
-     "of the arithmetic: f32 (default), or bf16, where probabilities change in the third digit: up to twice as fast on "
-     "some CPUs that have instructions for it, slower on others; 'inception bench' tells",
+     "of the arithmetic: f32 (default), bf16, where probabilities change in the third digit: up to twice as fast on some "
+     "CPUs that have instructions for it, slower on others; int8, up to four times as fast, for weights that 'inception "
+     "convert --int8' made ready for it; auto, the fastest of those that the CPU and the weights are ready for",
      0, 0, precision_choices},
     {.name = NULL},
 };

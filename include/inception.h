@@ -208,6 +208,8 @@ typedef enum inception_precision {
     INCEPTION_PRECISION_F32,
     INCEPTION_PRECISION_BF16,
     INCEPTION_PRECISION_INT8,
+    INCEPTION_PRECISION_AUTO, /* the fastest that this CPU has instructions for: INT8 where the weights have ranges, BF16
+                                 where its products are at least 1.5 times as fast as those of F32, or F32 */
 } inception_precision;
 
 /* True if this CPU has instructions for it. */
@@ -220,7 +222,8 @@ typedef struct inception_model_options {
     double depth_multiplier;       /* V2 and V3, at most 16; 0 (default): found from the shapes */
     int min_depth;                 /* V2 and V3, fewest channels of a scaled layer, at most 4096; 0 (default): 16 */
     int threads;                   /* 1...1024; 0 (default): inception_cpu_count() */
-    inception_precision precision; /* default F32; one that is not supported is INCEPTION_UNSUPPORTED */
+    inception_precision precision; /* default F32; one that is not supported is INCEPTION_UNSUPPORTED, and so is INT8 of
+                                      weights without ranges */
     inception_crop crop;           /* of photos; default CENTRE, anything else is a deviation */
     bool moving_averages;          /* prefer <variable>/ExponentialMovingAverage where present; default false */
     const char *labels;            /* path of a file of class names, see below; NULL (default): the model's own */
@@ -258,7 +261,7 @@ typedef struct inception_model_info {
     double depth_multiplier;
     int min_depth;
     int threads;
-    inception_precision precision;
+    inception_precision precision; /* never AUTO */
     uint64_t parameters;      /* weights used for inference, batch norm statistics counted */
     uint64_t multiply_adds;   /* for one photo, all layers counted */
     const inception_layer *layer; /* the one the options asked for, or NULL */

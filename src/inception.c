@@ -142,7 +142,7 @@ static inception_status check_options(const inception_model_options *options, in
         return inc_fail(error, INCEPTION_INVALID, "min_depth: %d is not 0 to 4096", options->min_depth);
     if (options->crop < INCEPTION_CROP_CENTRE || options->crop > INCEPTION_CROP_LETTERBOX)
         return inc_fail(error, INCEPTION_INVALID, "there is no crop %d", (int)options->crop);
-    if (options->precision < INCEPTION_PRECISION_F32 || options->precision > INCEPTION_PRECISION_INT8)
+    if (options->precision < INCEPTION_PRECISION_F32 || options->precision > INCEPTION_PRECISION_AUTO)
         return inc_fail(error, INCEPTION_INVALID, "there is no precision %d", (int)options->precision);
     if (!inc_engine_supports(options->precision))
         return inc_fail(error, INCEPTION_UNSUPPORTED, "precision: this CPU has no instructions for it");
@@ -252,6 +252,9 @@ inception_model *inception_model_open(const char *path, const inception_model_op
     if (!path && !options->network)
         return inc_fail(error, INCEPTION_INVALID, "inception_model_open: neither a path nor a network given"), NULL;
     if (check_options(options, error)) return NULL;
+    inception_model_options chosen = *options;
+    if (options->precision == INCEPTION_PRECISION_AUTO) chosen.precision = inc_engine_fastest(path && inc_has_ranges(path));
+    options = &chosen;
     inception_model *model = inc_calloc(1, sizeof *model, error);
     if (!model) return NULL;
     char engine[200];

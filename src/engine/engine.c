@@ -42,8 +42,32 @@ bool inc_engine_supports(inception_precision precision)
     case INCEPTION_PRECISION_F32: return true;
     case INCEPTION_PRECISION_BF16: return cpu_has(dnnl_cpu_isa_avx512_core_bf16);
     case INCEPTION_PRECISION_INT8: return cpu_has(dnnl_cpu_isa_avx512_core_vnni);
+    case INCEPTION_PRECISION_AUTO: return true;
     }
     return false;
+}
+
+/* Multiply-adds a second on this thread. */
+static double race(inc_unit unit, uint64_t rounds, int tries)
+{
+    double best = 0;
+    float sink;
+    for (int i = 0; i < tries; i++) {
+        double began = omp_get_wtime();
+        uint64_t done = inc_peak_work(unit, rounds, &sink);
+        best = fmax(best, (double)done / (omp_get_wtime() - began));
+    }
+    return best;
+}
+
+inception_precision inc_engine_fastest(bool ranges)
+{
+    enum { ROUNDS = 20000, TRIES = 3 };
+    if (ranges && inc_engine_supports(INCEPTION_PRECISION_INT8)) return INCEPTION_PRECISION_INT8;
+    if (!inc_engine_supports(INCEPTION_PRECISION_BF16)) return INCEPTION_PRECISION_F32;
+    bool pays = cpu_has(dnnl_cpu_isa_avx512_core_amx)
+             || race(INC_UNIT_BF16, ROUNDS, TRIES) > 1.5 * race(INC_UNIT_16, ROUNDS, TRIES);
+    return pays ? INCEPTION_PRECISION_BF16 : INCEPTION_PRECISION_F32;
 }
 
 /* Raised when the same graph and oneDNN would be packed in another way than before. */

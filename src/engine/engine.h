@@ -24,6 +24,9 @@ int inc_engine_granularity(void);
 /* Can this machine compute so, with instructions made for it? */
 bool inc_engine_supports(inception_precision precision);
 
+/* The fastest that it has instructions for; `ranges`: there are those for int8. Races for less than a millisecond. */
+inception_precision inc_engine_fastest(bool ranges);
+
 /* Takes what it needs of the graph: it may be freed afterwards. Immutable: any number of threads may run it. */
 inc_engine *inc_engine_compile(const inc_graph *graph, inception_precision precision, int threads,
                                inception_error *error);

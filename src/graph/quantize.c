@@ -2,7 +2,8 @@
  *
  * Convolutions and pools work on bytes. A value is bytes where nobody needs it as floats: it is not kept, is not a sum of
  * residuals, which would be rounded once for each of them, and comes from a convolution or a pool. All values that share
- * memory are of one kind. A convolution may also write floats, so one that only floats are wanted of does. */
+ * memory are of one kind. A convolution may also write floats, so one that only floats are wanted of does. GoogLeNet's first
+ * layer is such a one: what it makes is normalized before it is multiplied again, and would lose by being rounded twice. */
 #include "graph.h"
 
 #include <stdlib.h>
@@ -35,17 +36,16 @@ static bool takes_bytes(const quantizing *q, const inc_node *node)
     return able(q->graph, node) && (node->op == INC_OP_CONV || !q->wide[root_of(q->graph, node->output)]);
 }
 
-/* Nobody would read the bytes as such, and the convolutions that make the value can write floats. */
-static bool better_wide(const quantizing *q, uint32_t root)
+/* Would somebody read the bytes as such? */
+static bool is_wanted(const quantizing *q, uint32_t root)
 {
     const inc_graph *graph = q->graph;
     for (size_t n = 0; n < graph->node_count; n++) {
         const inc_node *node = &graph->nodes[n];
-        if (root_of(graph, node->output) == root && node->op != INC_OP_CONV) return false;
         for (uint32_t i = 0; i < node->input_count; i++)
-            if (root_of(graph, node->inputs[i]) == root && takes_bytes(q, node)) return false;
+            if (root_of(graph, node->inputs[i]) == root && takes_bytes(q, node)) return true;
     }
-    return true;
+    return false;
 }
 
 static void choose(quantizing *q)
@@ -59,8 +59,10 @@ static void choose(quantizing *q)
         bool sums = node->op == INC_OP_CONV && node->conv.residual != INC_NONE;
         if (sums || !able(graph, node)) q->wide[root_of(graph, node->output)] = true;
     }
-    for (uint32_t v = 0; v < graph->value_count; v++)
-        if (!graph->values[v].variable && graph->values[v].parent == INC_NONE && better_wide(q, v)) q->wide[v] = true;
+    for (size_t n = graph->node_count; n-- > 0;) { /* readers come behind: a pool of what floats are wanted of takes floats */
+        uint32_t root = root_of(graph, graph->nodes[n].output);
+        if (!is_wanted(q, root)) q->wide[root] = true;
+    }
 }
 
 /* Bytes inside a value that is read as a whole are on its scale. */

@@ -93,6 +93,9 @@ void inc_model_release_weights(inc_model *model);
 /* Makes model->ranges, to be written with the model, of those in a graph that is about to be quantized. */
 inception_status inc_ranges_print(inc_model *model, const inc_graph *graph, inception_error *error);
 
+/* Do the weights at `path` come with ranges? Only model files do. */
+bool inc_has_ranges(const char *path);
+
 /* Gives every value of the graph that is read its range; `text` NULL: there are none. */
 inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char *path, inception_error *error);
 

@@ -37,6 +37,14 @@ inception_status inc_ranges_print(inc_model *model, const inc_graph *graph, ince
     return status ? status : model->ranges ? INCEPTION_OK : INCEPTION_MEMORY;
 }
 
+bool inc_has_ranges(const char *path)
+{
+    inception_weights *weights = inc_weights_open(path, NULL);
+    bool has = weights && inc_weights_metadata(weights, KEY);
+    inc_weights_close(weights);
+    return has;
+}
+
 /* The range on the value's line; false: there is none, or it is not one. */
 static bool find_range(const char *text, inc_value *value)
 {
