@@ -26,8 +26,10 @@ static uint32_t root_of(const inc_graph *graph, uint32_t value)
 /* Is there a step on bytes for the node? */
 static bool able(const inc_graph *graph, const inc_node *node)
 {
-    if (node->op == INC_OP_CONV) return node->window.kernel_h * node->window.kernel_w <= INC_QUANTIZED_TAPS;
-    return (node->op == INC_OP_MAX_POOL || node->op == INC_OP_AVG_POOL) && !node->relu && node->inputs[0] != graph->input;
+    bool photo = node->inputs[0] == graph->input, narrow = graph->values[graph->input].dims[3] <= INC_QUANTIZED_PHOTO;
+    if (node->op == INC_OP_CONV)
+        return node->window.kernel_h * node->window.kernel_w <= INC_QUANTIZED_TAPS && (!photo || narrow);
+    return (node->op == INC_OP_MAX_POOL || node->op == INC_OP_AVG_POOL) && !node->relu && !photo;
 }
 
 /* A convolution takes bytes whatever it writes; a pool writes what it takes. */

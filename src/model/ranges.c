@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define KEY "int8_ranges"
+#define DIGITS "0123456789+-.e"
 
 const char *inc_ranges_key(void)
 {
@@ -57,10 +58,10 @@ static bool find_range(const char *text, inc_value *value)
             continue;
         memcpy(numbers, line, before);
         numbers[before - 1] = '\0';
-        char *space = strchr(numbers, ' ');
-        if (!space) continue;
-        *space = '\0';
-        double low = inc_parse_number(numbers), high = inc_parse_number(space + 1);
+        size_t first = strspn(numbers, DIGITS), second = strspn(numbers + first + (numbers[first] == ' '), DIGITS);
+        if (first == 0 || second == 0 || first + 1 + second != before - 1) continue;
+        numbers[first] = '\0';
+        double low = inc_parse_number(numbers), high = inc_parse_number(numbers + first + 1);
         value->low = (float)low, value->high = (float)high;
         return isfinite(value->low) && isfinite(value->high) && low <= high;
     }

@@ -150,6 +150,62 @@ static void check(void (*build)(net *n), const char *what)
     }
 }
 
+/* How much larger than what bytes make different the output is, in decibels: of a graph whose nodes were not rewritten. */
+static double decibels(const inc_graph *graph, const float *input, const float *wanted, uint32_t out)
+{
+    inc_graph copy;
+    inception_error error = {0};
+    inc_calibrator *calibrator = inc_calibrator_new(graph, 2, &error);
+    assert_non_null(calibrator);
+    assert_int_equal(inc_calibrator_add(calibrator, input, &error), INCEPTION_OK);
+    assert_int_equal(inc_graph_copy(graph, &copy, &error), INCEPTION_OK);
+    inc_calibrator_ranges(calibrator, &copy);
+    assert_int_equal(inc_graph_rewrite(&copy, INC_QUANTIZED_REWRITES, inc_engine_granularity(), &error), INCEPTION_OK);
+    assert_int_equal(inc_graph_quantize(&copy, &error), INCEPTION_OK);
+    inc_engine *engine = inc_engine_compile(&copy, INCEPTION_PRECISION_INT8, 2, &error);
+    inc_run *run = engine ? inc_run_new(engine, 1, &error) : NULL;
+    if (!run) print_message("%s\n", error.message);
+    assert_non_null(run);
+    uint64_t count = inc_value_count(&copy.values[out]);
+    float *got = malloc(count * sizeof *got);
+    assert_int_equal(inc_run_execute(run, input, 1, &error), INCEPTION_OK);
+    inc_run_read(run, 0, out, got);
+    double signal = 0, noise = 1e-30, least = 0.01 * (double)count; /* what goes in is of the order of 1; a ReLU may leave nothing */
+    for (uint64_t i = 0; i < count; i++) {
+        assert_true(isfinite(got[i]));
+        signal += (double)wanted[i] * (double)wanted[i];
+        noise += ((double)got[i] - (double)wanted[i]) * ((double)got[i] - (double)wanted[i]);
+    }
+    free(got);
+    inc_run_free(run);
+    inc_engine_free(engine);
+    inc_calibrator_free(calibrator);
+    inc_graph_free(&copy);
+    return 10 * log10(fmax(signal, least) / noise);
+}
+
+/* A byte's rounding is 1/sqrt(12) of a step and values are some 60 steps on average: 46 decibels, once for each value on
+ * the way and once for the weights. Ten times that is left to chance; a wrong zero or scale leaves 10 decibels at most. */
+#define LEAST_DECIBELS 25
+
+static void check_int8(void (*build)(net *n), const char *what)
+{
+    net n = {0};
+    build(&n);
+    n.graph.values[n.at].kept = true;
+    assert_true(formula_bind(&n.graph));
+    uint64_t count = inc_value_count(&n.graph.values[n.graph.input]);
+    float *input = malloc(count * sizeof *input), **values = calloc(n.graph.value_count, sizeof *values);
+    for (uint64_t i = 0; i < count; i++) input[i] = sinf((float)i * 0.37f);
+    assert_true(reference_run(&n.graph, input, values));
+    double lost = decibels(&n.graph, input, values[n.at], n.at);
+    if (!(lost >= LEAST_DECIBELS)) print_message("%s in int8: %g dB\n", what, lost);
+    assert_true(lost >= LEAST_DECIBELS);
+    free(input);
+    free(values);
+    inc_graph_free(&n.graph);
+}
+
 static const int sides[] = {1, 2, 3, 5, 8, 17}, channels[] = {1, 3, 8, 15, 16, 17, 24, 32, 48};
 static const int kernels[][2] = {{1, 1}, {3, 3}, {5, 5}, {7, 7}, {1, 7}, {7, 1}, {1, 3}, {3, 1}};
 
@@ -267,6 +323,47 @@ static void residual_chains(void **state) { (void)state; for (int i = 0; i < 10;
 #define WATCHED 0
 #endif
 
+static void int8_patterns(void **state)
+{
+    (void)state;
+    if (!inc_engine_supports(INCEPTION_PRECISION_INT8)) skip();
+    for (int i = 0; i < 20; i++) check_int8(one_conv, "convolution");
+    for (int i = 0; i < 10; i++) check_int8(one_lrn, "lrn");
+    for (int i = 0; i < 30; i++) check_int8(block, "block");
+    for (int i = 0; i < 10; i++) check_int8(residuals, "residuals");
+    check_int8(separable, "separable");
+}
+
+/* Errors grow with the depth of a network: in ten layers behind each other to ten times those of one. */
+static void int8_networks(void **state)
+{
+    (void)state;
+    size_t networks;
+    const inception_network *all = inception_networks(&networks);
+    if (!inc_engine_supports(INCEPTION_PRECISION_INT8)) skip();
+    for (size_t i = 0; i < networks; i++) {
+        inc_graph graph = {0};
+        inc_shape shape = inc_shape_default(&all[i]);
+        assert_int_equal(inc_build(&shape, &graph, NULL), INCEPTION_OK);
+        assert_true(formula_bind(&graph));
+        uint32_t logits = inc_graph_find(&graph, "Logits");
+        uint64_t count = inc_value_count(&graph.values[graph.input]);
+        float *input = malloc(count * sizeof *input), *wanted = malloc((size_t)shape.classes * sizeof *wanted);
+        for (uint64_t k = 0; k < count; k++) input[k] = sinf((float)k * 0.011f);
+        inc_engine *engine = inc_engine_compile(&graph, INCEPTION_PRECISION_F32, 2, NULL);
+        inc_run *run = inc_run_new(engine, 1, NULL);
+        assert_int_equal(inc_run_execute(run, input, 1, NULL), INCEPTION_OK);
+        inc_run_read(run, 0, logits, wanted);
+        double lost = decibels(&graph, input, wanted, logits);
+        if (!(lost >= LEAST_DECIBELS - 10)) print_message("%s in int8: %g dB\n", all[i].name, lost);
+        assert_true(lost >= LEAST_DECIBELS - 10);
+        free(input), free(wanted);
+        inc_run_free(run);
+        inc_engine_free(engine);
+        inc_graph_free(&graph);
+    }
+}
+
 /* Each network, all rewrites against none, every rewrite on its own against none (unless it is watched). */
 static void networks(void **state)
 {
@@ -308,7 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(convolutions), cmocka_unit_test(pools),           cmocka_unit_test(lrns),
         cmocka_unit_test(separables),   cmocka_unit_test(blocks),          cmocka_unit_test(residual_chains),
-        cmocka_unit_test(networks),
+        cmocka_unit_test(networks),        cmocka_unit_test(int8_patterns),   cmocka_unit_test(int8_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
