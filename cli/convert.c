@@ -54,7 +54,7 @@ static const char *const examples[] = {
     "inception convert bvlc_googlenet.caffemodel googlenet.safetensors",
     "inception convert v3.safetensors v3.ckpt         (TensorFlow, V2)",
     "inception convert v3.safetensors v3.onnx         (ONNX Runtime, OpenVINO, ...)",
-    "inception convert --int8 --calibrate photos/ v3.safetensors v3-int8.safetensors",
+    "inception convert --int8 --calibrate photos/ v3.ckpt v3.safetensors",
     NULL,
 };
 

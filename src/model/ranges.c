@@ -54,8 +54,8 @@ static bool find_range(const char *text, inc_value *value)
         char numbers[80];
         end = line + strcspn(line, "\n");
         size_t before = (size_t)(end - line) - length; /* wraps around where the line is too short */
-        if (before >= sizeof numbers || before < 4 || memcmp(end - length, value->name, length) != 0 || line[before - 1] != ' ')
-            continue;
+        if (before >= sizeof numbers || before < 4 || line[before - 1] != ' ') continue;
+        if (memcmp(end - length, value->name, length) != 0) continue;
         memcpy(numbers, line, before);
         numbers[before - 1] = '\0';
         size_t first = strspn(numbers, DIGITS), second = strspn(numbers + first + (numbers[first] == ' '), DIGITS);

@@ -109,7 +109,7 @@ def test_usage():
             ("--top", "0", "whole number from 1"), ("--top", "ten", "whole number"), ("--top", "3x", "whole number"),
             ("--top", "", "whole number"), ("--top", "99999999999999999999", "whole number"),
             ("--format", "xml", "text, json, jsonl, csv or tsv"), ("--threads", "0", "from 1 to 1024"),
-            ("--precision", "int8", "f32 or bf16"), ("--crop", "left", "centre, full or letterbox"),
+            ("--precision", "int4", "f32, bf16, int8 or auto"), ("--crop", "left", "centre, full or letterbox"),
             ("--max-pixels", "-1", "whole number"), ("--max-bytes", "1T", "K, M and G"),
             ("--depth-multiplier", "nan", "number from"), ("--depth-multiplier", "-1", "number from"),
             ("--network", "v9", "option --network"), ("--plot", "card.gif", "ends in .png, .svg or .pdf"),
@@ -158,6 +158,10 @@ def test_missing_model():
     check("convert of junk to ONNX", run("convert", "junk.ckpt", "out.onnx"), 65, err="junk.ckpt")
     tap.ok(not Path("out.safetensors").exists() and not Path("out.onnx").exists(), "convert of junk leaves nothing")
     check("convert to what the ending does not say", run("convert", "junk.ckpt", "out.tflite"), 64, err="say --format")
+    check("--int8 without photos", run("convert", "--int8", "a.ckpt", "b.safetensors"), 64, err="want each other")
+    check("photos without --int8", run("convert", "--calibrate", "x", "a.ckpt", "b.safetensors"), 64, err="want each other")
+    check("int8 to a checkpoint", run("convert", "--int8", "--calibrate", "x", "a.ckpt", "b.ckpt"), 64, err="only model files")
+    check("a report of nothing", run("convert", "-j", "a.ckpt", "b.ckpt"), 64, err="wants --int8")
     check("convert to no such format", run("convert", "-f", "tflite", "junk.ckpt", "out"), 64, err="model, tf2 or onnx")
     check("convert to a folder", run("convert", "-f", "onnx", "junk.ckpt", "out/"), 64, err="not 'out/'")
     Path("other.onnx").write_bytes(b"\x08\x07\x12\x07pytorch\x1a\x03" b"1.0:\x00")  # version, producer, no graph
@@ -468,6 +472,32 @@ def test_weights(path):
     tap.ok(not list(Path.cwd().glob("*.partial")), "nothing half written is left")
 
 
+def test_int8(path):
+    Path("calibrate").mkdir()
+    Path("empty").mkdir()
+    for name in ("photo.png", "a.png"):
+        Path("calibrate", name).write_bytes(Path(name).read_bytes())
+    Path("calibrate", "broken.png").write_bytes(Path("a.png").read_bytes()[:50])
+    report = run("convert", "--int8", "--calibrate", "calibrate", path, "g8.safetensors")
+    check("convert --int8", report, 0, "2 photos; int8 beside f32 on 2 of them", err="broken.png")
+    tap.ok(len(re.findall(r"\d dB  ", report.out)) == 58, "a line for each layer", report)
+    result = run("classify", "--precision", "int8", "-m", "g8.safetensors", "a.png")
+    if "f32 is used" in result.err:
+        tap.skip("classify in int8", "no instructions for it")
+    else:
+        check("classify in int8", result, 0, "%")
+        check("int8 of weights without ranges", run("classify", "--precision=int8", "-m", path, "a.png"), 65,
+              err="has no ranges for int8")
+        first = json.loads(run("classify", "--precision=int8", "-jm", "g8.safetensors", "a.png").out)
+        again = json.loads(run("classify", "--precision=int8", "-jm", "g8.safetensors", "-t1", "a.png").out)
+        tap.ok(first == again, "the same answer with a pack and with one thread", (first, again))
+    check("ranges go on with the file", run("convert", "g8.safetensors", "h8.safetensors"), 0)
+    tap.ok(Path("g8.safetensors").read_bytes() == Path("h8.safetensors").read_bytes(), "to the byte")
+    check("no photos", run("convert", "--int8", "--calibrate", "empty", path, "i.safetensors"), 66, err="no photo could be read")
+    check("no such folder", run("convert", "--int8", "--calibrate", "none", path, "i.safetensors"), 66, err="none")
+    tap.ok(not Path("i.safetensors").exists(), "nothing was written")
+
+
 def test_labels(path):
     plain = [p["label"] for p in json.loads(run("classify", "-j", "-m", path, "-k3", "a.png").out)[0]["predictions"]]
     rows = [f'{i},"Klasse, {i}: \u72ac"\r\n' for i in range(1000)]
@@ -511,7 +541,7 @@ def main():
         tap.attempt(test)
     path, why = model(tap)
     if not path:
-        for name in ("classify", "inspect, convert", "labels"):
+        for name in ("classify", "inspect, convert", "int8", "labels"):
             tap.skip(f"{name} with a model", why)
         return
     Path("found/inception").mkdir(parents=True)
@@ -519,6 +549,7 @@ def main():
     tap.attempt(test_classify, str(path))
     tap.attempt(test_plot, str(path))
     tap.attempt(test_weights, str(path))
+    tap.attempt(test_int8, str(path))
     tap.attempt(test_cache, str(path))
     tap.attempt(test_labels, str(path))
 

@@ -71,10 +71,11 @@ static float direct(const layer *l, int o, int y, int x)
     int64_t sum = 0, weight_sum = 0;
     for (int i = 0; i < products; i++) {
         int64_t weight = lrint((double)l->weights[i * p->out + o] * (double)l->scale[o] / step);
-        int tap = i / l->channels, sy = y * p->stride - p->top + tap / p->kernel_w, sx = x * p->stride - p->left + tap % p->kernel_w;
+        int tap = i / l->channels;
+        int sy = y * p->stride - p->top + tap / p->kernel_w, sx = x * p->stride - p->left + tap % p->kernel_w;
         bool inside = sy >= 0 && sx >= 0 && sy < p->src_height && sx < p->src_width;
-        const uint8_t *pixel = l->src + (size_t)(sy * p->src_width + sx) * p->src_pixel;
-        sum += weight * (inside ? pixel[i % l->channels] : l->in.zero);
+        ptrdiff_t pixel = (ptrdiff_t)(sy * p->src_width + sx) * (ptrdiff_t)p->src_pixel;
+        sum += weight * (inside ? l->src[pixel + i % l->channels] : l->in.zero);
         weight_sum += weight;
     }
     double factor = step * (double)l->in.scale / (double)l->out.scale;
@@ -159,7 +160,8 @@ static void pools(void **state)
         inc_int8_pack(&p, in, out, packed);
         run(&p, src, packed, dst, 1 + random_to(3));
         for (int at = 0; at < side * side * CHANNELS; at++) {
-            int c = at % CHANNELS, y = at / CHANNELS / side * stride - kernel / 2, x = at / CHANNELS % side * stride - kernel / 2;
+            int c = at % CHANNELS, pixel = at / CHANNELS;
+            int y = pixel / side * stride - kernel / 2, x = pixel % side * stride - kernel / 2;
             int largest = 0, sum = 0, count = 0;
             for (int sy = y < 0 ? 0 : y; sy < SIDE && sy < y + kernel; sy++)
                 for (int sx = x < 0 ? 0 : x; sx < SIDE && sx < x + kernel; sx++, count++) {
@@ -187,8 +189,9 @@ static void there_and_back(void **state)
                   .width = 7, .src_pixel = 64, .src_block = PIXELS * 64, .dst_pixel = CHANNELS, .dst_block = 16};
     inc_int8_pack(&p, (inc_quant){1, 0}, quant, packed);
     run(&p, floats, packed, bytes, 2);
-    inc_int8 q = {.kind = INC_INT8_DEQUANTIZE, .in = CHANNELS, .out = CHANNELS, .src_height = 3, .src_width = 7, .height = 3,
-                  .width = 7, .wide = true, .src_pixel = CHANNELS, .src_block = 16, .dst_pixel = 64, .dst_block = PIXELS * 64};
+    inc_int8 q = {.kind = INC_INT8_DEQUANTIZE, .in = CHANNELS, .out = CHANNELS, .src_height = 3, .src_width = 7,
+                  .height = 3, .width = 7, .wide = true, .src_pixel = CHANNELS, .src_block = 16, .dst_pixel = 64,
+                  .dst_block = PIXELS * 64};
     inc_int8_pack(&q, quant, (inc_quant){1, 0}, packed);
     run(&q, bytes, packed, back, 2);
     float low = -(float)quant.zero * quant.scale, high = (float)(UINT8_MAX - quant.zero) * quant.scale;
@@ -208,7 +211,8 @@ static void photos(void **state)
     uint8_t *bytes = room(4 * PIXELS + 4);
     for (int i = 0; i < 3 * PIXELS; i++) planes[i] = noise();
     inc_quant quant = inc_quant_of_range(-1, 1);
-    inc_int8 p = {.kind = INC_INT8_PHOTO, .in = 3, .out = 3, .src_height = 1, .src_width = PIXELS, .height = 1, .width = PIXELS};
+    inc_int8 p = {.kind = INC_INT8_PHOTO, .in = 3, .out = 3, .src_height = 1, .src_width = PIXELS, .height = 1,
+                  .width = PIXELS};
     inc_int8_pack(&p, (inc_quant){1, 0}, quant, packed);
     run(&p, planes, packed, bytes, 3);
     for (int i = 0; i < PIXELS; i++) {
@@ -284,7 +288,8 @@ static void ranges_return(void **state)
     (void)state;
     inc_graph graph = quantized("v1"), other = quantized("v1");
     inc_model model = {0};
-    for (uint32_t v = 0; v < graph.value_count; v++) graph.values[v].low = -0.1f * (float)(v % 3), graph.values[v].high = noise() + 2;
+    for (uint32_t v = 0; v < graph.value_count; v++)
+        graph.values[v].low = -0.1f * (float)(v % 3), graph.values[v].high = noise() + 2;
     assert_int_equal(inc_ranges_print(&model, &graph, NULL), INCEPTION_OK);
     assert_int_equal(inc_ranges_apply(model.ranges, &other, "file", NULL), INCEPTION_OK);
     for (uint32_t v = 0; v < graph.value_count; v++) {
@@ -299,8 +304,8 @@ static void ranges_return(void **state)
 static void ranges_refused(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"", "0 1", "0 1 ", " 0 1 input", "0 input", "nan 1 input", "0 inf input", "2 1 input",
-                                        "0 1 inputs", "input", "0 1e99 input", "x y input", "0 1 xinput"};
+    static const char *const lines[] = {"", "0 1", "0 1 ", " 0 1 input", "0 input", "nan 1 input", "0 inf input",
+                                        "2 1 input", "0 1 inputs", "input", "0 1e99 input", "x y input", "0 1 xinput"};
     inc_graph graph = {0};
     inception_error error;
     graph.input = inc_graph_activation(&graph, "input", 1, 1, 1, NULL);
