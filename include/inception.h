@@ -291,7 +291,8 @@ INCEPTION_API inception_status inception_convert(const char *path, const char *o
                                                  const inception_model_options *options, inception_error *error);
 
 /* Finds the ranges of the values inside a network that int8 wants, from photos like those it is for: a few hundred. Each
- * range is the one with the least expected squared error. Weights need no photos: each output channel has a scale of its own.
+ * range is the one with the least expected squared error. Weights need no photos: each output channel has a scale of its
+ * own.
  *
  *     open, add each photo, write; or, to know what is lost: add each, compare some of them, losses, write
  *

@@ -29,7 +29,7 @@ found=$(echo "$directions" | while IFS=: read -r folder allowed; do
         echo "$line"
     done
 done
-grep -n '#include "' src/*.c | grep -vE '"([a-z]+)/\1\.h"')
+grep -n '#include "' src/*.c | grep -vE '"([a-z]+)/\1\.h"|"private\.h"')
 check 'folders include only the doors of folders below them' "$found"
 
 # library header: the folder that alone includes it

@@ -1,7 +1,8 @@
 /* The ranges that bytes stand for, from photos, and what is lost by them.
  *
  * The network runs in float32 with every value kept, and of each value a histogram is made. A range is then the one with the
- * least expected squared error: what is inside is rounded, which costs scale^2 / 12 on average, what is outside is clipped. */
+ * least expected squared error: what is inside is rounded, which costs scale^2 / 12 on average, what is outside is
+ * clipped. */
 #include "private.h"
 
 #include <math.h>

@@ -93,8 +93,10 @@ static int64_t pitch_of(const inc_graph *graph, uint32_t value)
 {
     int64_t channel;
     uint32_t root = inc_graph_root(graph, value, &channel), from = inc_graph_producer(graph, root);
-    bool photo = from != INC_NONE && graph->nodes[from].op == INC_OP_QUANTIZE && graph->nodes[from].inputs[0] == graph->input;
-    return photo ? 4 : (graph->values[root].dims[3] + INC_INT8_LANES - 1) / INC_INT8_LANES * INC_INT8_LANES;
+    const inc_node *maker = from == INC_NONE ? NULL : &graph->nodes[from];
+    bool photo = maker && maker->op == INC_OP_QUANTIZE && maker->inputs[0] == graph->input;
+    if (photo) return INC_QUANTIZED_PHOTO;
+    return (graph->values[root].dims[3] + INC_INT8_LANES - 1) / INC_INT8_LANES * INC_INT8_LANES;
 }
 
 static inception_status plan(inc_engine *e, const inc_graph *graph, inc_lifetime *lifetimes, inception_error *error)

@@ -61,7 +61,7 @@ static void choose(quantizing *q)
         bool sums = node->op == INC_OP_CONV && node->conv.residual != INC_NONE;
         if (sums || !able(graph, node)) q->wide[root_of(graph, node->output)] = true;
     }
-    for (size_t n = graph->node_count; n-- > 0;) { /* readers come behind: a pool of what floats are wanted of takes floats */
+    for (size_t n = graph->node_count; n-- > 0;) { /* readers first: a pool that floats are wanted of takes floats */
         uint32_t root = root_of(graph, graph->nodes[n].output);
         if (!is_wanted(q, root)) q->wide[root] = true;
     }

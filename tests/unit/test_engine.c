@@ -170,7 +170,7 @@ static double decibels(const inc_graph *graph, const float *input, const float *
     float *got = malloc(count * sizeof *got);
     assert_int_equal(inc_run_execute(run, input, 1, &error), INCEPTION_OK);
     inc_run_read(run, 0, out, got);
-    double signal = 0, noise = 1e-30, least = 0.01 * (double)count; /* of inputs of the order of 1; ReLUs may leave nothing */
+    double signal = 0, noise = 1e-30, least = 0.01 * (double)count; /* inputs are of the order of 1 */
     for (uint64_t i = 0; i < count; i++) {
         assert_true(isfinite(got[i]));
         signal += (double)wanted[i] * (double)wanted[i];

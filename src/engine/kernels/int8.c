@@ -246,8 +246,8 @@ void inc_int8_run(const inc_int8 *plan, const inc_int8_data *data, int thread, i
 {
     int pixels = plan->height * plan->width, blocks = blocks_of(plan), tiles = (pixels + PIXELS - 1) / PIXELS;
     bool split = by_channels(plan, threads);
-    int first = split ? 0 : tiles * thread / threads * PIXELS, end = split ? pixels : tiles * (thread + 1) / threads * PIXELS;
-    if (end > pixels) end = pixels;
+    int first = split ? 0 : tiles * thread / threads * PIXELS;
+    int end = split || thread + 1 == threads ? pixels : tiles * (thread + 1) / threads * PIXELS;
     switch (plan->kind) {
     case INC_INT8_CONV:
         convolve(plan, data, &(share){first, end, split ? blocks * thread / threads : 0,

@@ -46,7 +46,8 @@ static double pack_channel(const inc_int8 *plan, const float *weights, int chann
     int taps = plan->kernel_h * plan->kernel_w;
     double largest = 0;
     *sum = 0;
-    for (int64_t i = 0; i < (int64_t)taps * channels; i++) largest = fmax(largest, fabs((double)weights[i * plan->out] * scale));
+    for (int64_t i = 0; i < (int64_t)taps * channels; i++)
+        largest = fmax(largest, fabs((double)weights[i * plan->out] * scale));
     double step = largest > 0 ? largest / WEIGHT_MOST : 1;
     for (int tap = 0; tap < taps; tap++)
         for (int c = 0; c < channels; c++) {

@@ -1,0 +1,10 @@
+/* What the files of public functions share. */
+#ifndef INC_PRIVATE_H
+#define INC_PRIVATE_H
+
+#include "base/base.h"
+
+inception_status inc_check_options(const inception_model_options *options, inception_error *error);
+int inc_threads_of(const inception_model_options *options);
+
+#endif
