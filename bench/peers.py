@@ -18,8 +18,10 @@ import argparse
 import contextlib
 import json
 import os
+import random
 import shutil
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -79,7 +81,6 @@ def words():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     listed = lambda text: text.split(",")  # noqa: E731
     parser.add_argument("-m", "--model", action="append", help="weights, in any format; may be repeated")
-    parser.add_argument("--int8-model", action="append", help="the same with int8 calibrated, for our int8 rows; in order")
     parser.add_argument("-n", "--networks", type=listed, default=list(NETWORKS), help="without --model: which to make up")
     parser.add_argument("--peers", type=listed, default=list(PEERS), help="default: " + ",".join(PEERS))
     parser.add_argument("--precision", type=listed, default=["f32", "bf16", "int8"])
@@ -88,7 +89,7 @@ def words():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="of one peer in one round")
     parser.add_argument("--photo", help="for the start of a fresh process; without: not measured")
-    parser.add_argument("--photos", help="a folder to calibrate the peers' int8 with; without: noise, which is as fast")
+    parser.add_argument("--photos", help="a folder to calibrate int8 with; without: noise, which is as fast")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="where `inception` is; default: build")
     parser.add_argument("--folder", default=os.path.expanduser("~/.cache/inception-peers"), help="for the peers")
     return parser.parse_args()
@@ -267,13 +268,27 @@ def said(path, key):
     """What the ONNX file says of itself under the key: short texts in its metadata, which come early in the file."""
     with open(path, "rb") as file:
         head = file.read(1 << 16)
-    at = head.index(key.encode() + b"\x12") + len(key) + 1  # in front of the text: one byte, its length
+    at = head.find(key.encode() + b"\x12") + len(key) + 1  # in front of the text: one byte, its length
+    if at <= len(key):
+        raise Missing(f"{path}: no {key} in its metadata")
     return head[at + 1:at + 1 + head[at]].decode()
 
 
-def export(options, folder, model, int8):
+def noise(path):
+    """A photo of nothing: 64 x 64 pixels, BMP."""
+    with open(path, "wb") as file:
+        file.write(struct.pack("<2sIIIIiiHHIIiiII", b"BM", 54 + 64 * 64 * 3, 0, 54, 40, 64, 64, 1, 24, 0, 0, 0, 0, 0, 0))
+        file.write(random.randbytes(64 * 64 * 3))
+    return path
+
+
+def export(options, folder, model):
     """What the contestants need of one network, made from its weights."""
-    net = {"model": model, "int8": int8 or model, "folder": folder, "onnx": os.path.join(folder, "x.onnx"), "photos": folder}
+    net = {"model": model, "int8": os.path.join(folder, "int8.safetensors"), "folder": folder,
+           "onnx": os.path.join(folder, "x.onnx"), "photos": folder}
+    if "int8" in options.precision:
+        run(options.command, "convert", "--int8", "--calibrate", options.photos or noise(os.path.join(folder, "noise.bmp")),
+            model, net["int8"])
     run(options.command, "convert", model, net["onnx"])
     net["name"] = said(net["onnx"], "network")
     net["size"] = said(net["onnx"], "input_width"), said(net["onnx"], "input_height")
@@ -313,6 +328,7 @@ def main():
     if os.path.commonpath([options.folder, ROOT]) == ROOT:
         sys.exit("--folder must lie outside the tree: what is installed there is not the project's")
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:options.threads])  # and of all processes that follow
+    os.makedirs(options.folder, exist_ok=True)
     notes, pythons = [], {}
     for peer in options.peers:
         try:
@@ -324,11 +340,10 @@ def main():
     print_row("network", "precision", "batch", "contestant", "ms/photo", "ratio", "spread", "off or peak")
     with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
         for number, model in enumerate(options.model or made_up(options, scratch)):
-            int8 = (options.int8_model or [])[number:number + 1]
             folder, truth = os.path.join(scratch, str(number)), []
             os.mkdir(folder)
             try:
-                net = export(options, folder, model, int8[0] if int8 else None)
+                net = export(options, folder, model)
             except Missing as why:
                 notes.append(f"{model} is left out: {why}")
                 continue

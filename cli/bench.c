@@ -160,10 +160,16 @@ static double share(const bench_result *result, double multiply_adds, double sec
     return result->peak > 0 && seconds > 0 ? multiply_adds / seconds / result->peak : 0;
 }
 
+/* Of what is counted: bytes are no floating point. */
+static const char *unit_of(const bench_result *result)
+{
+    return result->info->precision == INCEPTION_PRECISION_INT8 ? "GOP" : "GFLOP";
+}
+
 static void tell_layers(const bench_options *options, const bench_result *result)
 {
     double explained = 0, runs = (double)result->count;
-    printf("\n  %8s %9s %6s  %-24s %s\n", "ms", "GFLOP/s", "peak", "computed by", "layer");
+    printf("\n  %8s %7s/s %6s  %-24s %s\n", "ms", unit_of(result), "peak", "computed by", "layer");
     for (size_t i = 0; i < result->step_count; i++) {
         const inception_step *step = &result->steps[i];
         double seconds = result->step_totals[i] / runs, work = (double)step->multiply_adds * options->batch;
@@ -186,8 +192,9 @@ static void tell_text(const bench_options *options, const bench_result *result)
     printf("  a photo   %8.2f ms median of %zu, %.2f ms at 99%%, %.1f photos/s\n", 1e3 * median, result->count,
            1e3 * quantile(result, 0.99) / batch, 1 / median);
     if (result->peak > 0)
-        printf("  limit     %8.2f ms: %.2f GFLOP at the %.0f GFLOP/s of this machine; %.2f of it are taken\n",
-               1e3 * work / result->peak, 2e-9 * work, 2e-9 * result->peak, median * result->peak / work);
+        printf("  limit     %8.2f ms: %.2f %s at the %.0f %s/s of this machine; %.2f of it are taken\n",
+               1e3 * work / result->peak, 2e-9 * work, unit_of(result), 2e-9 * result->peak, unit_of(result),
+               median * result->peak / work);
     printf("  start     %8.2f ms to open the weights, %.2f ms for the first run\n", 1e3 * result->open,
            1e3 * result->first);
     printf("  memory    %8s at most so far\n", bytes_text((uint64_t)memory_of_process(), bytes));

@@ -64,6 +64,7 @@ def weights():
     yield "pack", "good", b"\0" + "".join(text + "\0" for text in texts).encode()
     yield "pack", "whole", b"\1INCPACK2" + bytes(40)
     yield "labels", "good", bytes([2, 8]) + b"a\nb\nc" + b"n01\nn02\nn03"
+    yield "ranges", "good", b"-1 1 input\n0 2.5e+1 Conv2d_1a_3x3\n"
     yield "label_file", "plain", b"\6a\nb, b\nc\n"
     yield "label_file", "background", b"\x07\xef\xbb\xbf1:a\r\n2:b: b\r\n3:c\r\n"
     yield "label_file", "csv", b'\6index,wnid,name\n1,n00000001,"a ""a"", b"\n0,,b\n2,,c\n3,,d\n'
@@ -88,7 +89,7 @@ def archives(folder):
 
 
 def main(root):
-    targets = "image table bundle caffe safetensors state pack labels label_file list archive answers append"
+    targets = "image table bundle caffe safetensors state pack labels ranges label_file list archive answers append"
     for target in targets.split():
         (root / target).mkdir(parents=True, exist_ok=True)
     pictures(root / "image")
