@@ -100,8 +100,11 @@ bool inc_fewer_plan(inc_fewer *plan, int kernel_h, int kernel_w)
     /* Products of bfloat16 are twice as fast, which these alone do not exceed in one dimension. */
     if (plan->half && (kernel_h == 1 || kernel_w == 1)) return false;
     if (!toom_plan(&plan->down, kernel_h) || !toom_plan(&plan->across, kernel_w)) return false;
-    if (kernel_h != kernel_w && kernel_h != 1 && kernel_w != 1) return false; /* tiles.c knows squares and lines */
-    if (plan->down.points * plan->across.points > INC_POINTS_MOST || kernel_h * kernel_w == 5) return false;
+    bool there = false;
+#define IS_IT(nh, nw, mh, mw) there |= plan->down.points == nh && plan->across.points == nw;
+    INC_TILE_SHAPES(IS_IT)
+#undef IS_IT
+    if (!there) return false;
     plan->tiles_down = (plan->height + plan->down.outputs - 1) / plan->down.outputs;
     plan->tiles_across = (plan->width + plan->across.outputs - 1) / plan->across.outputs;
     return plan->tiles_down * plan->tiles_across >= INC_TILES_LEAST;

@@ -4,6 +4,10 @@
 
 #include "kernels.h"
 
+/* Points and outputs, down and across, of the tiles that there is code for. */
+#define INC_TILE_SHAPES(SHAPE) \
+    SHAPE(6, 6, 4, 4) SHAPE(8, 8, 4, 4) SHAPE(1, 6, 1, 4) SHAPE(6, 1, 4, 1) SHAPE(1, 10, 1, 4) SHAPE(10, 1, 4, 1)
+
 #define INC_TAPS_MOST 7  /* in a row */
 #define INC_PANEL_MOST 32 /* channels */
 #define INC_POINTS_MOST 64

@@ -238,8 +238,8 @@ static void transform_in(const layer *l, int first, int count, int channel_block
     for (int t = 0; t < count; t++) {
         const float *in = find_inputs(l, first + t, channel_block, copy, &row_step);
         switch (p->down.points * 16 + p->across.points) {
-#define CASE(nh, nw) case nh * 16 + nw: tile_in(p, nh, nw, in, row_step, v + t * LANES, step); break;
-        CASE(6, 6) CASE(8, 8) CASE(1, 6) CASE(6, 1) CASE(1, 10) CASE(10, 1)
+#define CASE(nh, nw, mh, mw) case nh * 16 + nw: tile_in(p, nh, nw, in, row_step, v + t * LANES, step); break;
+            INC_TILE_SHAPES(CASE)
 #undef CASE
         }
     }
@@ -260,7 +260,7 @@ static void transform_out(const layer *l, int first, int count, int panel, const
             switch (p->down.points * 16 + p->across.points) {
 #define CASE(nh, nw, mh, mw) \
     case nh * 16 + nw: tile_out(p, nh, nw, mh, mw, from, bias, l->data->dst, at, row_step, rows, columns); break;
-            CASE(6, 6, 4, 4) CASE(8, 8, 4, 4) CASE(1, 6, 1, 4) CASE(6, 1, 4, 1) CASE(1, 10, 1, 4) CASE(10, 1, 4, 1)
+            INC_TILE_SHAPES(CASE)
 #undef CASE
             }
         }
