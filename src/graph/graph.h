@@ -149,6 +149,7 @@ inception_status inc_graph_drop_unused(inc_graph *graph, inception_error *error)
 /* ---- quantize.c ---- */
 
 #define INC_QUANTIZED_TAPS 81 /* at most, of a convolution on bytes */
+#define INC_QUANTIZED_MEAN 257 /* pixels at most, of an average pool on bytes */
 #define INC_QUANTIZED_PHOTO 4 /* channels at most, of a photo as bytes */
 
 /* For graphs that went through these; pools that were swapped would average values that are not yet positive. */

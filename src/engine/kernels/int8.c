@@ -63,9 +63,10 @@ INLINE __m512i multiply_add(__m512i sum, __m512i bytes, __m512i weights)
     return sum;
 }
 
-/* The first `pixels` of a tile, `blocks` blocks of channels; both are constants wherever this is used. */
-INLINE void tile(const inc_int8 *plan, const uint8_t *const *at, const uint8_t *weights, const float *ends, uint8_t *dst,
-                 int pixels, int blocks)
+/* The first `pixels` of a tile, `blocks` blocks of channels; both are constants wherever this is used. As many weights as a
+ * block has are asked for from `ahead` on, for later: what comes from memory comes late. */
+INLINE void tile(const inc_int8 *plan, const uint8_t *const *at, const uint8_t *weights, const uint8_t *ahead,
+                 const float *ends, uint8_t *dst, int pixels, int blocks)
 {
     int taps = plan->kernel_h * plan->kernel_w;
     size_t step = (size_t)(taps * plan->in) * LANES; /* between blocks */
@@ -78,8 +79,9 @@ INLINE void tile(const inc_int8 *plan, const uint8_t *const *at, const uint8_t *
         const uint8_t *from[PIXELS];
 #pragma GCC unroll 8
         for (int p = 0; p < pixels; p++) from[p] = at[p];
-        for (int i = 0; i < plan->in; i += 4, weights += 4 * LANES) {
+        for (int i = 0; i < plan->in; i += 4, weights += 4 * LANES, ahead += 4 * LANES) {
             __m512i w[BLOCKS];
+            __builtin_prefetch(ahead, 0, 2);
 #pragma GCC unroll 3
             for (int b = 0; b < blocks; b++) w[b] = _mm512_load_si512(weights + (size_t)b * step);
 #pragma GCC unroll 8
@@ -103,13 +105,13 @@ INLINE void tile(const inc_int8 *plan, const uint8_t *const *at, const uint8_t *
     }
 }
 
-typedef void tile_function(const inc_int8 *, const uint8_t *const *, const uint8_t *, const float *, uint8_t *);
+typedef void tile_function(const inc_int8 *, const uint8_t *const *, const uint8_t *, const uint8_t *, const float *, uint8_t *);
 
 #define TILE(p, b) \
     static void tile_##p##_##b(const inc_int8 *plan, const uint8_t *const *at, const uint8_t *weights, \
-                               const float *ends, uint8_t *dst) \
+                               const uint8_t *ahead, const float *ends, uint8_t *dst) \
     { \
-        tile(plan, at, weights, ends, dst, p, b); \
+        tile(plan, at, weights, ahead, ends, dst, p, b); \
     }
 TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(8, 1) TILE(8, 2) TILE(8, 3)
 
@@ -127,11 +129,12 @@ static void convolve_panel(const inc_int8 *plan, const inc_int8_data *data, cons
     const uint8_t *weights = data->packed;
     const float *ends = (const float *)(weights + (size_t)channels * products) + s->from * INC_INT8_ENDS * LANES;
     weights += (size_t)(s->from * LANES) * products;
-    for (int pixel = s->first; pixel < s->end; pixel += PIXELS, at += taps * PIXELS) {
+    const uint8_t *ahead = weights + (size_t)((s->to - s->from) * LANES) * products; /* each tile asks for a block */
+    for (int pixel = s->first; pixel < s->end; pixel += PIXELS, at += taps * PIXELS, ahead += LANES * products) {
         bool full = s->end - pixel >= PIXELS;
         uint8_t *dst = (uint8_t *)data->dst + (size_t)pixel * plan->dst_pixel + (size_t)s->from * plan->dst_block;
         for (int p = 0; p < (full ? 1 : s->end - pixel); p++)
-            (full ? whole : single)[kind](plan, at + p, weights, ends, dst + (size_t)p * plan->dst_pixel);
+            (full ? whole : single)[kind](plan, at + p, weights, ahead, ends, dst + (size_t)p * plan->dst_pixel);
     }
 }
 
@@ -162,33 +165,56 @@ INLINE void spread(const float *packed, __m512 *ends)
     for (int i = 0; i < INC_INT8_ENDS; i++) ends[i] = _mm512_set1_ps(packed[i]);
 }
 
-/* 16 channels of an output: the largest value of the window, or the mean of what lies inside the image. */
-INLINE __m512 pooled(const inc_int8 *plan, const uint8_t *src, int top, int left)
+/* The largest of each of 64 channels over a window, or their sums: sums of at most 257 bytes fit into 16 bits. */
+INLINE void pool_window(const inc_int8 *plan, const uint8_t *src, __mmask64 there, const int rows[2], const int columns[2],
+                        __m512i sums[2])
 {
-    int y0 = top < 0 ? 0 : top, y1 = top + plan->kernel_h, x0 = left < 0 ? 0 : left, x1 = left + plan->kernel_w;
-    if (y1 > plan->src_height) y1 = plan->src_height;
-    if (x1 > plan->src_width) x1 = plan->src_width;
-    __m512i sum = _mm512_setzero_si512();
-    for (int y = y0; y < y1; y++)
-        for (int x = x0; x < x1; x++) {
-            const uint8_t *from = src + (size_t)(y * plan->src_width + x) * plan->src_pixel;
-            __m512i value = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from));
-            sum = plan->kind == INC_INT8_MAX_POOL ? _mm512_max_epi32(sum, value) : _mm512_add_epi32(sum, value);
+    sums[0] = sums[1] = _mm512_setzero_si512();
+    for (int y = rows[0]; y < rows[1]; y++)
+        for (int x = columns[0]; x < columns[1]; x++) {
+            __m512i value = _mm512_maskz_loadu_epi8(there, src + (size_t)(y * plan->src_width + x) * plan->src_pixel);
+            if (plan->kind == INC_INT8_MAX_POOL) {
+                sums[0] = _mm512_max_epu8(sums[0], value);
+                continue;
+            }
+            sums[0] = _mm512_add_epi16(sums[0], _mm512_cvtepu8_epi16(_mm512_castsi512_si256(value)));
+            sums[1] = _mm512_add_epi16(sums[1], _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(value, 1)));
         }
-    float count = plan->kind == INC_INT8_MAX_POOL ? 1 : (float)((y1 - y0) * (x1 - x0));
-    return _mm512_div_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(count));
+    if (plan->kind == INC_INT8_AVG_POOL) return;
+    sums[1] = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(sums[0], 1));
+    sums[0] = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(sums[0]));
+}
+
+/* From `at` on, as many as there are of `size`, inside 0 ... limit. */
+static void clip(int at, int size, int limit, int ends[2])
+{
+    ends[0] = at < 0 ? 0 : at;
+    ends[1] = at + size < limit ? at + size : limit;
 }
 
 static void pool(const inc_int8 *plan, const inc_int8_data *data, int first, int end)
 {
+    enum { WIDE = 64 };
     __m512 ends[INC_INT8_ENDS];
     spread(data->packed, ends);
+    int channels = blocks_of(plan) * LANES, rows[2], columns[2];
     for (int pixel = first; pixel < end; pixel++) {
-        int top = pixel / plan->width * plan->stride - plan->top, left = pixel % plan->width * plan->stride - plan->left;
-        for (int b = 0; b < blocks_of(plan); b++) {
-            __m512 value = pooled(plan, (const uint8_t *)data->src + b * LANES, top, left);
-            write(plan, (uint8_t *)data->dst + (size_t)pixel * plan->dst_pixel + (size_t)b * plan->dst_block,
-                  _mm512_fmadd_ps(value, ends[0], ends[1]), ends[2]);
+        clip(pixel / plan->width * plan->stride - plan->top, plan->kernel_h, plan->src_height, rows);
+        clip(pixel % plan->width * plan->stride - plan->left, plan->kernel_w, plan->src_width, columns);
+        float count = plan->kind == INC_INT8_MAX_POOL ? 1 : (float)((rows[1] - rows[0]) * (columns[1] - columns[0]));
+        __m512 factor = _mm512_set1_ps(*(const float *)data->packed / count);
+        uint8_t *to = (uint8_t *)data->dst + (size_t)pixel * plan->dst_pixel;
+        for (int c = 0; c < channels; c += WIDE) {
+            int wide = channels - c < WIDE ? channels - c : WIDE;
+            uint16_t sums[WIDE];
+            __m512i halves[2];
+            pool_window(plan, (const uint8_t *)data->src + c, (__mmask64)-1 >> (WIDE - wide), rows, columns, halves);
+            memcpy(sums, halves, sizeof sums);
+            for (int at = 0; at < wide; at += LANES) {
+                __m512i whole = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(sums + at)));
+                write(plan, to + (size_t)((c + at) / LANES) * plan->dst_block,
+                      _mm512_fmadd_ps(_mm512_cvtepi32_ps(whole), factor, ends[1]), ends[2]);
+            }
         }
     }
 }
