@@ -65,13 +65,17 @@ static bool plan_int8(const inc_engine *e, const inc_graph *graph, const inc_nod
     *plan = (inc_int8){.in = (int)(src->channels + 3) / 4 * 4, .out = (int)dst->channels, .src_height = (int)src->height,
                        .src_width = (int)src->width, .height = (int)dst->height, .width = (int)dst->width,
                        .kernel_h = w->kernel_h, .kernel_w = w->kernel_w, .stride = w->stride, .top = w->top,
-                       .left = w->left, .relu = node->relu, .wide = dst->type != dnnl_u8};
+                       .left = w->left, .across = 1, .relu = node->relu, .wide = dst->type != dnnl_u8};
     inc_place_steps(e, node->inputs[0], &plan->src_pixel, &plan->src_block);
     inc_place_steps(e, node->output, &plan->dst_pixel, &plan->dst_block);
     switch (node->op) {
     case INC_OP_CONV:
         plan->kind = INC_INT8_CONV;
         plan->add = node->conv.residual != INC_NONE;
+        if (src->pitch != plan->in || w->left || w->right) break; /* else a row of taps is in one piece */
+        plan->across = plan->kernel_w;
+        plan->in *= plan->kernel_w;
+        plan->kernel_w = 1;
         break;
     case INC_OP_MAX_POOL: plan->kind = INC_INT8_MAX_POOL; break;
     case INC_OP_AVG_POOL: plan->kind = INC_INT8_AVG_POOL; break;

@@ -81,21 +81,31 @@ static void mark(quantizing *q)
     }
 }
 
-/* The input as the node wants it: itself, or a copy of the other kind, made where it is first wanted. */
-static inception_status want(quantizing *q, uint32_t *input, bool bytes, inception_error *error)
+/* A copy of the other kind, with a border around it; INC_NONE: no memory. */
+static uint32_t make_copy(quantizing *q, uint32_t value, const inc_window *border, inception_error *error)
 {
     inc_graph *graph = q->graph;
-    const inc_value from = graph->values[*input];
-    if (from.quantized == bytes) return INCEPTION_OK;
-    if (q->copy[*input] == INC_NONE) {
-        uint32_t copy = inc_graph_activation(graph, "", from.dims[1], from.dims[2], from.dims[3], error);
-        if (copy == INC_NONE) return INCEPTION_MEMORY;
-        inc_value *to = &graph->values[copy];
-        to->quantized = bytes, to->low = from.low, to->high = from.high;
-        q->nodes[q->count++] = (inc_node){.op = bytes ? INC_OP_QUANTIZE : INC_OP_DEQUANTIZE, .name = from.name,
-                                          .inputs = {*input}, .input_count = 1, .output = copy};
-        q->copy[*input] = copy;
-    }
+    const inc_value from = graph->values[value];
+    uint32_t copy = inc_graph_activation(graph, "", from.dims[1] + border->top + border->bottom,
+                                         from.dims[2] + border->left + border->right, from.dims[3], error);
+    if (copy == INC_NONE) return INC_NONE;
+    inc_value *to = &graph->values[copy];
+    to->quantized = !from.quantized, to->low = from.low, to->high = from.high;
+    q->nodes[q->count++] = (inc_node){.op = from.quantized ? INC_OP_DEQUANTIZE : INC_OP_QUANTIZE, .name = from.name,
+                                      .inputs = {value}, .input_count = 1, .output = copy, .window = *border};
+    return copy;
+}
+
+/* The input as the node wants it: itself, or a copy of the other kind, made where it is first wanted. The copy of a photo
+ * has the padding of the convolution that wants it. */
+static inception_status want(quantizing *q, inc_node *node, uint32_t *input, bool bytes, inception_error *error)
+{
+    static const inc_window none;
+    bool photo = *input == q->graph->input;
+    if (q->graph->values[*input].quantized == bytes) return INCEPTION_OK;
+    if (photo || q->copy[*input] == INC_NONE) q->copy[*input] = make_copy(q, *input, photo ? &node->window : &none, error);
+    if (q->copy[*input] == INC_NONE) return INCEPTION_MEMORY;
+    if (photo) node->window.top = node->window.left = node->window.bottom = node->window.right = 0;
     *input = q->copy[*input];
     return INCEPTION_OK;
 }
@@ -107,7 +117,7 @@ static inception_status insert_copies(quantizing *q, inception_error *error)
     for (size_t n = 0; n < graph->node_count && !status; n++) {
         inc_node node = graph->nodes[n];
         bool bytes = takes_bytes(q, &node);
-        for (uint32_t i = 0; i < node.input_count && !status; i++) status = want(q, &node.inputs[i], bytes, error);
+        for (uint32_t i = 0; i < node.input_count && !status; i++) status = want(q, &node, &node.inputs[i], bytes, error);
         q->nodes[q->count++] = node;
     }
     return status;

@@ -63,7 +63,7 @@ typedef struct layer {
 static float direct(const layer *l, int o, int y, int x)
 {
     const inc_int8 *p = &l->plan;
-    int products = p->kernel_h * p->kernel_w * l->channels;
+    int products = p->kernel_h * p->kernel_w * p->across * l->channels;
     double largest = 0;
     for (int i = 0; i < products; i++)
         largest = fmax(largest, fabs((double)l->weights[i * p->out + o] * (double)l->scale[o]));
@@ -71,8 +71,8 @@ static float direct(const layer *l, int o, int y, int x)
     int64_t sum = 0, weight_sum = 0;
     for (int i = 0; i < products; i++) {
         int64_t weight = lrint((double)l->weights[i * p->out + o] * (double)l->scale[o] / step);
-        int tap = i / l->channels;
-        int sy = y * p->stride - p->top + tap / p->kernel_w, sx = x * p->stride - p->left + tap % p->kernel_w;
+        int tap = i / l->channels, kernel_w = p->kernel_w * p->across;
+        int sy = y * p->stride - p->top + tap / kernel_w, sx = x * p->stride - p->left + tap % kernel_w;
         bool inside = sy >= 0 && sx >= 0 && sy < p->src_height && sx < p->src_width;
         ptrdiff_t pixel = (ptrdiff_t)(sy * p->src_width + sx) * (ptrdiff_t)p->src_pixel;
         sum += weight * (inside ? l->src[pixel + i % l->channels] : l->in.zero);
@@ -86,7 +86,7 @@ static float direct(const layer *l, int o, int y, int x)
 static void compare(layer l, int threads)
 {
     inc_int8 *p = &l.plan;
-    int pixels = p->height * p->width, blocks = (p->out + 15) / 16, taps = p->kernel_h * p->kernel_w;
+    int pixels = p->height * p->width, blocks = (p->out + 15) / 16, taps = p->kernel_h * p->kernel_w * p->across;
     size_t weights = (size_t)(taps * l.channels * p->out), src_bytes = (size_t)(p->src_height * p->src_width) * p->src_pixel;
     size_t value = p->wide ? sizeof(float) : 1, dst_bytes = (size_t)(pixels * blocks * 16) * value;
     p->dst_pixel = p->wide ? 64 : (size_t)blocks * 16;
@@ -126,14 +126,19 @@ static void convolutions(void **state)
     if (!can_run()) skip();
     for (int i = 0; i < 200; i++) {
         const int *k = kernels[random_to(7)];
-        layer l = {.channels = i % 5 ? 1 + random_to(70) : 3, .in = {0.02f, random_to(2) ? 0 : 128}, .out = {0.3f, 0}};
+        layer l = {.channels = i % 5 ? i % 3 ? 1 + random_to(70) : 32 : 3, .in = {0.02f, random_to(2) ? 0 : 128}, .out = {0.3f, 0}};
         int stride = 1 + random_to(2), height = k[0] + random_to(9), width = k[1] + random_to(9);
         l.plan = (inc_int8){.kind = INC_INT8_CONV, .in = (l.channels + 3) / 4 * 4, .out = 1 + random_to(130),
                             .src_height = height, .src_width = width, .height = (height - 1) / stride + 1,
                             .width = (width - 1) / stride + 1, .kernel_h = k[0], .kernel_w = k[1], .stride = stride,
-                            .top = k[0] / 2, .left = k[1] / 2, .relu = random_to(2), .wide = random_to(2)};
+                            .top = k[0] / 2, .left = k[1] / 2, .across = 1, .relu = random_to(2), .wide = random_to(2)};
         l.plan.add = l.plan.wide && random_to(2);
         l.plan.src_pixel = (size_t)(l.plan.in == 4 ? 4 : (l.plan.in + 15) / 16 * 16);
+        if (l.plan.src_pixel == (size_t)l.plan.in && random_to(2)) { /* rows of taps in one piece, no padding across */
+            l.plan.width = (width - k[1]) / stride + 1;
+            l.plan.left = 0, l.plan.kernel_w = 1, l.plan.across = k[1];
+            l.plan.in *= k[1];
+        }
         if (l.plan.wide) l.out = (inc_quant){1, 0};
         else if (random_to(2)) l.out.zero = 90;
         compare(l, 1 + random_to(3));
@@ -206,24 +211,28 @@ static void there_and_back(void **state)
 static void photos(void **state)
 {
     (void)state;
-    enum { PIXELS = 37 };
+    enum { HEIGHT = 5, MOST = 40 };
     if (!can_run()) skip();
-    float *planes = room(3 * PIXELS * sizeof(float)), packed[16];
-    uint8_t *bytes = room(4 * PIXELS + 4);
-    for (int i = 0; i < 3 * PIXELS; i++) planes[i] = noise();
-    inc_quant quant = inc_quant_of_range(-1, 1);
-    inc_int8 p = {.kind = INC_INT8_PHOTO, .in = 3, .out = 3, .src_height = 1, .src_width = PIXELS, .height = 1,
-                  .width = PIXELS};
-    inc_int8_pack(&p, (inc_quant){1, 0}, quant, packed);
-    run(&p, planes, packed, bytes, 3);
-    for (int i = 0; i < PIXELS; i++) {
-        for (int c = 0; c < 3; c++)
-            assert_int_equal(bytes[4 * i + c],
-                             to_byte(fmaf(planes[c * PIXELS + i], (float)(1 / (double)quant.scale), (float)quant.zero), 0));
-        assert_int_equal(bytes[4 * i + 3], 0);
+    for (int width = 1; width < MOST; width++) {
+        float planes[3 * HEIGHT * MOST], packed[16];
+        uint8_t bytes[4 * (HEIGHT + 8) * (MOST + 40)];
+        memset(bytes, 0xa5, sizeof bytes);
+        for (int i = 0; i < 3 * HEIGHT * width; i++) planes[i] = noise();
+        inc_quant quant = inc_quant_of_range(-1, 1);
+        inc_int8 p = {.kind = INC_INT8_PHOTO, .in = 3, .out = 3, .src_height = HEIGHT, .src_width = width,
+                      .top = random_to(4), .left = random_to(2) * random_to(20)};
+        p.height = HEIGHT + p.top + random_to(4), p.width = width + p.left + random_to(2) * random_to(20);
+        inc_int8_pack(&p, (inc_quant){1, 0}, quant, packed);
+        run(&p, planes, packed, bytes, 1 + random_to(3));
+        for (int i = 0; i < p.height * p.width * 4; i++) {
+            int c = i % 4, y = i / 4 / p.width - p.top, x = i / 4 % p.width - p.left;
+            bool inside = y >= 0 && y < HEIGHT && x >= 0 && x < width;
+            if (inside && c == 3) continue; /* of no weight */
+            float value = inside ? planes[(c * HEIGHT + y) * width + x] : 0;
+            assert_int_equal(bytes[i], to_byte(fmaf(value, (float)(1 / (double)quant.scale), (float)quant.zero), 0));
+        }
+        assert_int_equal(bytes[p.height * p.width * 4], 0xa5);
     }
-    assert_int_equal(bytes[4 * PIXELS], 0xa5);
-    free(planes), free(bytes);
 }
 
 /* ---- networks ---- */

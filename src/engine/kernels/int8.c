@@ -236,22 +236,31 @@ static void quantize(const inc_int8 *plan, const inc_int8_data *data, int first,
         }
 }
 
-/* Planes of three colours -> pixels of four bytes, the last one nothing. */
+/* Rows of planes -> pixels of four bytes, what is missing 0; around the photo a border of the byte that stands for 0. */
 static void quantize_photo(const inc_int8 *plan, const inc_int8_data *data, int first, int end)
 {
     __m512 ends[INC_INT8_ENDS];
     spread(data->packed, ends);
+    __m512i most = _mm512_set1_epi32(UINT8_MAX), zero = _mm512_cvtps_epi32(_mm512_max_ps(ends[1], ends[2]));
+    zero = _mm512_mullo_epi32(_mm512_min_epu32(zero, most), _mm512_set1_epi32(0x01010101));
     size_t plane = (size_t)(plan->src_height * plan->src_width);
-    for (int pixel = first; pixel < end; pixel += LANES) {
-        __mmask16 there = end - pixel < LANES ? (__mmask16)((1 << (end - pixel)) - 1) : (__mmask16)-1;
-        __m512i four = _mm512_setzero_si512();
-        for (int c = 0; c < plan->in; c++) {
-            __m512 value = _mm512_maskz_loadu_ps(there, (const float *)data->src + (size_t)c * plane + (size_t)pixel);
+    for (int pixel = first; pixel < end;) {
+        int y = pixel / plan->width - plan->top, x = pixel % plan->width - plan->left, left = plan->width - pixel % plan->width;
+        bool inside = y >= 0 && y < plan->src_height && x >= 0 && x < plan->src_width;
+        if (left > end - pixel) left = end - pixel; /* of the row */
+        int run = inside && plan->src_width - x < left ? plan->src_width - x : x < 0 && -x < left ? -x : left;
+        if (run > LANES) run = LANES;
+        __mmask16 there = (__mmask16)((1 << run) - 1);
+        const float *from = (const float *)data->src + (ptrdiff_t)y * plan->src_width + x;
+        __m512i four = inside ? _mm512_setzero_si512() : zero;
+        for (int c = 0; inside && c < plan->in; c++) {
+            __m512 value = _mm512_maskz_loadu_ps(there, from + (size_t)c * plane);
             value = _mm512_max_ps(_mm512_fmadd_ps(value, ends[0], ends[1]), ends[2]);
-            __m512i bytes = _mm512_min_epu32(_mm512_cvtps_epi32(value), _mm512_set1_epi32(UINT8_MAX));
+            __m512i bytes = _mm512_min_epu32(_mm512_cvtps_epi32(value), most);
             four = _mm512_or_si512(four, _mm512_slli_epi32(bytes, (unsigned)(8 * c)));
         }
         _mm512_mask_storeu_epi32((uint8_t *)data->dst + (size_t)pixel * 4, there, four);
+        pixel += run;
     }
 }
 
@@ -264,7 +273,7 @@ static bool by_channels(const inc_int8 *plan, int threads)
     int pixels = plan->height * plan->width, blocks = blocks_of(plan);
     if (plan->kind != INC_INT8_CONV || blocks < threads) return false;
     if (pixels < threads * PIXELS) return true;
-    return plan->kernel_h * plan->kernel_w * plan->out > plan->src_height * plan->src_width
+    return plan->kernel_h * plan->kernel_w * plan->across * plan->out > plan->src_height * plan->src_width
         && (blocks + threads - 1) / threads * threads * 8 <= blocks * 9; /* nearly even shares */
 }
 

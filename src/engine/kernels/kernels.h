@@ -70,14 +70,15 @@ typedef enum inc_int8_kind {
     INC_INT8_AVG_POOL,   /* of what is inside the image */
     INC_INT8_QUANTIZE,   /* floats -> bytes */
     INC_INT8_DEQUANTIZE, /* bytes -> floats */
-    INC_INT8_PHOTO,      /* the planes of a photo -> bytes, four a pixel */
+    INC_INT8_PHOTO,      /* the planes of a photo -> bytes, four a pixel, in a border of zeros */
 } inc_int8_kind;
 
 typedef struct inc_int8 {
     inc_int8_kind kind;
     int in, out; /* channels; of a convolution, `in` is a multiple of 4 */
     int src_height, src_width, height, width;
-    int kernel_h, kernel_w, stride, top, left; /* of a window */
+    int kernel_h, kernel_w, stride, top, left; /* of a window; of a photo: how wide a border it gets */
+    int across; /* neighbours in a row that are taken as one pixel: channels in * across */
     bool wide;      /* the output is float32 ... */
     bool add, relu; /* ... to which is added, or which ends in a ReLU */
     size_t src_pixel, src_block, dst_pixel, dst_block; /* bytes from a pixel to the next, from 16 channels to the next */

@@ -43,7 +43,7 @@ static float least_of(const inc_int8 *plan, inc_quant dst)
 /* A channel's weights at `to`, as they lie in its block; returns their scale and, in *sum, what they add up to. */
 static double pack_channel(const inc_int8 *plan, const float *weights, int channels, double scale, int8_t *to, int64_t *sum)
 {
-    int taps = plan->kernel_h * plan->kernel_w;
+    int taps = plan->kernel_h * plan->kernel_w * plan->across, in = plan->in / plan->across;
     double largest = 0;
     *sum = 0;
     for (int64_t i = 0; i < (int64_t)taps * channels; i++)
@@ -51,7 +51,7 @@ static double pack_channel(const inc_int8 *plan, const float *weights, int chann
     double step = largest > 0 ? largest / WEIGHT_MOST : 1;
     for (int tap = 0; tap < taps; tap++)
         for (int c = 0; c < channels; c++) {
-            size_t product = (size_t)tap * (size_t)plan->in + (size_t)c;
+            size_t product = (size_t)tap * (size_t)in + (size_t)c;
             int8_t q = (int8_t)lrint((double)weights[((int64_t)tap * channels + c) * plan->out] * scale / step);
             to[product / 4 * (4 * INC_INT8_LANES) + product % 4] = q;
             *sum += q;
