@@ -131,7 +131,8 @@ static void convolutions(void **state)
         l.plan = (inc_int8){.kind = INC_INT8_CONV, .in = (l.channels + 3) / 4 * 4, .out = 1 + random_to(130),
                             .src_height = height, .src_width = width, .height = (height - 1) / stride + 1,
                             .width = (width - 1) / stride + 1, .kernel_h = k[0], .kernel_w = k[1], .stride = stride,
-                            .top = k[0] / 2, .left = k[1] / 2, .across = 1, .relu = random_to(2), .wide = random_to(2)};
+                            .top = k[0] / 2, .left = k[1] / 2, .across = 1, .relu = random_to(2),
+                            .wide = random_to(2)};
         l.plan.add = l.plan.wide && random_to(2);
         l.plan.src_pixel = (size_t)(l.plan.in == 4 ? 4 : (l.plan.in + 15) / 16 * 16);
         if (l.plan.src_pixel == (size_t)l.plan.in && random_to(2)) { /* rows of taps in one piece, no padding across */
@@ -175,7 +176,8 @@ static void pools(void **state)
                 }
             double factor = (double)in.scale / (double)out.scale;
             float shift = (float)(out.zero - factor * in.zero), each = (float)factor / (float)count;
-            float pooled = p.kind == INC_INT8_MAX_POOL ? fmaf((float)largest, (float)factor, shift) : fmaf((float)sum, each, shift);
+            bool max = p.kind == INC_INT8_MAX_POOL;
+            float pooled = max ? fmaf((float)largest, (float)factor, shift) : fmaf((float)sum, each, shift);
             assert_int_equal(dst[at], to_byte(pooled, 0));
         }
     }

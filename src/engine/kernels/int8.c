@@ -105,7 +105,8 @@ INLINE void tile(const inc_int8 *plan, const uint8_t *const *at, const uint8_t *
     }
 }
 
-typedef void tile_function(const inc_int8 *, const uint8_t *const *, const uint8_t *, const uint8_t *, const float *, uint8_t *);
+typedef void tile_function(const inc_int8 *, const uint8_t *const *, const uint8_t *, const uint8_t *, const float *,
+                           uint8_t *);
 
 #define TILE(p, b) \
     static void tile_##p##_##b(const inc_int8 *plan, const uint8_t *const *at, const uint8_t *weights, \
@@ -245,7 +246,8 @@ static void quantize_photo(const inc_int8 *plan, const inc_int8_data *data, int 
     zero = _mm512_mullo_epi32(_mm512_min_epu32(zero, most), _mm512_set1_epi32(0x01010101));
     size_t plane = (size_t)(plan->src_height * plan->src_width);
     for (int pixel = first; pixel < end;) {
-        int y = pixel / plan->width - plan->top, x = pixel % plan->width - plan->left, left = plan->width - pixel % plan->width;
+        int y = pixel / plan->width - plan->top, x = pixel % plan->width - plan->left;
+        int left = plan->width - pixel % plan->width;
         bool inside = y >= 0 && y < plan->src_height && x >= 0 && x < plan->src_width;
         if (left > end - pixel) left = end - pixel; /* of the row */
         int run = inside && plan->src_width - x < left ? plan->src_width - x : x < 0 && -x < left ? -x : left;
