@@ -44,8 +44,7 @@ typedef struct packing {
     inception_error *errors; /* [threads] */
 } packing;
 
-static inception_status pack_one(inc_engine *e, dnnl_stream_t stream, inc_constant *constant, float *scratch,
-                                 inception_error *error)
+static void pack_one(inc_engine *e, dnnl_stream_t stream, inc_constant *constant, float *scratch, inception_error *error)
 {
     if (constant->fewer) {
         inc_fewer_pack(constant->fewer, constant->data, constant->scale, (float *)(e->packed + constant->offset));
@@ -53,11 +52,10 @@ static inception_status pack_one(inc_engine *e, dnnl_stream_t stream, inc_consta
         gather(constant, (float *)(e->packed + constant->offset));
     } else {
         gather(constant, scratch);
-        if (!reorder(e, stream, constant, scratch)) return inc_fail_onednn(error, "weights", "reorder");
+        if (!reorder(e, stream, constant, scratch)) inc_fail_onednn(error, "weights", "reorder");
     }
     memset(e->packed + constant->offset + constant->bytes, 0, -constant->bytes & (INC_ALIGNMENT - 1)); /* goes to a file */
     constant->data = constant->scale = NULL; /* the graph may go */
-    return INCEPTION_OK;
 }
 
 static void pack_steps(void *context, int thread)
