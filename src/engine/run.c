@@ -16,7 +16,7 @@ struct inc_run {
     int max_batch;
     int sets;             /* photos at once: 1, or as many as there are threads */
     uint8_t *activations; /* [sets][activation_bytes] */
-    uint8_t *scratchpads; /* of oneDNN: one a thread for the first set, whose parts may run at once, one for each other set */
+    uint8_t *scratchpads; /* of oneDNN: [threads] of the first set, whose parts run at once, then one a set */
     uint8_t *scratch;     /* of our kernels */
     size_t argument_count; /* of all parts */
     dnnl_exec_arg_t *arguments; /* [sets][argument_count], in the order of the steps; memory is NULL for our kernels */
