@@ -1,4 +1,4 @@
-/* Loads what few runs need: 69 shared libraries for drawing and downloads, which would take longer to load than all others
+/* Loads what few runs need: 66 shared libraries for drawing and downloads, which would take longer to load than all others
  * together. They are used by a shared object that calls back into the command for what extras.list names. Its own name
  * tells the version, so that no command ever gets the extras of another one. */
 #include "cli.h"
