@@ -102,6 +102,7 @@ exit_code plot_card(inception_sheet *sheet, const inception_card *card);
 exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inception_image *image,
                        const cli_contestant *contestants, size_t count);
 exit_code plot_finish(inception_sheet *sheet, const plot_settings *settings, const common_settings *common);
+void plot_close(inception_sheet **sheet);
 
 /* ---- bars.c: the same on a terminal ---- */
 

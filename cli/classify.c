@@ -282,7 +282,7 @@ end:
     names_clear(&contest.known);
     for (size_t i = 0; contest.contestants && i < contest.count; i++) contestant_close(&contest.contestants[i]);
     free(contest.contestants);
-    inception_sheet_close(&contest.plot);
+    plot_close(&contest.plot);
     photos_close(&walk);
     return code;
 }

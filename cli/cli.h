@@ -180,6 +180,14 @@ bool text_from_base64(char *text);
 /* Must be called once at the start, before the others. */
 void text_start(void);
 
+bool is_web_address(const char *text); /* http or https */
+const char *url_name(const char *url, size_t *length); /* the last part of its path, which may be empty */
+
+#define URL_SHOWN 256
+
+/* The URL for messages: without a password, and cut. */
+const char *url_shown(const char *url, char text[URL_SHOWN]);
+
 /* True if the user's locale is in UTF-8. Text that others wrote is printed as UTF-8 anyway; our own decoration is not. */
 bool text_is_utf8(void);
 
@@ -291,6 +299,7 @@ void names_clear(name_set *set);
 
 /* Everything that can be read from `fd`, which belongs to the file called `name`: free() *data, after a failure too. */
 bool read_all(int fd, const char *name, size_t limit, char **data, size_t *size, inception_error *error);
+bool write_all(int fd, const void *data, size_t size, const char *name, inception_error *error);
 
 /* ---- progress.c ---- */
 
@@ -507,6 +516,24 @@ typedef struct cli_ranking {
 bool ranking_add(cli_ranking *ranking, const char *file, const float *vector, inception_error *error);
 exit_code ranking_write(cli_ranking *ranking, cli_records *records);
 void ranking_clear(cli_ranking *ranking); /* `wanted` too */
+
+/* ---- extras.c: what few runs need and takes long to load, a shared object beside the command ---- */
+
+typedef struct cli_extras {
+    __typeof__(install_weights) *install_weights;
+    __typeof__(download_memory) *download_memory;
+    __typeof__(inception_sheet_options_default) *sheet_options_default;
+    __typeof__(inception_sheet_open) *sheet_open;
+    __typeof__(inception_sheet_add) *sheet_add;
+    __typeof__(inception_sheet_finish) *sheet_finish;
+    __typeof__(inception_sheet_pages) *sheet_pages;
+    __typeof__(inception_sheet_close) *sheet_close;
+} cli_extras;
+
+extern const cli_extras inception_extras __attribute__((visibility("default"))); /* there, by this name */
+
+/* Loaded by the first call, from any thread. NULL and an error if it is not there; never again NULL once it was not. */
+const cli_extras *extras(inception_error *error);
 
 /* ---- npy.c ---- */
 

@@ -14,27 +14,6 @@
 #define DEFAULT_TRIES 5
 #define LONGEST_PAUSE 30 /* seconds between two attempts */
 
-const option_row net_rows[] = {
-    {"offline", 0, NULL, OPTION_FLAG, offsetof(net_settings, offline), "never use the network", 0, 0, NULL},
-    {"mirror", 0, "URL", OPTION_STRING, offsetof(net_settings, mirror),
-     "fetch published weights from the folder URL (http, https or file); default: $INCEPTION_MIRROR, then where they "
-     "were published",
-     0, 0, NULL},
-    {"timeout", 0, "SECONDS", OPTION_INT, offsetof(net_settings, timeout),
-     "give up on a server that sends nothing for so long; default 30", 1, 3600, NULL},
-    {"tries", 0, "N", OPTION_INT, offsetof(net_settings, tries),
-     "attempts at a download whose failure may be temporary; default 5", 1, 100, NULL},
-    {.name = NULL},
-};
-
-const char *url_name(const char *url, size_t *length)
-{
-    const char *colon = strstr(url, "://"), *host = colon ? colon + 3 : url, *end = host + strcspn(host, "?#");
-    const char *slash = memrchr(host, '/', (size_t)(end - host));
-    *length = slash ? (size_t)(end - slash) - 1 : 0;
-    return end - *length;
-}
-
 bool net_allows(const char *url, const net_settings *settings, inception_error *error)
 {
     char shown[URL_SHOWN];

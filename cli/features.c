@@ -332,7 +332,7 @@ static exit_code run(void *given, char **operands, int count)
     else if (!(code = open_model(&features))) code = list_layers(&features);
     vectors_close(&features.file);
     ranking_clear(&features.ranking);
-    inception_sheet_close(&features.plot);
+    plot_close(&features.plot);
     free(features.vector);
     inception_session_close(&features.session);
     inception_model_close(&features.model);

@@ -25,6 +25,19 @@ static const option_row rows[] = {
     {.name = NULL},
 };
 
+const option_row net_rows[] = {
+    {"offline", 0, NULL, OPTION_FLAG, offsetof(net_settings, offline), "never use the network", 0, 0, NULL},
+    {"mirror", 0, "URL", OPTION_STRING, offsetof(net_settings, mirror),
+     "fetch published weights from the folder URL (http, https or file); default: $INCEPTION_MIRROR, then where they "
+     "were published",
+     0, 0, NULL},
+    {"timeout", 0, "SECONDS", OPTION_INT, offsetof(net_settings, timeout),
+     "give up on a server that sends nothing for so long; default 30", 1, 3600, NULL},
+    {"tries", 0, "N", OPTION_INT, offsetof(net_settings, tries),
+     "attempts at a download whose failure may be temporary; default 5", 1, 100, NULL},
+    {.name = NULL},
+};
+
 static const option_group groups[] = {
     {"Options", rows, 0},
     {"Downloads", net_rows, offsetof(fetch_options, net)},
@@ -85,15 +98,17 @@ bool fetch_release(const cli_release *release, const net_settings *net, char *pa
 {
     cli_order order = order_of(release);
     const char *base = base_of(release, net, error);
+    const cli_extras *with = base ? extras(error) : NULL;
     char *url = NULL;
-    if (!base) return false;
+    *news = false;
+    if (!with) return false;
     int length = (int)strlen(base);
     if (base[length - 1] == '/') length--;
     if (asprintf(&url, "%.*s/%s", length, base, release->archive) < 0)
         return fail(error, INCEPTION_MEMORY, "out of memory"), false;
     order.url = url;
     if (!net->quiet && !net->offline) announce(release, base);
-    bool done = install_weights(&order, net, path, size, news, error);
+    bool done = with->install_weights(&order, net, path, size, news, error);
     if (*news && !net->quiet) tell_licence(release);
     free(url);
     return done;
@@ -109,6 +124,14 @@ static const cli_release *find_release(const char *name, const char *sha256)
         if (same) return &releases[i];
     }
     return NULL;
+}
+
+static bool is_archive_name(const char *name)
+{
+    static const char *const endings[] = {".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"};
+    for (size_t i = 0; i < COUNT(endings); i++)
+        if (ends_in(name, endings[i])) return true;
+    return false;
 }
 
 /* "9430692d-name": the name in the cache of weights that are no network's published ones. */
@@ -145,7 +168,8 @@ static bool fetch_other(const fetch_options *options, const char *operand, bool 
     }
     if (is_url) order.url = operand;
     else order.file = operand;
-    bool done = install_weights(&order, &options->net, path, size, news, error);
+    const cli_extras *with = extras(error);
+    bool done = with && with->install_weights(&order, &options->net, path, size, news, error);
     if (release && *news && !options->common.quiet) tell_licence(release);
     return done;
 }

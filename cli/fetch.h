@@ -11,7 +11,7 @@ typedef struct net_settings {
     bool quiet;         /* as the common settings say */
 } net_settings;
 
-extern const option_row net_rows[];
+extern const option_row net_rows[]; /* fetch.c */
 
 /* What is to come, and who takes it: `restart` forgets what is held (validator is set), `take` appends. */
 typedef struct cli_download {
@@ -32,16 +32,8 @@ bool download_run(cli_download *download, const net_settings *settings, inceptio
 bool download_memory(const char *url, uint64_t limit, const net_settings *settings, char **data, size_t *size,
                      inception_error *error);
 
-bool is_web_address(const char *text); /* http or https */
-const char *url_name(const char *url, size_t *length); /* the last part of its path, which may be empty */
-
 /* False and an error if the URL would use the network, and --offline forbids it. */
 bool net_allows(const char *url, const net_settings *settings, inception_error *error);
-
-#define URL_SHOWN 256
-
-/* The URL for messages: without a password, and cut. */
-const char *url_shown(const char *url, char text[URL_SHOWN]);
 
 /* ---- releases.c: what is published ---- */
 
@@ -75,11 +67,8 @@ typedef struct cli_package {
     uint64_t bytes, member_bytes; /* 0: not known */
 } cli_package;
 
-bool is_archive_name(const char *name);
-
 /* Copies the weights in `from` to `to`. */
 bool unpack_weights(int from, const cli_package *package, int to, inception_error *error);
-bool write_all(int fd, const void *data, size_t size, const char *name, inception_error *error);
 
 /* ---- cache.c ---- */
 

@@ -1,4 +1,4 @@
-/* Bytes of unknown number, the list of names that --files-from reads out of them, and sets of names. */
+/* All bytes in and out, the list of names that --files-from reads out of them, and sets of names. */
 #include "cli.h"
 
 #include <errno.h>
@@ -36,6 +36,18 @@ bool read_all(int fd, const char *name, size_t limit, char **data, size_t *size,
         if (*size > limit)
             return fail(error, INCEPTION_LIMIT, "%s: larger than the limit of %zu bytes", name, limit), false;
     }
+}
+
+bool write_all(int fd, const void *data, size_t size, const char *name, inception_error *error)
+{
+    for (const char *at = data; size;) {
+        ssize_t written = write(fd, at, size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return fail(error, INCEPTION_IO, "%s: cannot write: %s", name, strerror(errno)), false;
+        at += written;
+        size -= (size_t)written;
+    }
+    return true;
 }
 
 /* Lines become names that end in zero bytes; the carriage returns of Windows go. */

@@ -347,11 +347,12 @@ inception_image *photo_decode(const cli_photo *photo, const photo_settings *sett
             return fail(error, INCEPTION_NOT_FOUND, "%s: only http:// and https:// are fetched", photo->path), NULL;
         return inception_image_read(photo->path, options, error);
     }
-    char *data, shown[URL_SHOWN];
+    char *data = NULL, shown[URL_SHOWN];
     const char *name = web ? url_shown(photo->path, shown) : "standard input";
     size_t size, limit = options->max_bytes < SIZE_MAX ? (size_t)options->max_bytes : SIZE_MAX;
     inception_image *image = NULL;
-    if (web ? download_memory(photo->path, limit, &settings->net, &data, &size, error)
+    const cli_extras *with = web ? extras(error) : NULL;
+    if (web ? with && with->download_memory(photo->path, limit, &settings->net, &data, &size, error)
             : read_all(STDIN_FILENO, name, limit, &data, &size, error))
         image = inception_image_decode(data, size, name, options, error);
     free(data);

@@ -29,10 +29,12 @@ exit_code plot_open(const char *command, const plot_settings *settings, inceptio
     inception_error error = {0};
     inception_sheet_options options;
     if (!settings->file) return EXIT_FINE;
-    inception_sheet_options_default(&options);
+    const cli_extras *with = extras(&error);
+    if (!with) return complain_error(&error);
+    with->sheet_options_default(&options);
     options.theme = (inception_theme)settings->theme;
     if (settings->scale) options.scale = settings->scale;
-    *sheet = inception_sheet_open(settings->file, &options, &error);
+    *sheet = with->sheet_open(settings->file, &options, &error);
     if (*sheet) return EXIT_FINE;
     if (error.status != INCEPTION_INVALID) return complain_error(&error);
     return complain_usage(command, "option --plot: %s", error.message);
@@ -67,7 +69,7 @@ exit_code plot_check(const char *command, const plot_settings *settings, const p
 exit_code plot_card(inception_sheet *sheet, const inception_card *card)
 {
     inception_error error = {0};
-    return inception_sheet_add(sheet, card, &error) ? complain_error(&error) : EXIT_FINE;
+    return extras(&error)->sheet_add(sheet, card, &error) ? complain_error(&error) : EXIT_FINE;
 }
 
 exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inception_image *image,
@@ -101,9 +103,14 @@ exit_code plot_finish(inception_sheet *sheet, const plot_settings *settings, con
 {
     inception_error error = {0};
     if (!sheet) return EXIT_FINE;
-    if (inception_sheet_finish(sheet, &error)) return complain_error(&error);
-    int pages = inception_sheet_pages(sheet);
+    if (extras(&error)->sheet_finish(sheet, &error)) return complain_error(&error);
+    int pages = extras(&error)->sheet_pages(sheet);
     if (common->verbose || (pages > 1 && !common->quiet))
         complain("%s: %d page%s drawn", settings->file, pages, pages == 1 ? "" : "s");
     return EXIT_FINE;
+}
+
+void plot_close(inception_sheet **sheet)
+{
+    if (*sheet) extras(NULL)->sheet_close(sheet);
 }

@@ -234,3 +234,11 @@ const char *url_shown(const char *url, char text[URL_SHOWN])
     else snprintf(text, URL_SHOWN, "%s", url);
     return text;
 }
+
+const char *url_name(const char *url, size_t *length)
+{
+    const char *colon = strstr(url, "://"), *host = colon ? colon + 3 : url, *end = host + strcspn(host, "?#");
+    const char *slash = memrchr(host, '/', (size_t)(end - host));
+    *length = slash ? (size_t)(end - slash) - 1 : 0;
+    return end - *length;
+}

@@ -12,26 +12,6 @@
 #define MOST_MEMBERS 10000      /* of an archive */
 #define MOST_BYTES (1ull << 30) /* unpacked, of all members */
 
-bool write_all(int fd, const void *data, size_t size, const char *name, inception_error *error)
-{
-    for (const char *at = data; size;) {
-        ssize_t written = write(fd, at, size);
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return fail(error, INCEPTION_IO, "%s: cannot write: %s", name, strerror(errno)), false;
-        at += written;
-        size -= (size_t)written;
-    }
-    return true;
-}
-
-bool is_archive_name(const char *name)
-{
-    static const char *const endings[] = {".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"};
-    for (size_t i = 0; i < COUNT(endings); i++)
-        if (ends_in(name, endings[i])) return true;
-    return false;
-}
-
 static bool copy_file(int from, const cli_package *package, int to, inception_error *error)
 {
     char piece[STEP];

@@ -32,6 +32,12 @@ else
 fi
 check 'it refuses a model that is none' sh -c '! "$1" "$2" "$2"' - "$stage/c" "$stage/rose.png"
 check 'the command is installed' "$prefix/bin/inception" --version
+sum=$(sha256sum "$stage/rose.png" | cut -d ' ' -f 1)
+check 'its extras are found' env XDG_CACHE_HOME="$stage" "$prefix/bin/inception" fetch "$stage/rose.png" --sha256="$sum"
+rm "$lib"/inception/inception-extras-*.so
+check 'without them it says so in one sentence' sh -c '! "$1/bin/inception" fetch "$2/rose.png" --sha256="$3" 2>"$2/said" &&
+    [ "$(wc -l <"$2/said")" = 1 ] && grep "cannot be loaded: inception-extras" "$2/said"' - "$prefix" "$stage" "$sum"
+check 'and starts' "$prefix/bin/inception" models
 for file in man/man1/inception.1 man/man1/inception-classify.1 bash-completion/completions/inception \
     zsh/site-functions/_inception fish/vendor_completions.d/inception.fish; do
     check "$file is installed" test -s "$prefix/share/$file"

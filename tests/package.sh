@@ -19,6 +19,11 @@ version=$(head -1 debian/changelog | tr -d '()' | cut -d ' ' -f 2)
 check 'the command has the version of the package' sh -c '[ "$("$1" --version)" = "inception $2" ]' - "$root/bin/inception" \
     "$version"
 check 'no copy of the library in its needs' sh -c '! ldd "$1" | grep -q libinception' - "$root/bin/inception"
+echo weights >"$stage/file"
+check 'what the extras need is depended on' sh -c 'dpkg-deb -f "$1"/inception_*.deb Depends | grep libcurl4 |
+    grep libpango' - "$stage"
+check 'its extras are found' env XDG_CACHE_HOME="$stage" "$root/bin/inception" fetch "$stage/file" \
+    --sha256="$(sha256sum "$stage/file" | cut -d ' ' -f 1)"
 for file in man/man1/inception.1.gz man/man1/inception-features.1.gz bash-completion/completions/inception \
     zsh/vendor-completions/_inception fish/vendor_completions.d/inception.fish doc/inception/copyright; do
     check "$file" test -s "$root/share/$file"

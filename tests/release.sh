@@ -40,6 +40,8 @@ fi
 convert rose: "$root/tmp/rose.png"
 check 'it starts' $bare "/$folder/bin/inception" --version
 check 'it prepares a photo' $bare "/$folder/bin/inception" prepare -n v3 /tmp/rose.png -o /tmp/x.npy
+check 'it has its extras' $bare "/$folder/bin/inception" fetch /tmp/rose.png \
+    --sha256="$(sha256sum "$root/tmp/rose.png" | cut -d ' ' -f 1)"
 check 'it starts by a link, from elsewhere' sh -c 'ln -s "../$2/bin/inception" "$1/tmp/link" && shift 2 && "$@"' - \
     "$root" "$folder" $bare /tmp/link models
 if [ -d "$INCEPTION_TEST_DATA/weights/googlenet" ]; then

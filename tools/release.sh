@@ -14,19 +14,20 @@ cd "$(dirname "$0")/.."
 sh tools/install.sh
 build=build-release
 out=${1:-$build}
-[ -f "$build/build.ninja" ] || LDFLAGS='-Wl,-rpath,$ORIGIN/../lib/inception -Wl,--disable-new-dtags' \
-    meson setup "$build" --prefix=/ -Dtests=false -Dprefer_static=true -Ddefault_library=static -Dstrip=true >/dev/null
+[ -f "$build/build.ninja" ] || meson setup "$build" --prefix=/ --libdir=lib -Dtests=false -Dprefer_static=true \
+    -Ddefault_library=static -Dstrip=true >/dev/null
 meson compile -C "$build" >/dev/null
 rm -rf "$build/all" "$build/stage"
 meson install -C "$build" --destdir all >/dev/null
 
 name=inception-$("$build/inception" --version | cut -d ' ' -f 2)-linux-$(uname -m)
 top=$build/stage/$name
-mkdir -p "$top/lib/inception" "$top/share/doc/inception/copyright" "$out"
+mkdir -p "$top/lib" "$top/share/doc/inception/copyright" "$out"
 cp -r "$build/all/bin" "$top/"
+cp -r "$build/all/lib/inception" "$top/lib/"
 cp -r "$build/all/share/." "$top/share/"
 cp README.md "$top/"
-ldd "$build/inception" | awk '$3 ~ /^\// { print $3 }' >"$build/needed"
+ldd "$build/inception" "$build"/inception-extras-*.so | awk '$3 ~ /^\// { print $3 }' | sort -u >"$build/needed"
 sed 'p; s|^|/usr|' "$build/needed" | xargs dpkg -S >"$build/owners" 2>/dev/null || true # one of the two spellings is known
 while read -r library; do
     package=$(awk -v file="$library" '$2 == file || $2 == "/usr" file { sub(/:.*/, ""); print; exit }' "$build/owners")

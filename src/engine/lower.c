@@ -164,7 +164,7 @@ static bool describe(job *j)
     }
 }
 
-static inception_status make_part(job *j)
+static void make_part(job *j)
 {
     inc_part *part = j->part;
     bool good = describe(j) && dnnl_primitive_create(&part->primitive, j->description) == dnnl_success;
@@ -178,7 +178,7 @@ static inception_status make_part(job *j)
     if (good) dnnl_primitive_desc_query(j->description, dnnl_query_impl_info_str, 0, (void *)&kind);
     if (part == j->step->parts) snprintf(j->step->kind, sizeof j->step->kind, "%s", kind);
     if (j->description) dnnl_primitive_desc_destroy(j->description);
-    return good ? INCEPTION_OK : inc_fail_onednn(j->error, j->node->name, "operation");
+    if (!good) inc_fail_onednn(j->error, j->node->name, "operation");
 }
 
 /* ---- all steps ---- */

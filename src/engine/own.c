@@ -105,17 +105,17 @@ static inc_quant quant_of(const inc_value *value)
     return value->quantized ? inc_quant_of_range(value->low, value->high) : (inc_quant){1, 0};
 }
 
-inception_status inc_pack_int8(const inc_graph *graph, const inc_constant *constant, void *packed, inception_error *error)
+void inc_pack_int8(const inc_graph *graph, const inc_constant *constant, void *packed, inception_error *error)
 {
     const inc_node *node = constant->node;
     inc_quant src = quant_of(&graph->values[node->inputs[0]]), dst = quant_of(&graph->values[node->output]);
     if (node->op != INC_OP_CONV) {
         inc_int8_pack(constant->int8, src, dst, packed);
-        return INCEPTION_OK;
+        return;
     }
     int64_t out = graph->values[node->output].dims[3], in = graph->values[node->inputs[0]].dims[3];
     inc_quant *each = inc_calloc((size_t)out, sizeof *each, error);
-    if (!each) return INCEPTION_MEMORY;
+    if (!each) return;
     for (int64_t o = 0; o < out; o++) each[o] = dst;
     for (uint32_t v = 0; v < graph->value_count; v++) { /* siblings, each with a range of its own */
         const inc_value *part = &graph->values[v];
@@ -126,7 +126,6 @@ inception_status inc_pack_int8(const inc_graph *graph, const inc_constant *const
     const float *bias = node->conv.bias == INC_NONE ? NULL : graph->values[node->conv.bias].data;
     inc_int8_pack_conv(constant->int8, graph->values[node->conv.weights].data, (int)in, scale, bias, src, each, packed);
     free(each);
-    return INCEPTION_OK;
 }
 
 /* ---- either ---- */

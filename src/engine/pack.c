@@ -45,25 +45,23 @@ typedef struct packing {
     inception_error *errors; /* [threads] */
 } packing;
 
-static inception_status pack_one(const packing *p, dnnl_stream_t stream, inc_constant *constant, float *scratch,
-                                 inception_error *error)
+static void pack_one(const packing *p, dnnl_stream_t stream, inc_constant *constant, float *scratch,
+                     inception_error *error)
 {
     inc_engine *e = p->e;
     if (constant->int8) {
-        inception_status status = inc_pack_int8(p->graph, constant, e->packed + constant->offset, error);
-        if (status) return status;
+        inc_pack_int8(p->graph, constant, e->packed + constant->offset, error);
     } else if (constant->fewer) {
         inc_fewer_pack(constant->fewer, constant->data, constant->scale, (float *)(e->packed + constant->offset));
     } else if (!constant->layout) {
         gather(constant, (float *)(e->packed + constant->offset));
     } else {
         gather(constant, scratch);
-        if (!reorder(e, stream, constant, scratch)) return inc_fail_onednn(error, "weights", "reorder");
+        if (!reorder(e, stream, constant, scratch)) inc_fail_onednn(error, "weights", "reorder");
     }
     memset(e->packed + constant->offset + constant->bytes, 0, -constant->bytes & (INC_ALIGNMENT - 1)); /* goes to a file */
     constant->data = constant->scale = NULL; /* the graph may go */
     constant->node = NULL;
-    return INCEPTION_OK;
 }
 
 static void pack_steps(void *context, int thread)

@@ -146,7 +146,7 @@ void inc_place_steps(const inc_engine *engine, uint32_t value, size_t *pixel, si
 /* *taken: the step's only part is made. */
 inception_status inc_take_kernel(inc_engine *engine, const inc_graph *graph, const inc_node *node, inc_step *step,
                                  bool *taken, inception_error *error);
-inception_status inc_pack_int8(const inc_graph *graph, const inc_constant *constant, void *packed, inception_error *error);
+void inc_pack_int8(const inc_graph *graph, const inc_constant *constant, void *packed, inception_error *error);
 
 /* ---- lower.c, pack.c ---- */
 

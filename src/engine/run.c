@@ -16,7 +16,7 @@ struct inc_run {
     int max_batch;
     int sets;             /* photos at once: 1, or as many as there are threads */
     uint8_t *activations; /* [sets][activation_bytes] */
-    uint8_t *scratchpads; /* of oneDNN, [sets][threads][scratchpad_bytes] */
+    uint8_t *scratchpads; /* of oneDNN: [threads] of the first set, whose parts run at once, then one a set */
     uint8_t *scratch;     /* of our kernels */
     size_t argument_count; /* of all parts */
     dnnl_exec_arg_t *arguments; /* [sets][argument_count], in the order of the steps; memory is NULL for our kernels */
@@ -43,7 +43,7 @@ static uint8_t *pointer_of(const inc_run *run, int set, int part_number, const i
     case INC_FROM_CONSTANT: return (uint8_t *)e->weights + part->constants[argument->index].offset;
     case INC_FROM_SCRATCHPAD: break;
     }
-    return run->scratchpads + (size_t)(set * e->threads + part_number) * scratchpad_step(e);
+    return run->scratchpads + (size_t)(set ? e->threads + set - 1 : part_number) * scratchpad_step(e);
 }
 
 /* How the constant lies: vectors have no layout of their own. */
@@ -89,13 +89,14 @@ static size_t count_arguments(const inc_engine *e)
 static inception_status take_memory(inc_run *run, inception_error *error)
 {
     const inc_engine *e = run->engine;
-    size_t sets = (size_t)run->sets, threads = (size_t)e->threads, bytes, answers;
+    size_t sets = (size_t)run->sets, threads = (size_t)e->threads, bytes, scratchpads, answers;
     size_t scratch = sets > 1 && sets * e->scratch_alone > e->scratch_all ? sets * e->scratch_alone : e->scratch_all;
-    if (!inc_mul(sets, e->activation_bytes, &bytes) || !inc_mul((size_t)run->max_batch, e->answer_floats, &answers))
+    if (!inc_mul(sets, e->activation_bytes, &bytes) || !inc_mul((size_t)run->max_batch, e->answer_floats, &answers)
+        || !inc_mul(threads + sets - 1, scratchpad_step(e), &scratchpads))
         return inc_fail_memory(error, 0);
     run->argument_count = count_arguments(e);
     run->activations = inc_alloc_aligned(bytes, error);
-    run->scratchpads = inc_alloc_aligned(sets * threads * scratchpad_step(e), error);
+    run->scratchpads = inc_alloc_aligned(scratchpads, error);
     run->scratch = inc_alloc_aligned(scratch, error);
     run->arguments = inc_calloc(sets * run->argument_count, sizeof *run->arguments, error);
     run->answers = inc_calloc(answers, sizeof *run->answers, error);

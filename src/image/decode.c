@@ -1,9 +1,8 @@
-/* Which format a photo has, and what is common to all: limits, memory, orientation.
+/* Which format a photo has, and what is common to all: limits, orientation.
  *
  * The content decides, never the name. Adding a format is adding a row. */
 #include "private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_SIDE 65535 /* that of JPEG: a longer side is no photo, and costs time and memory out of all proportion */
@@ -76,29 +75,6 @@ inception_image *inc_image_decode(const char *name, const uint8_t *data, size_t 
     inception_image *image = format->decode(&photo);
     if (image && !options->ignore_orientation) image = inc_turn_upright(image, photo.orientation, error);
     return image;
-}
-
-inception_image *inc_image_new(int width, int height, inception_error *error)
-{
-    if (width < 1 || height < 1)
-        return inc_fail(error, INCEPTION_INVALID, "a picture of %d x %d pixels cannot be", width, height), NULL;
-    size_t pixels, bytes;
-    if (!inc_mul((size_t)width, (size_t)height, &pixels) || !inc_mul(pixels, 3, &bytes) || bytes > PTRDIFF_MAX)
-        return inc_fail_memory(error, 0), NULL;
-    inception_image *image = inc_calloc(1, sizeof *image, error);
-    if (!image) return NULL;
-    image->width = width;
-    image->height = height;
-    image->pixels = inc_calloc(bytes, 1, error);
-    if (image->pixels) return image;
-    free(image);
-    return NULL;
-}
-
-void inc_image_free(inception_image *image)
-{
-    if (image) free(image->pixels);
-    free(image);
 }
 
 inception_image *inc_photo_image(inc_photo *photo, uint64_t width, uint64_t height)

@@ -126,7 +126,8 @@ static void convolutions(void **state)
     if (!can_run()) skip();
     for (int i = 0; i < 200; i++) {
         const int *k = kernels[random_to(7)];
-        layer l = {.channels = i % 5 ? i % 3 ? 1 + random_to(70) : 32 : 3, .in = {0.02f, random_to(2) ? 0 : 128}, .out = {0.3f, 0}};
+        int some = i % 3 ? 1 + random_to(70) : 32; /* or as many as fill a pixel */
+        layer l = {.channels = i % 5 ? some : 3, .in = {0.02f, random_to(2) ? 0 : 128}, .out = {0.3f, 0}};
         int stride = 1 + random_to(2), height = k[0] + random_to(9), width = k[1] + random_to(9);
         l.plan = (inc_int8){.kind = INC_INT8_CONV, .in = (l.channels + 3) / 4 * 4, .out = 1 + random_to(130),
                             .src_height = height, .src_width = width, .height = (height - 1) / stride + 1,
