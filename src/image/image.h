@@ -4,9 +4,11 @@
 
 #include "../base/base.h"
 
+#define INC_IMAGE_SLACK 8 /* bytes that may be read from the last pixel on */
+
 struct inception_image {
     int width, height;
-    uint8_t *pixels; /* [height][width][3], RGB */
+    uint8_t *pixels; /* [height][width][3], RGB, and INC_IMAGE_SLACK bytes more */
 };
 
 /* Zeroed pixels. Refuses sides below 1 and sizes that overflow. */

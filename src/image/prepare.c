@@ -79,8 +79,6 @@ inception_status inc_part_seen(const inception_input *input, int width, int heig
 static inception_status prepare_slim(const inception_input *input, const inception_image *image, float *out,
                                      inception_error *error)
 {
-    float table[256];
-    for (int i = 0; i < 256; i++) table[i] = (float)i * (1.0f / 255.0f);
     inc_rect from = {0, 0, image->width, image->height}, to = target(input, image, out);
     if (input->crop == INCEPTION_CROP_CENTRE) {
         from.x = image->width / 16;
@@ -88,16 +86,7 @@ static inception_status prepare_slim(const inception_input *input, const incepti
         from.width -= 2 * from.x;
         from.height -= 2 * from.y;
     }
-    inception_status status = inc_resize_legacy(image, from, table, out, input->width, to, error);
-    if (status) return status;
-    for (int y = 0; y < to.height; y++) {
-        float *o = pixel_of(input, to, y, out);
-        for (int i = 0; i < to.width * 3; i++) {
-            float shifted = o[i] - 0.5f;
-            o[i] = shifted * 2.0f;
-        }
-    }
-    return INCEPTION_OK;
+    return inc_resize_legacy(image, from, out, input->width, to, error);
 }
 
 static inception_status prepare_caffe(const inception_input *input, const inception_image *image, float *out,

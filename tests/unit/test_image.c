@@ -386,6 +386,30 @@ static void eight_orientations(void **state)
     }
 }
 
+/* Larger than what is copied at once. By the same standard, where a pixel of the upright picture is stored. */
+static void orientations_of_larger_pictures(void **state)
+{
+    (void)state;
+    enum { W = 70, H = 45 };
+    for (int orientation = 1; orientation <= 8; orientation++) {
+        inception_image *image = inc_image_new(W, H, NULL);
+        assert_non_null(image);
+        for (int i = 0; i < W * H * 3; i++) image->pixels[i] = (uint8_t)(i * 31 % 251);
+        image = inc_turn_upright(image, orientation, NULL);
+        assert_non_null(image);
+        for (int y = 0; y < image->height; y++) {
+            for (int x = 0; x < image->width; x++) {
+                const int columns[] = {0, x, W - 1 - x, W - 1 - x, x, y, y, W - 1 - y, W - 1 - y};
+                const int rows[] = {0, y, y, H - 1 - y, H - 1 - y, x, H - 1 - x, H - 1 - x, x};
+                int stored = 3 * (rows[orientation] * W + columns[orientation]);
+                for (int c = 0; c < 3; c++)
+                    assert_int_equal(image->pixels[3 * (y * image->width + x) + c], (uint8_t)((stored + c) * 31 % 251));
+            }
+        }
+        inc_image_free(image);
+    }
+}
+
 static void limits(void **state)
 {
     (void)state;
@@ -572,7 +596,7 @@ int main(void)
         cmocka_unit_test(webp_alpha_and_animation),
         cmocka_unit_test(jpeg_orientation_and_recovery),
         cmocka_unit_test(exif_blocks),
-        cmocka_unit_test(eight_orientations),
+        cmocka_unit_test(eight_orientations), cmocka_unit_test(orientations_of_larger_pictures),
         cmocka_unit_test(limits),
         cmocka_unit_test(slim_against_plain_loops),
         cmocka_unit_test(caffe_against_plain_loops),
