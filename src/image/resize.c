@@ -83,8 +83,8 @@ static void gather(const legacy_rows *rows, const uint8_t *source)
     }
 }
 
-/* Here and in down() each product and sum is rounded by itself, in TensorFlow's order. */
-static void across(size_t count, const uint8_t *left, const uint8_t *right, const float *parts, float *restrict out)
+/* Here and in blend_down() each product and sum is rounded by itself, in TensorFlow's order. */
+static void blend_across(size_t count, const uint8_t *left, const uint8_t *right, const float *parts, float *restrict out)
 {
     const float unit = 1.0f / 255.0f;
     for (size_t i = 0; i < count; i++) {
@@ -93,7 +93,7 @@ static void across(size_t count, const uint8_t *left, const uint8_t *right, cons
     }
 }
 
-static void down(size_t count, const float *above, const float *below, float part, float *restrict out)
+static void blend_down(size_t count, const float *above, const float *below, float part, float *restrict out)
 {
     for (size_t i = 0; i < count; i++) {
         float shifted = above[i] + (below[i] - above[i]) * part - 0.5f;
@@ -105,7 +105,7 @@ static const float *legacy_row(legacy_rows *rows, const inception_image *image, 
 {
     if (rows->held[y % 2] != y + 1) {
         gather(rows, image->pixels + y * (size_t)image->width * 3);
-        across(3 * rows->width, rows->left, rows->right, rows->parts, rows->values[y % 2]);
+        blend_across(3 * rows->width, rows->left, rows->right, rows->parts, rows->values[y % 2]);
         rows->held[y % 2] = y + 1;
     }
     return rows->values[y % 2];
@@ -122,7 +122,8 @@ inception_status inc_resize_legacy(const inception_image *image, inc_rect from, 
         size_t row = t.lower + (size_t)from.y;
         const float *above = legacy_row(&rows, image, row);
         const float *below = t.part > 0 ? legacy_row(&rows, image, row + 1) : above;
-        down(3 * rows.width, above, below, t.part, out + ((size_t)(to.y + y) * (size_t)out_width + (size_t)to.x) * 3);
+        blend_down(3 * rows.width, above, below, t.part,
+                   out + ((size_t)(to.y + y) * (size_t)out_width + (size_t)to.x) * 3);
     }
     legacy_free(&rows);
     return status;
@@ -189,30 +190,38 @@ static inception_status axis_make(axis *a, int size, int full, int skip, int cou
     return INCEPTION_OK;
 }
 
-static void filter_row(const axis *a, int count, const uint8_t *pixels, float *row)
+typedef float vec4 __attribute__((vector_size(16)));
+
+/* `pixels`: a source row. A pixel's three values are summed as four, the last of them for nothing. */
+static void filter_row(const axis *a, int count, const float *pixels, float *row)
 {
     for (int x = 0; x < count; x++, row += 3) {
         filter f = a->filters[x];
-        const uint8_t *pixel = pixels + 3 * (size_t)f.first;
-        const float *weights = a->weights + f.weights;
-        float sums[3] = {0};
-        for (int k = 0; k < f.count; k++, pixel += 3)
-            for (int c = 0; c < 3; c++) sums[c] += (float)pixel[c] * weights[k];
-        for (int c = 0; c < 3; c++) row[c] = sums[c];
+        const float *pixel = pixels + 3 * (size_t)f.first, *weights = a->weights + f.weights;
+        vec4 sums = {0};
+        for (int k = 0; k < f.count; k++, pixel += 3) {
+            vec4 values;
+            memcpy(&values, pixel, sizeof values);
+            sums += values * weights[k];
+        }
+        memcpy(row, &sums, 3 * sizeof *row);
     }
 }
 
-static void filter_rows(const inception_image *image, const axis *across, const axis *down, float *row, float *out,
-                        int out_width, inc_rect to)
+/* `row` has place for an output row; `pixels` for a source row and a value more. */
+static void filter_rows(const inception_image *image, const axis *across, const axis *down, float *row, float *pixels,
+                        float *out, int out_width, inc_rect to)
 {
-    size_t values = (size_t)to.width * 3;
+    size_t values = (size_t)to.width * 3, stride = (size_t)image->width * 3;
     int begin = 0, last = to.height - 1, end = down->filters[last].first + down->filters[last].count;
     for (int y = 0; y < to.height; y++) {
         float *o = out + ((size_t)(to.y + y) * (size_t)out_width + (size_t)to.x) * 3;
         for (size_t i = 0; i < values; i++) o[i] = 0;
     }
     for (int source = down->filters[0].first; source < end; source++) {
-        filter_row(across, to.width, image->pixels + (size_t)source * (size_t)image->width * 3, row);
+        const uint8_t *bytes = image->pixels + (size_t)source * stride;
+        for (size_t i = 0; i < stride; i++) pixels[i] = (float)bytes[i];
+        filter_row(across, to.width, pixels, row);
         while (begin < last && down->filters[begin].first + down->filters[begin].count <= source) begin++;
         for (int y = begin; y < to.height && down->filters[y].first <= source; y++) {
             filter f = down->filters[y];
@@ -229,13 +238,15 @@ inception_status inc_resize_smooth(const inception_image *image, inc_scale scale
 {
     axis across = {0}, down = {0};
     float *row = inc_calloc((size_t)to.width * 3, sizeof *row, error);
-    inception_status status = row ? INCEPTION_OK : INCEPTION_MEMORY;
+    float *pixels = inc_calloc((size_t)image->width * 3 + 1, sizeof *pixels, error);
+    inception_status status = row && pixels ? INCEPTION_OK : INCEPTION_MEMORY;
     if (!status) status = axis_make(&across, image->width, scale.full_width, scale.skip_x, to.width, error);
     if (!status) status = axis_make(&down, image->height, scale.full_height, scale.skip_y, to.height, error);
-    if (!status) filter_rows(image, &across, &down, row, out, out_width, to);
+    if (!status) filter_rows(image, &across, &down, row, pixels, out, out_width, to);
     axis_free(&across);
     axis_free(&down);
     free(row);
+    free(pixels);
     return status;
 }
 
