@@ -62,6 +62,7 @@ inception_image *inc_image_decode(const char *name, const uint8_t *data, size_t 
                                   const inception_image_options *options, inception_error *error)
 {
     inc_photo photo = {name, data, size, options, error, 1};
+    if (options->fast_for && inc_input_check(options->fast_for, error)) return NULL;
     if (size == 0) return inc_fail(error, INCEPTION_DATA, "%s: the file is empty", name), NULL;
     if (size > options->max_bytes) {
         inc_fail(error, INCEPTION_LIMIT, "%s: %llu bytes, more than the limit of %llu (max_bytes)", name,
@@ -83,8 +84,8 @@ inception_image *inc_image_new(int width, int height, inception_error *error)
     if (width < 1 || height < 1)
         return inc_fail(error, INCEPTION_INVALID, "a picture of %d x %d pixels cannot be", width, height), NULL;
     size_t pixels, bytes;
-    if (!inc_mul((size_t)width, (size_t)height, &pixels) || !inc_mul(pixels, 3, &bytes) || bytes > PTRDIFF_MAX - INC_IMAGE_SLACK)
-        return inc_fail_memory(error, 0), NULL;
+    bool counted = inc_mul((size_t)width, (size_t)height, &pixels) && inc_mul(pixels, 3, &bytes);
+    if (!counted || bytes > PTRDIFF_MAX - INC_IMAGE_SLACK) return inc_fail_memory(error, 0), NULL;
     inception_image *image = inc_calloc(1, sizeof *image, error);
     if (!image) return NULL;
     image->width = width;
@@ -101,25 +102,30 @@ void inc_image_free(inception_image *image)
     free(image);
 }
 
-inception_image *inc_photo_image(inc_photo *photo, uint64_t width, uint64_t height)
+bool inc_photo_fits(inc_photo *photo, uint64_t width, uint64_t height)
 {
     if (width == 0 || height == 0) {
         inc_fail(photo->error, INCEPTION_DATA, "%s: a picture of %llu x %llu pixels", photo->name,
                  (unsigned long long)width, (unsigned long long)height);
-        return NULL;
+        return false;
     }
     if (width > MAX_SIDE || height > MAX_SIDE) {
         inc_fail(photo->error, INCEPTION_LIMIT, "%s: %llu x %llu pixels; no side may have more than %d", photo->name,
                  (unsigned long long)width, (unsigned long long)height, MAX_SIDE);
-        return NULL;
+        return false;
     }
     if (width * height > photo->options->max_pixels) {
         inc_fail(photo->error, INCEPTION_LIMIT, "%s: %llu x %llu pixels, more than the limit of %llu (max_pixels)",
                  photo->name, (unsigned long long)width, (unsigned long long)height,
                  (unsigned long long)photo->options->max_pixels);
-        return NULL;
+        return false;
     }
-    return inc_image_new((int)width, (int)height, photo->error);
+    return true;
+}
+
+inception_image *inc_photo_image(inc_photo *photo, uint64_t width, uint64_t height)
+{
+    return inc_photo_fits(photo, width, height) ? inc_image_new((int)width, (int)height, photo->error) : NULL;
 }
 
 void inc_photo_ends_early(inc_photo *photo)

@@ -21,6 +21,12 @@ inception_image *inc_image_decode(const char *name, const uint8_t *data, size_t 
 bool inc_image_recognised(const uint8_t *data, size_t size);
 inception_status inc_image_write_png(const inception_image *image, const char *path, inception_error *error);
 
+/* Sides, preprocessing and crop are such as there are. */
+inception_status inc_input_check(const inception_input *input, inception_error *error);
+
+/* True if the input enlarges nothing of a photo of width x height. */
+bool inc_input_filled(const inception_input *input, int width, int height);
+
 /* See inception_prepare() and inception_image_from_prepared(). */
 inception_status inc_prepare(const inception_input *input, const inception_image *image, float *out,
                              inception_error *error);

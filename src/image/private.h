@@ -22,7 +22,10 @@ inception_image *inc_decode_webp(inc_photo *photo);
 
 /* ---- decode.c ---- */
 
-/* Black pixels, after the check against max_pixels. */
+/* False and an error if a photo cannot be, or may not be so large. */
+bool inc_photo_fits(inc_photo *photo, uint64_t width, uint64_t height);
+
+/* Black pixels, after that check. */
 inception_image *inc_photo_image(inc_photo *photo, uint64_t width, uint64_t height);
 
 /* "name: the file ends early ..." with the way out that the option offers. */
