@@ -15,6 +15,8 @@
 
 /* ---- legacy ---- */
 
+#define INLINE static inline __attribute__((always_inline)) /* into code for one set of instructions */
+
 /* An output pixel lies between source pixel `lower` and the next one. */
 typedef struct tap {
     size_t lower;
@@ -84,7 +86,7 @@ static void gather(const legacy_rows *rows, const uint8_t *source)
 }
 
 /* Here and in blend_down() each product and sum is rounded by itself, in TensorFlow's order. */
-static void blend_across(size_t count, const uint8_t *left, const uint8_t *right, const float *parts, float *restrict out)
+INLINE void blend_across(size_t count, const uint8_t *left, const uint8_t *right, const float *parts, float *restrict out)
 {
     const float unit = 1.0f / 255.0f;
     for (size_t i = 0; i < count; i++) {
@@ -93,7 +95,7 @@ static void blend_across(size_t count, const uint8_t *left, const uint8_t *right
     }
 }
 
-static void blend_down(size_t count, const float *above, const float *below, float part, float *restrict out)
+INLINE void blend_down(size_t count, const float *above, const float *below, float part, float *restrict out)
 {
     for (size_t i = 0; i < count; i++) {
         float shifted = above[i] + (below[i] - above[i]) * part - 0.5f;
@@ -101,7 +103,7 @@ static void blend_down(size_t count, const float *above, const float *below, flo
     }
 }
 
-static const float *legacy_row(legacy_rows *rows, const inception_image *image, size_t y)
+INLINE const float *legacy_row(legacy_rows *rows, const inception_image *image, size_t y)
 {
     if (rows->held[y % 2] != y + 1) {
         gather(rows, image->pixels + y * (size_t)image->width * 3);
@@ -111,8 +113,8 @@ static const float *legacy_row(legacy_rows *rows, const inception_image *image, 
     return rows->values[y % 2];
 }
 
-inception_status inc_resize_legacy(const inception_image *image, inc_rect from, float *out, int out_width, inc_rect to,
-                                   inception_error *error)
+INLINE inception_status resize_legacy(const inception_image *image, inc_rect from, float *out, int out_width, inc_rect to,
+                                      inception_error *error)
 {
     legacy_rows rows;
     inception_status status = legacy_make(&rows, from, to.width, error);
@@ -127,6 +129,21 @@ inception_status inc_resize_legacy(const inception_image *image, inc_rect from, 
     }
     legacy_free(&rows);
     return status;
+}
+
+/* The same code in vectors of eight. The bits are the same, for nothing is reordered or fused. */
+__attribute__((target("avx2"))) static inception_status resize_legacy_wide(const inception_image *image, inc_rect from,
+                                                                           float *out, int out_width, inc_rect to,
+                                                                           inception_error *error)
+{
+    return resize_legacy(image, from, out, out_width, to, error);
+}
+
+inception_status inc_resize_legacy(const inception_image *image, inc_rect from, float *out, int out_width, inc_rect to,
+                                   inception_error *error)
+{
+    return __builtin_cpu_supports("avx2") ? resize_legacy_wide(image, from, out, out_width, to, error)
+                                          : resize_legacy(image, from, out, out_width, to, error);
 }
 
 /* ---- smooth ---- */
