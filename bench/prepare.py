@@ -1,12 +1,12 @@
-"""Decoding and preparing a photo against TensorFlow, which does the same to the last bit: milliseconds of one thread.
+"""Decoding and preparing a photo against TensorFlow, which does the same to the last bit: milliseconds of one CPU.
 
     PYTHON bench/prepare.py FOLDER_OF_PHOTOS [BUILD]
 
 PYTHON has tensorflow-cpu 2.12.1, numpy and pillow; BUILD is the build folder (default build). The first JPEG of the folder
 is resized to the sizes below and saved at quality 90, 4:2:0. Both sides get the same bytes in memory and are measured in
-turn in one process, bound to one CPU, warm: TensorFlow as a tf.function of decode_jpeg and TF-Slim's evaluation path, this
-library through its public functions. A ratio is TensorFlow's time to ours in the same round; least and largest beside the
-median. Results that differ in a bit end the run.
+turn in one process, bound to one CPU, warm, by the CPU time of the process, which other programs disturb least: TensorFlow
+as a tf.function of decode_jpeg and TF-Slim's evaluation path, this library through its public functions. A ratio is
+TensorFlow's time to ours in the same round; least and largest beside the median. Results that differ in a bit end the run.
 """
 import ctypes
 import io
@@ -23,7 +23,7 @@ import tensorflow as tf  # noqa: E402
 from PIL import Image  # noqa: E402
 
 SIZES = [((4000, 3000), 1), ((500, 375), 20)]  # and runs in a turn
-ROUNDS = 15
+ROUNDS = 25
 SIDES = [224, 299]
 
 
@@ -65,10 +65,10 @@ def ours(library, data, side):
 
 
 def milliseconds(run, runs):
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(runs):
         run()
-    return 1e3 * (time.perf_counter() - began) / runs
+    return 1e3 * (time.process_time() - began) / runs
 
 
 def main():
