@@ -29,6 +29,7 @@ void answer_heading(const cli_contestant *contestants, size_t count)
     if (crop != INCEPTION_CROP_CENTRE)
         printf("Crop: %s (the network was evaluated with %s)\n", crop_choices[crop],
                crop_choices[INCEPTION_CROP_CENTRE]);
+    if (contestants[0].fast) puts("Decode: fast (the network was evaluated with exact)");
     fputs("Prediction: Probability\n", stdout);
 }
 
@@ -136,6 +137,7 @@ json_t *answer_json(const cli_contestant *contestant, const char *file, const in
     if (object && contestant->ambiguous) json_object_set_new(object, "weights", text_json(contestant->path));
     if (object && contestant->info->input.crop != INCEPTION_CROP_CENTRE)
         json_object_set_new(object, "crop", json_string(crop_choices[contestant->info->input.crop]));
+    if (object && contestant->fast) json_object_set_new(object, "decode", json_string("fast"));
     if (json_object_set_new(object, "predictions", predictions) == 0) return text_record(file, object);
     json_decref(object);
     return NULL;

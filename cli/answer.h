@@ -12,6 +12,7 @@ typedef struct cli_contestant {
     const inception_model_info *info;
     char *path;                   /* of the weights */
     bool ambiguous;               /* another contestant has the same network */
+    bool fast;                    /* photos are decoded with --fast-decode */
     const char *title;            /* the network's, or the path where that is ambiguous */
     inception_prediction *answers; /* [together][classes], of the photos that were looked at last */
     int together;                  /* photos at once, at most */

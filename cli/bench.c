@@ -119,6 +119,7 @@ static exit_code measure_photos(const bench_options *options, bench_result *resu
     inception_error error = {0};
     cli_photo photo;
     photo_settings settings = options->photos;
+    photos_decode_for(&settings, &result->info->input);
     photo_walk *walk = photos_open(&settings, operands, count, &error);
     if (!walk) return complain_error(&error);
     while (photos_next(walk, &photo, &error)) {

@@ -68,7 +68,7 @@ static const char *const examples[] = {
 
 /* What a run holds. */
 typedef struct classify_run {
-    const classify_options *options;
+    classify_options *options;
     cli_contestant *contestants;
     size_t count;
     cli_records records;
@@ -117,6 +117,8 @@ static exit_code open_networks(classify_run *contest)
         const char *name = settings->models.count ? settings->models.items[i] : settings->network;
         exit_code code = contestant_open(entrant, name, &contest->options->photos.net, &options, contest->several);
         if (code) return code;
+        entrant->fast = contest->options->photos.fast;
+        photos_decode_for(&contest->options->photos, &entrant->info->input);
         if (contest->options->common.verbose)
             complain("%s from %s: %d classes, %.1f million weights, %.2f billion multiply-adds, %d threads",
                      entrant->info->network->name, entrant->path, entrant->info->classes,
@@ -232,12 +234,12 @@ static exit_code classify_photos(classify_run *contest, photo_walk *walk)
     return code ? code : tally_exit(&contest->tally, contest->options->common.quiet);
 }
 
-/* Photos are decoded while networks are opened, unless what is known of them then decides which to pass over. */
+/* Photos are decoded while networks are opened, unless what is known then decides which to pass over, or how large. */
 static exit_code open_all(classify_run *contest, photo_walk *walk)
 {
     const classify_options *options = contest->options;
     inception_error error = {0};
-    bool first = !options->append && !options->sort.folder;
+    bool first = !options->append && !options->sort.folder && !options->photos.fast;
     int threads = options->threads ? options->threads : inception_cpu_count();
     catch_interrupts();
     if (first) contest->pipeline = pipeline_open(walk, &options->photos, threads, &error);

@@ -262,7 +262,7 @@ exit_code output_json(json_t *value);
 
 /* ---- table.c: records of classify as csv (RFC 4180) and tsv (the same with tabs and plain newlines) ---- */
 
-enum { TABLE_COLUMNS = 13 };
+enum { TABLE_COLUMNS = 14 };
 extern const char *const table_columns[TABLE_COLUMNS];
 
 /* The character between two fields, 0 for formats that are no tables. */
@@ -332,6 +332,8 @@ const char *left_text(double seconds, char text[LEFT_TEXT]);
 
 typedef struct photo_settings {
     inception_image_options decode; /* limits of 0: not set */
+    bool fast;
+    inception_input fast_for; /* see photos_decode_for */
     const char *files_from;
     net_settings net;
 } photo_settings;
@@ -357,6 +359,10 @@ bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error);
 
 /* True if there may be more than one photo. */
 bool photos_several(const photo_walk *walk);
+
+/* With --fast-decode photos are decoded so that they are large enough for this input as well; to be called for each
+ * before the first photo is decoded. */
+void photos_decode_for(photo_settings *settings, const inception_input *input);
 
 /* After the walk: says what was passed over in folders and should perhaps not have been. */
 void photos_note(const photo_walk *walk, bool quiet);

@@ -311,6 +311,7 @@ static exit_code run_photos(features_run *features, char **operands, int count)
     if (!walk) return complain_error(&error);
     code = plot_check("features", &options->plot, walk);
     if (!code) code = open_model(features);
+    if (!code) photos_decode_for(&options->photos, &inception_model_get_info(features->model)->input);
     if (!code && options->similar_to) code = look_at_wanted(features);
     if (!code && !options->similar_to && !(features->file = vectors_open(path, format, features->values, &error)))
         code = complain_error(&error);

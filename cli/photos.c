@@ -25,6 +25,10 @@ const option_row photo_rows[] = {
      "drop transparency as TensorFlow does; default: white behind it", 0, 0, NULL},
     {"recover", 0, NULL, OPTION_FLAG, offsetof(photo_settings, decode.recover),
      "take what is there of a truncated photo", 0, 0, NULL},
+    {"fast-decode", 0, NULL, OPTION_FLAG, offsetof(photo_settings, fast),
+     "decode JPEG photos at 1/2, 1/4 or 1/8 of their size where that is enough for the network, which was not evaluated "
+     "so; classify and prepare show it in their output",
+     0, 0, NULL},
     {"max-pixels", 0, "N", OPTION_SIZE, offsetof(photo_settings, decode.max_pixels),
      "refuse photos of more pixels; default 256M", 1, 0x1p40, NULL},
     {"max-bytes", 0, "N", OPTION_SIZE, offsetof(photo_settings, decode.max_bytes),
@@ -336,6 +340,16 @@ bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error)
         *error = (inception_error){0};
     }
     return false;
+}
+
+void photos_decode_for(photo_settings *settings, const inception_input *input)
+{
+    inception_input *largest = &settings->fast_for;
+    if (!settings->fast) return;
+    if (!settings->decode.fast_for) *largest = *input;
+    if (largest->width < input->width) largest->width = input->width;
+    if (largest->height < input->height) largest->height = input->height;
+    settings->decode.fast_for = largest;
 }
 
 inception_image *photo_decode(const cli_photo *photo, const photo_settings *settings, inception_error *error)

@@ -54,7 +54,7 @@ static const char *const examples[] = {
 };
 
 typedef struct prepare_run {
-    const prepare_options *options;
+    prepare_options *options;
     inception_input input;
     float *prepared;
     bool several, to_folder, png;
@@ -142,6 +142,7 @@ static exit_code print_shapes(prepare_run *preparation, const cli_photo *photo, 
         json_t *object = text_record(photo->path, shapes);
         if (object && input->crop != INCEPTION_CROP_CENTRE)
             json_object_set_new(object, "crop", json_string(crop_choices[input->crop]));
+        if (object && preparation->options->photos.fast) json_object_set_new(object, "decode", json_string("fast"));
         if (object && out) json_object_set_new(object, "output", text_json(out));
         exit_code code = records_add(&preparation->records, object);
         return code ? code : records_flush(&preparation->records);
@@ -152,6 +153,7 @@ static exit_code print_shapes(prepare_run *preparation, const cli_photo *photo, 
     }
     printf("(%d, %d, 3) (1, %d, %d, 3)", height, width, input->height, input->width);
     if (input->crop != INCEPTION_CROP_CENTRE) printf(" crop %s", crop_choices[input->crop]);
+    if (preparation->options->photos.fast) printf(" decode fast");
     putchar('\n');
     return output_flush();
 }
@@ -208,6 +210,7 @@ static exit_code choose_input(prepare_run *preparation)
     }
     if (preparation->options->crop != INCEPTION_CROP_CENTRE)
         preparation->input.crop = (inception_crop)preparation->options->crop;
+    photos_decode_for(&preparation->options->photos, &preparation->input);
     size_t values = (size_t)preparation->input.width * (size_t)preparation->input.height * 3;
     preparation->prepared = calloc(values, sizeof *preparation->prepared);
     if (preparation->prepared) return EXIT_FINE;

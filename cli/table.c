@@ -8,7 +8,7 @@
 
 const char *const table_columns[TABLE_COLUMNS] = {
     "file",  "rank",    "of",      "index", "wnid",  "label",       "probability",
-    "logit", "network", "weights", "crop",  "error", "file_base64",
+    "logit", "network", "weights", "crop",  "decode", "error", "file_base64",
 };
 
 char table_separator(int format)

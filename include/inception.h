@@ -336,6 +336,8 @@ typedef struct inception_image_options {
     bool ignore_orientation; /* do not turn as EXIF says (TensorFlow does not); default false */
     bool strip_alpha;        /* drop alpha as TensorFlow does, in place of white behind it; default false */
     bool recover;            /* decode what is there of a truncated file; default false */
+    const inception_input *fast_for; /* decode a JPEG photo at 1/2, 1/4 or 1/8 of its size, by fewer frequencies, as long
+                                        as this input need not enlarge it: a deviation; NULL (default): whole */
 } inception_image_options;
 
 INCEPTION_API void inception_image_options_default(inception_image_options *options);

@@ -6,6 +6,7 @@
 #include "private.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -413,15 +414,35 @@ static void best(const inception_model *model, const float *logits, const float 
     }
 }
 
-/* Photos to session->inputs. */
+typedef struct preparation {
+    inception_session *session;
+    const inception_image *const *images;
+    int count;
+    atomic_bool failed;
+} preparation;
+
+static inception_status prepare_one(const preparation *p, int i, inception_error *error)
+{
+    const inception_input *input = &p->session->model->info.input;
+    size_t values = (size_t)input->width * (size_t)input->height * 3;
+    return inception_prepare(input, p->images[i], p->session->inputs + (size_t)i * values, error);
+}
+
+static void prepare_share(void *context, int thread)
+{
+    preparation *p = context;
+    for (int i = thread; i < p->count; i += p->session->model->info.threads)
+        if (prepare_one(p, i, NULL)) atomic_store(&p->failed, true);
+}
+
+/* Photos to session->inputs. Threads cannot share the caller's error: what failed is done again to learn why. */
 static inception_status prepare_all(inception_session *session, const inception_image *const *images, int count,
                                     inception_error *error)
 {
-    const inception_input *input = &session->model->info.input;
-    size_t values = (size_t)input->width * (size_t)input->height * 3;
+    preparation p = {.session = session, .images = images, .count = count};
     inception_status status = INCEPTION_OK;
-    for (int i = 0; i < count && !status; i++)
-        status = inception_prepare(input, images[i], session->inputs + (size_t)i * values, error);
+    if (count > 1) inc_run_share(session->run, prepare_share, &p);
+    for (int i = 0; i < count && !status && (count == 1 || p.failed); i++) status = prepare_one(&p, i, error);
     return status;
 }
 

@@ -52,6 +52,10 @@ inception_status inc_grow(void *array, size_t *capacity, size_t needed, size_t s
 /* Memory aligned to INC_ALIGNMENT, not zeroed, released with free(). */
 void *inc_alloc_aligned(size_t bytes, inception_error *error);
 
+/* Asks the system for large pages where the memory has room for one: touching a large block for the first time otherwise
+ * costs an interruption for every 4096 bytes. */
+void inc_prefer_large_pages(void *memory, size_t bytes);
+
 /* A pool that lives and dies as one: many small things, one release. Zeroed struct = empty pool. */
 typedef struct inc_arena {
     struct inc_arena_block *blocks;

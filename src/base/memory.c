@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define LARGE_PAGE ((uintptr_t)1 << 21)
 
 bool inc_mul(size_t a, size_t b, size_t *out)
 {
@@ -43,6 +46,14 @@ void *inc_alloc_aligned(size_t bytes, inception_error *error)
     void *memory = aligned_alloc(INC_ALIGNMENT, rounded ? rounded : INC_ALIGNMENT);
     if (!memory) inc_fail_memory(error, bytes);
     return memory;
+}
+
+void inc_prefer_large_pages(void *memory, size_t bytes)
+{
+    uintptr_t end = ((uintptr_t)memory + bytes) & ~(LARGE_PAGE - 1);
+    size_t before = -(uintptr_t)memory & (LARGE_PAGE - 1);
+    uintptr_t first = (uintptr_t)memory + before;
+    if (first < end) madvise((uint8_t *)memory + before, end - first, MADV_HUGEPAGE); /* it is only a wish */
 }
 
 /* Blocks grow a list; each small allocation is cut from the newest. A block starts with its header in a cache line of

@@ -48,6 +48,9 @@ void inc_run_free(inc_run *run);
 /* `inputs`: float32 [count][height][width][channels]. */
 inception_status inc_run_execute(inc_run *run, const float *inputs, int count, inception_error *error);
 
+/* Has the threads of the run, as many as the engine has, do `work`. */
+void inc_run_share(inc_run *run, inc_work *work, void *context);
+
 /* A kept value of photo `photo` after a run, as float32 [height][width][channels]. `value`: its id in the graph. */
 void inc_run_read(const inc_run *run, int photo, uint32_t value, float *out);
 

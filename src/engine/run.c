@@ -287,6 +287,11 @@ inception_status inc_run_execute(inc_run *run, const float *inputs, int count, i
     return run->failed ? inc_fail_onednn(error, "run", "step") : INCEPTION_OK;
 }
 
+void inc_run_share(inc_run *run, inc_work *work, void *context)
+{
+    inc_pool_run(run->pool, work, context);
+}
+
 void inc_run_read(const inc_run *run, int photo, uint32_t value, float *out)
 {
     const inc_engine *e = run->engine;

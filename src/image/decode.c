@@ -61,6 +61,7 @@ inception_image *inc_image_decode(const char *name, const uint8_t *data, size_t 
                                   const inception_image_options *options, inception_error *error)
 {
     inc_photo photo = {name, data, size, options, error, 1};
+    if (options->fast_for && inc_input_check(options->fast_for, error)) return NULL;
     if (size == 0) return inc_fail(error, INCEPTION_DATA, "%s: the file is empty", name), NULL;
     if (size > options->max_bytes) {
         inc_fail(error, INCEPTION_LIMIT, "%s: %llu bytes, more than the limit of %llu (max_bytes)", name,
@@ -77,25 +78,30 @@ inception_image *inc_image_decode(const char *name, const uint8_t *data, size_t 
     return image;
 }
 
-inception_image *inc_photo_image(inc_photo *photo, uint64_t width, uint64_t height)
+bool inc_photo_fits(inc_photo *photo, uint64_t width, uint64_t height)
 {
     if (width == 0 || height == 0) {
         inc_fail(photo->error, INCEPTION_DATA, "%s: a picture of %llu x %llu pixels", photo->name,
                  (unsigned long long)width, (unsigned long long)height);
-        return NULL;
+        return false;
     }
     if (width > MAX_SIDE || height > MAX_SIDE) {
         inc_fail(photo->error, INCEPTION_LIMIT, "%s: %llu x %llu pixels; no side may have more than %d", photo->name,
                  (unsigned long long)width, (unsigned long long)height, MAX_SIDE);
-        return NULL;
+        return false;
     }
     if (width * height > photo->options->max_pixels) {
         inc_fail(photo->error, INCEPTION_LIMIT, "%s: %llu x %llu pixels, more than the limit of %llu (max_pixels)",
                  photo->name, (unsigned long long)width, (unsigned long long)height,
                  (unsigned long long)photo->options->max_pixels);
-        return NULL;
+        return false;
     }
-    return inc_image_new((int)width, (int)height, photo->error);
+    return true;
+}
+
+inception_image *inc_photo_image(inc_photo *photo, uint64_t width, uint64_t height)
+{
+    return inc_photo_fits(photo, width, height) ? inc_image_new((int)width, (int)height, photo->error) : NULL;
 }
 
 void inc_photo_ends_early(inc_photo *photo)

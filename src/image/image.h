@@ -4,9 +4,11 @@
 
 #include "../base/base.h"
 
+#define INC_IMAGE_SLACK 8 /* bytes that may be read from the last pixel on */
+
 struct inception_image {
     int width, height;
-    uint8_t *pixels; /* [height][width][3], RGB */
+    uint8_t *pixels; /* [height][width][3], RGB, and INC_IMAGE_SLACK bytes more */
 };
 
 /* Zeroed pixels. Refuses sides below 1 and sizes that overflow. */
@@ -18,6 +20,12 @@ inception_image *inc_image_decode(const char *name, const uint8_t *data, size_t 
                                   const inception_image_options *options, inception_error *error);
 bool inc_image_recognised(const uint8_t *data, size_t size);
 inception_status inc_image_write_png(const inception_image *image, const char *path, inception_error *error);
+
+/* Sides, preprocessing and crop are such as there are. */
+inception_status inc_input_check(const inception_input *input, inception_error *error);
+
+/* True if the input enlarges nothing of a photo of width x height. */
+bool inc_input_filled(const inception_input *input, int width, int height);
 
 /* See inception_prepare() and inception_image_from_prepared(). */
 inception_status inc_prepare(const inception_input *input, const inception_image *image, float *out,

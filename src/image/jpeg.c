@@ -7,6 +7,8 @@
  * tolerates it. At the end of the bytes the source suspends or fails, which is the error "ends early". With
  * options.recover one end marker is made up in its place, and the library fills up what is missing.
  *
+ * With options.fast_for the library computes fewer frequencies of each block, which gives a smaller picture.
+ *
  * Not as TensorFlow: a file with more than MAX_SCANS scans is refused. Each scan of a progressive file may go over the
  * whole picture for a few bytes, so a small file could keep a machine busy for hours. */
 #include "private.h"
@@ -166,6 +168,21 @@ static void cmyk_to_rgb(const uint8_t *cmyk, uint8_t *rgb, size_t count, bool in
     }
 }
 
+/* For options.fast_for: the smallest of the sizes that the library decodes to directly. */
+static void choose_size(decoder *d)
+{
+    struct jpeg_decompress_struct *jpeg = &d->jpeg;
+    const inception_input *input = d->photo->options->fast_for;
+    jpeg->scale_num = 1;
+    for (jpeg->scale_denom = input ? 8 : 1; jpeg->scale_denom > 1; jpeg->scale_denom /= 2) {
+        jpeg_calc_output_dimensions(jpeg);
+        int width = (int)jpeg->output_width, height = (int)jpeg->output_height;
+        bool lying = d->photo->orientation >= 5;
+        if (inc_input_filled(input, lying ? height : width, lying ? width : height)) return;
+    }
+    jpeg_calc_output_dimensions(jpeg);
+}
+
 /* Reads up to the first row; false without a longjmp where the bytes end before it. */
 static bool begin(decoder *d)
 {
@@ -179,9 +196,11 @@ static bool begin(decoder *d)
     jpeg->out_color_space = is_cmyk(jpeg) ? JCS_CMYK : JCS_RGB;
     jpeg->do_fancy_upsampling = TRUE;
     jpeg->dct_method = JDCT_IFAST;
-    d->image = inc_photo_image(d->photo, jpeg->image_width, jpeg->image_height);
+    if (!inc_photo_fits(d->photo, jpeg->image_width, jpeg->image_height)) longjmp(d->failed, 1);
+    choose_size(d);
+    d->image = inc_image_new((int)jpeg->output_width, (int)jpeg->output_height, d->photo->error);
     if (!d->image) longjmp(d->failed, 1);
-    if (is_cmyk(jpeg) && !(d->cmyk = inc_calloc(jpeg->image_width, 4, d->photo->error))) longjmp(d->failed, 1);
+    if (is_cmyk(jpeg) && !(d->cmyk = inc_calloc(jpeg->output_width, 4, d->photo->error))) longjmp(d->failed, 1);
     return jpeg_start_decompress(jpeg);
 }
 

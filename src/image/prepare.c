@@ -15,7 +15,7 @@
 
 static const float mean[3] = {104, 117, 123}; /* blue, green, red */
 
-static inception_status check(const inception_input *input, inception_error *error)
+inception_status inc_input_check(const inception_input *input, inception_error *error)
 {
     if (input->width < 1 || input->height < 1 || input->width > MAX_SIDE || input->height > MAX_SIDE)
         return inc_fail(error, INCEPTION_INVALID, "an input of %d x %d pixels; each side must be 1...%d", input->width,
@@ -60,7 +60,7 @@ static int caffe_full(int side)
 inception_status inc_part_seen(const inception_input *input, int width, int height, inc_part *part,
                                inception_error *error)
 {
-    inception_status status = check(input, error);
+    inception_status status = inc_input_check(input, error);
     if (status) return status;
     *part = (inc_part){0, 0, 1, 1};
     if (input->crop != INCEPTION_CROP_CENTRE) return INCEPTION_OK;
@@ -76,11 +76,17 @@ inception_status inc_part_seen(const inception_input *input, int width, int heig
     return INCEPTION_OK;
 }
 
+bool inc_input_filled(const inception_input *input, int width, int height)
+{
+    inc_part part;
+    if (inc_part_seen(input, width, height, &part, NULL)) return false;
+    bool across = lround(part.width * width) >= input->width, down = lround(part.height * height) >= input->height;
+    return input->crop == INCEPTION_CROP_LETTERBOX ? across || down : across && down;
+}
+
 static inception_status prepare_slim(const inception_input *input, const inception_image *image, float *out,
                                      inception_error *error)
 {
-    float table[256];
-    for (int i = 0; i < 256; i++) table[i] = (float)i * (1.0f / 255.0f);
     inc_rect from = {0, 0, image->width, image->height}, to = target(input, image, out);
     if (input->crop == INCEPTION_CROP_CENTRE) {
         from.x = image->width / 16;
@@ -88,16 +94,7 @@ static inception_status prepare_slim(const inception_input *input, const incepti
         from.width -= 2 * from.x;
         from.height -= 2 * from.y;
     }
-    inception_status status = inc_resize_legacy(image, from, table, out, input->width, to, error);
-    if (status) return status;
-    for (int y = 0; y < to.height; y++) {
-        float *o = pixel_of(input, to, y, out);
-        for (int i = 0; i < to.width * 3; i++) {
-            float shifted = o[i] - 0.5f;
-            o[i] = shifted * 2.0f;
-        }
-    }
-    return INCEPTION_OK;
+    return inc_resize_legacy(image, from, out, input->width, to, error);
 }
 
 static inception_status prepare_caffe(const inception_input *input, const inception_image *image, float *out,
@@ -128,7 +125,7 @@ static inception_status prepare_caffe(const inception_input *input, const incept
 inception_status inc_prepare(const inception_input *input, const inception_image *image, float *out,
                              inception_error *error)
 {
-    inception_status status = check(input, error);
+    inception_status status = inc_input_check(input, error);
     if (status) return status;
     bool slim = input->preprocessing == INCEPTION_PREPROCESS_SLIM;
     return slim ? prepare_slim(input, image, out, error) : prepare_caffe(input, image, out, error);
@@ -143,7 +140,7 @@ static uint8_t byte_of(float value)
 
 inception_image *inc_prepared_picture(const inception_input *input, const float *prepared, inception_error *error)
 {
-    if (check(input, error)) return NULL;
+    if (inc_input_check(input, error)) return NULL;
     inception_image *image = inc_image_new(input->width, input->height, error);
     if (!image) return NULL;
     bool slim = input->preprocessing == INCEPTION_PREPROCESS_SLIM;

@@ -22,7 +22,10 @@ inception_image *inc_decode_webp(inc_photo *photo);
 
 /* ---- decode.c ---- */
 
-/* Black pixels, after the check against max_pixels. */
+/* False and an error if a photo cannot be, or may not be so large. */
+bool inc_photo_fits(inc_photo *photo, uint64_t width, uint64_t height);
+
+/* Black pixels, after that check. */
 inception_image *inc_photo_image(inc_photo *photo, uint64_t width, uint64_t height);
 
 /* "name: the file ends early ..." with the way out that the option offers. */
@@ -49,9 +52,9 @@ typedef struct inc_rect {
     int x, y, width, height;
 } inc_rect;
 
-/* Bytes through `table` (256 values), then TensorFlow's legacy bilinear, into `to` of `out`, rows out_width*3 apart. */
-inception_status inc_resize_legacy(const inception_image *image, inc_rect from, const float *table, float *out,
-                                   int out_width, inc_rect to, inception_error *error);
+/* Bytes times float32(1/255), TensorFlow's legacy bilinear, (x-0.5)*2, into `to` of `out`, rows out_width*3 apart. */
+inception_status inc_resize_legacy(const inception_image *image, inc_rect from, float *out, int out_width, inc_rect to,
+                                   inception_error *error);
 
 /* The whole picture scaled to full_width x full_height with a triangle filter as wide as the reduction; the part of it
  * that begins at (skip_x, skip_y) goes into `to` of `out`. */

@@ -19,6 +19,17 @@ def png(width, height, shade=0):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
+def jpeg(width, height):
+    """Mid-grey: two bits a block, the same as before, and nothing else."""
+    def segment(marker, data):
+        return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+    codes = [segment(0xC4, bytes([kind, 1]) + bytes(16)) for kind in (0x00, 0x10)]
+    blocks = -(-width // 8) * -(-height // 8)
+    return (b"\xFF\xD8" + segment(0xDB, b"\0" + b"\1" * 64) + b"".join(codes) +
+            segment(0xC0, struct.pack(">BHHB", 8, height, width, 1) + b"\1\x11\0") + segment(0xDA, b"\1\1\0\0\x3F\0") +
+            bytes(-(-2 * blocks // 8)) + b"\xFF\xD9")
+
+
 def model(tap):
     """Path of a GoogLeNet, made in the current folder, and None; or None and why there is none."""
     named = os.environ.get("INCEPTION_TEST_MODEL")

@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 from tap import Tap  # noqa: E402
-from material import model, png  # noqa: E402
+from material import jpeg, model, png  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
 COMMAND = str(BUILD / "inception")
@@ -319,6 +319,15 @@ def test_prepare():
     check("prepare needs a network", run("prepare", "a.png"), 64, err="--network")
     check("prepare in any case", run("prepare", "a.png", "-n", "Inception_V3"), 0, "(30, 40, 3) (1, 299, 299, 3)\n")
     check("a deviating crop is shown", run("prepare", "a.png", "-n", "v3", "--crop=full"), 0, "3) crop full\n")
+    check("so is fast decoding, which changes no PNG", run("prepare", "a.png", "-n", "v3", "--fast-decode"), 0,
+          "(30, 40, 3) (1, 299, 299, 3) decode fast\n")
+    record = json.loads(run("prepare", "a.png", "-n", "v3", "--fast-decode", "-j").out)[0]
+    tap.ok(record["decode"] == "fast" and record["decoded"] == [30, 40, 3], "and in the record", record)
+    Path("large.jpg").write_bytes(jpeg(1600, 1200))
+    for network, side, width, height in ("v3", 299, 800, 600), ("v1", 224, 400, 300):
+        check(f"a JPEG photo, reduced as far as {network} allows",
+              run("prepare", "large.jpg", "-n", network, "--fast-decode"), 0,
+              f"({height}, {width}, 3) (1, {side}, {side}, 3) decode fast\n")
     check("prepare -o x.npy", run("prepare", "a.png", "-n", "v3", "-o", "x.npy"), 0, "(1, 299, 299, 3)")
     magic, rest, header, values = read_npy("x.npy")
     tap.ok(magic == b"\x93NUMPY\x01\x00" and rest == 0 and len(values) == 299 * 299 * 3 * 4 and header == {
@@ -374,6 +383,17 @@ def test_classify(path):
     cropped = json.loads(run("classify", "-m", path, "-j", "--crop=full", "a.png").out)[0]
     tap.ok(cropped["crop"] == "full", "a deviating crop is in the record")
     check("and in the text", run("classify", "-m", path, "--crop=letterbox", "a.png"), 0, "Crop: letterbox")
+    fast = json.loads(run("classify", "-m", path, "-j", "--fast-decode", "a.png").out)[0]
+    tap.ok(fast.pop("decode") == "fast" and "decode" not in first, "fast decoding is in the record", fast)
+    tap.ok(fast["predictions"] == first["predictions"], "and changes no PNG")
+    check("and in the text", run("classify", "-m", path, "--fast-decode", "a.png"), 0, "Decode: fast")
+    Path("large.jpg").write_bytes(jpeg(1600, 1200))
+    both = [json.loads(run("classify", "-m", path, "-j", "large.jpg", *word).out)[0] for word in ([], ["--fast-decode"])]
+    tap.ok([r["input"] for r in both] == [{"width": 1600, "height": 1200}, {"width": 400, "height": 300}],
+           "a JPEG photo, reduced", both)
+    # Of one colour, so the inputs are the same but for sums of weights that are 1 to the last bit or two.
+    tap.ok(all(a["index"] == b["index"] and abs(a["probability"] - b["probability"]) < 1e-5
+               for a, b in zip(*(r["predictions"] for r in both))), "the same answer", both)
     pair = run("classify", "-m", path, "-m", path, "-k", "2", "a.png")
     tap.ok(pair.code == 0 and pair.out.startswith("Using GoogLeNet (") and "CNNs" in pair.out and
            len(pair.out.splitlines()) == 6, "two networks side by side", pair)

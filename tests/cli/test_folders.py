@@ -30,7 +30,7 @@ from material import png  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
 COMMAND = str(BUILD / "inception")
-COLUMNS = "file rank of index wnid label probability logit network weights crop error file_base64".split()
+COLUMNS = "file rank of index wnid label probability logit network weights crop decode error file_base64".split()
 PREDICTION = ["index", "wnid", "label", "probability", "logit"]
 # Labels and ids as a hostile model file may have them.
 LABELS = ["tench, Tinca tinca", "crane", "crane, machine", 'a/../b "q", c', "..", "caf\u00e9, caff\u00e8", "plain"]
@@ -117,7 +117,7 @@ def raw_name(record):
 def rows_of(records):
     """The rows that JSON records stand for."""
     for r in records:
-        base = {c: r.get(c, "") for c in ("file", "network", "weights", "crop", "error", "file_base64")}
+        base = {c: r.get(c, "") for c in ("file", "network", "weights", "crop", "decode", "error", "file_base64")}
         predictions = r.get("predictions", [])
         for rank, p in enumerate(predictions, 1):
             yield {**base, "rank": str(rank), "of": str(len(predictions)), **p}
@@ -161,10 +161,10 @@ def test_formats():
         quoted = name if name.startswith("$'") else "'" + name.replace("'", "'\\''") + "'"
         back.add(subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True).stdout)
     tap.ok(back == names and "\x1b" not in text.out, "text: every name to the byte, by the shell's quotes", back ^ names)
-    deviant = run("-k", "1", "-f", "csv", "--crop=full", "-m", "tiny.safetensors", "photos/img1.png")
+    deviant = run("-k", "1", "-f", "csv", "--crop=full", "--fast-decode", "-m", "tiny.safetensors", "photos/img1.png")
     _, rows = table(deviant, "csv")
-    tap.ok([(r["crop"], r["weights"]) for r in rows] == [("full", "tiny.safetensors")] * 2,
-           "csv: a deviating crop, which of two equal networks", deviant)
+    tap.ok([(r["crop"], r["decode"], r["weights"]) for r in rows] == [("full", "fast", "tiny.safetensors")] * 2,
+           "csv: a deviating crop and decoder, which of two equal networks", deviant)
     empty = run("-f", "csv", "--threshold=1", "photos/img1.png")
     _, rows = table(empty, "csv")
     tap.ok(len(rows) == 1 and (rows[0]["rank"], rows[0]["of"], rows[0]["index"]) == ("0", "0", ""),

@@ -31,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.ignore_orientation = choice & 4;
     inception_input input = {SIDE, SIDE, kind & 1 ? INCEPTION_PREPROCESS_CAFFE : INCEPTION_PREPROCESS_SLIM,
                              (inception_crop)((kind >> 1) % 3)};
+    if (choice & 8) options.fast_for = &input;
     inception_error error = {0};
     inception_image *image = inception_image_decode(data, size - 2, "fuzz", &options, &error);
     if ((image != NULL) != (error.status == INCEPTION_OK)) abort();

@@ -72,7 +72,7 @@ def weights():
     yield "list", "zeros", b"a.jpg\0b\nc.png\0"
     yield "answers", "kitty", b"\033_Gi=31;OK\033\\\033P>|kitty(0.26.5)\033\\\033[6;20;10t\033[?62;c"
     yield "answers", "iterm", b"\033P>|iTerm2 3.4.19\033\\\033[4;480;640t\033[?62;4c"
-    columns = b"file,rank,of,index,wnid,label,probability,logit,network,weights,crop,error,file_base64"
+    columns = b"file,rank,of,index,wnid,label,probability,logit,network,weights,crop,decode,error,file_base64"
     row = b'"a ""b"".jpg",1,1,3,n01,"tench, Tinca",0.5,1.5,inception_v3,,,,'
     failed = b",,,,,,,,,,no photo,Y2Fm6Q=="
     yield "append", "jsonl", b"\0" + b'{"file":"a","network":"inception_v3"}\n{"file":"b","error":"c"}\n{"fi'

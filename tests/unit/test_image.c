@@ -1,5 +1,5 @@
-/* Pictures: every format's small print, orientation, damage, limits, and both preparations against plain loops. What
- * TensorFlow makes of real photos is in golden/check_prepare.py. */
+/* Pictures: every format's small print, orientation, damage, limits. What TensorFlow makes of real photos is in
+ * golden/check_prepare.py. */
 #include "../../src/image/private.h"
 
 #include <dirent.h>
@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <jpeglib.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -345,6 +347,117 @@ static void jpeg_orientation_and_recovery(void **state)
     assert_pixels(decode(jpeg, size, NULL), 16, 8, grey);
 }
 
+/* ---- Fast decoding ---- */
+
+#define RAMP_W 400
+#define RAMP_H 300
+
+/* Red grows to the right, green downwards, both from 0 to 255. */
+static size_t make_ramp(unsigned char **jpeg, const uint8_t *app1, unsigned app1_size)
+{
+    struct jpeg_compress_struct encoder;
+    struct jpeg_error_mgr errors;
+    unsigned long size = 0;
+    encoder.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&encoder);
+    jpeg_mem_dest(&encoder, jpeg, &size);
+    encoder.image_width = RAMP_W;
+    encoder.image_height = RAMP_H;
+    encoder.input_components = 3;
+    encoder.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&encoder);
+    jpeg_set_quality(&encoder, 100, TRUE);
+    jpeg_start_compress(&encoder, TRUE);
+    if (app1) jpeg_write_marker(&encoder, JPEG_APP0 + 1, app1, app1_size);
+    for (int y = 0; y < RAMP_H; y++) {
+        uint8_t row[RAMP_W * 3];
+        for (int x = 0; x < RAMP_W; x++) {
+            row[3 * x] = (uint8_t)lround(255.0 * x / (RAMP_W - 1));
+            row[3 * x + 1] = (uint8_t)lround(255.0 * y / (RAMP_H - 1));
+            row[3 * x + 2] = 128;
+        }
+        jpeg_write_scanlines(&encoder, &(JSAMPROW){row}, 1);
+    }
+    jpeg_finish_compress(&encoder);
+    jpeg_destroy_compress(&encoder);
+    return size;
+}
+
+/* The smallest of 1/8, 1/4 and 1/2 of 400 x 300 (rounded up) of which the part that is seen has the input's pixels. */
+static const struct {
+    inception_input input;
+    int reduction;
+} reductions[] = {
+    {{44, 32, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_CENTRE}, 8}, /* 50 - 2*3 and 38 - 2*2 pixels are seen */
+    {{44, 34, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_CENTRE}, 8},
+    {{44, 35, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_CENTRE}, 4},
+    {{45, 34, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_CENTRE}, 4},
+    {{100, 100, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_CENTRE}, 2},
+    {{299, 299, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_CENTRE}, 1},
+    {{131, 131, INCEPTION_PREPROCESS_CAFFE, INCEPTION_CROP_CENTRE}, 2}, /* 150 * 7/8 are seen */
+    {{132, 132, INCEPTION_PREPROCESS_CAFFE, INCEPTION_CROP_CENTRE}, 1},
+    {{200, 150, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_FULL}, 2},
+    {{200, 151, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_FULL}, 1},
+    {{200, 200, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_LETTERBOX}, 2}, /* one side fills it */
+};
+
+/* A pixel of the reduced picture stands for a block, of which it has about the mean: that of a ramp is the ramp in the
+ * middle of the block. Six levels off: two where the last block goes beyond the edge and pixels are repeated, the rest is
+ * the rounding of the fast DCT and of colours that four pixels share. */
+static void fast_decoding(void **state)
+{
+    (void)state;
+    unsigned char *jpeg = NULL;
+    size_t size = make_ramp(&jpeg, NULL, 0);
+    for (size_t i = 0; i < INC_COUNT(reductions); i++) {
+        inception_image_options options = defaults;
+        options.fast_for = &reductions[i].input;
+        int d = reductions[i].reduction;
+        inception_image *image = decode(jpeg, size, &options);
+        assert_non_null(image);
+        assert_int_equal(image->width, (RAMP_W + d - 1) / d);
+        assert_int_equal(image->height, (RAMP_H + d - 1) / d);
+        for (int y = 0; y < image->height; y++) {
+            for (int x = 0; x < image->width; x++) {
+                const uint8_t *pixel = image->pixels + 3 * (y * image->width + x);
+                double red = 255 * (x * d + (d - 1) / 2.0) / (RAMP_W - 1);
+                double green = 255 * (y * d + (d - 1) / 2.0) / (RAMP_H - 1);
+                assert_true(fabs(pixel[0] - red) < 6 && fabs(pixel[1] - green) < 6 && fabs(pixel[2] - 128.0) < 6);
+            }
+        }
+        inc_image_free(image);
+    }
+    free(jpeg);
+}
+
+/* What counts are the sides of the upright photo; the limit is for those of the whole one; damage stays damage. */
+static void fast_decoding_of_others(void **state)
+{
+    (void)state;
+    static const inception_input tall = {150, 200, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_FULL};
+    static const inception_input wrong = {0, 200, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_FULL};
+    inception_image_options options = defaults;
+    unsigned char *jpeg = NULL;
+    size_t size = make_ramp(&jpeg, big_endian, sizeof big_endian - 1);
+    options.fast_for = &tall;
+    inception_image *image = decode(jpeg, size, &options);
+    assert_true(image && image->width == RAMP_H / 2 && image->height == RAMP_W / 2);
+    inc_image_free(image);
+    options.ignore_orientation = true;
+    image = decode(jpeg, size, &options);
+    assert_true(image && image->width == RAMP_W && image->height == RAMP_H);
+    inc_image_free(image);
+    refuse(jpeg, size / 2, &options, INCEPTION_DATA);
+    options.max_pixels = RAMP_W * RAMP_H - 1;
+    refuse(jpeg, size, &options, INCEPTION_LIMIT);
+    options = defaults;
+    options.fast_for = &wrong;
+    inception_error error = {0};
+    assert_null(inc_image_decode("test", jpeg, size, &options, &error));
+    assert_int_equal(error.status, INCEPTION_INVALID);
+    free(jpeg);
+}
+
 static int orientation_of(const uint8_t *exif, size_t size)
 {
     inception_error error = {0};
@@ -386,6 +499,30 @@ static void eight_orientations(void **state)
     }
 }
 
+/* Larger than what is copied at once. By the same standard, where a pixel of the upright picture is stored. */
+static void orientations_of_larger_pictures(void **state)
+{
+    (void)state;
+    enum { W = 70, H = 45 };
+    for (int orientation = 1; orientation <= 8; orientation++) {
+        inception_image *image = inc_image_new(W, H, NULL);
+        assert_non_null(image);
+        for (int i = 0; i < W * H * 3; i++) image->pixels[i] = (uint8_t)(i * 31 % 251);
+        image = inc_turn_upright(image, orientation, NULL);
+        assert_non_null(image);
+        for (int y = 0; y < image->height; y++) {
+            for (int x = 0; x < image->width; x++) {
+                const int columns[] = {0, x, W - 1 - x, W - 1 - x, x, y, y, W - 1 - y, W - 1 - y};
+                const int rows[] = {0, y, y, H - 1 - y, H - 1 - y, x, H - 1 - x, H - 1 - x, x};
+                int stored = 3 * (rows[orientation] * W + columns[orientation]);
+                for (int c = 0; c < 3; c++)
+                    assert_int_equal(image->pixels[3 * (y * image->width + x) + c], (uint8_t)((stored + c) * 31 % 251));
+            }
+        }
+        inc_image_free(image);
+    }
+}
+
 static void limits(void **state)
 {
     (void)state;
@@ -406,157 +543,6 @@ static void limits(void **state)
     assert_int_equal(error.status, INCEPTION_INVALID);
 }
 
-/* ---- Preparation ---- */
-
-static inception_image *noise(int width, int height)
-{
-    inception_image *image = inc_image_new(width, height, NULL);
-    assert_non_null(image);
-    uint32_t x = 1;
-    for (size_t i = 0; i < (size_t)width * (size_t)height * 3; i++) {
-        x = x * 1664525 + 1013904223;
-        image->pixels[i] = (uint8_t)(x >> 24);
-    }
-    return image;
-}
-
-static const struct {
-    int width, height;
-} sizes[] = {{1, 1}, {1, 40}, {40, 1}, {15, 17}, {16, 16}, {24, 26}, {25, 25}, {150, 77}};
-
-#define OUT_W 23
-#define OUT_H 21
-
-/* The rule of TF-Slim in double; what TensorFlow's floats make of it is for check_prepare.py. */
-static double slim_at(const inception_image *image, bool crop, int x, int y, int c)
-{
-    int left = crop ? image->width / 16 : 0, top = crop ? image->height / 16 : 0;
-    int width = image->width - 2 * left, height = image->height - 2 * top;
-    double in_x = (double)x * width / OUT_W, in_y = (double)y * height / OUT_H, sum = 0;
-    for (int i = 0; i < 4; i++) {
-        int x0 = (int)floor(in_x), y0 = (int)floor(in_y), right = i % 2, down = i / 2;
-        double weight = (right ? in_x - x0 : 1 - in_x + x0) * (down ? in_y - y0 : 1 - in_y + y0);
-        x0 = x0 + right < width ? x0 + right : width - 1;
-        y0 = y0 + down < height ? y0 + down : height - 1;
-        sum += weight * image->pixels[3 * ((top + y0) * image->width + left + x0) + c];
-    }
-    return sum / 255 * 2 - 1;
-}
-
-static double triangle(double x)
-{
-    return fabs(x) < 1 ? 1 - fabs(x) : 0;
-}
-
-/* Antialiased bilinear at one pixel of a picture of full_w x full_h, over all source pixels. */
-static double smooth_at(const inception_image *image, int full_w, int full_h, int x, int y, int c)
-{
-    double scale_x = (double)image->width / full_w, scale_y = (double)image->height / full_h, sum = 0, weights = 0;
-    double support_x = fmax(scale_x, 1), support_y = fmax(scale_y, 1);
-    for (int v = 0; v < image->height; v++) {
-        double weight_y = triangle((v + 0.5 - (y + 0.5) * scale_y) / support_y);
-        for (int u = 0; weight_y > 0 && u < image->width; u++) {
-            double weight = weight_y * triangle((u + 0.5 - (x + 0.5) * scale_x) / support_x);
-            sum += weight * image->pixels[3 * (v * image->width + u) + c];
-            weights += weight;
-        }
-    }
-    return sum / weights;
-}
-
-static void slim_against_plain_loops(void **state)
-{
-    (void)state;
-    static float out[OUT_H * OUT_W * 3];
-    for (size_t i = 0; i < INC_COUNT(sizes); i++) {
-        inception_image *image = noise(sizes[i].width, sizes[i].height);
-        for (int crop = 0; crop < 2; crop++) {
-            inception_input input = {OUT_W, OUT_H, INCEPTION_PREPROCESS_SLIM,
-                                     crop ? INCEPTION_CROP_CENTRE : INCEPTION_CROP_FULL};
-            assert_int_equal(inc_prepare(&input, image, out, NULL), INCEPTION_OK);
-            for (int k = 0; k < OUT_H * OUT_W * 3; k++)
-                assert_true(fabs(out[k] - slim_at(image, crop, k / 3 % OUT_W, k / 3 / OUT_W, k % 3)) < 2e-5);
-        }
-        inc_image_free(image);
-    }
-}
-
-static void caffe_against_plain_loops(void **state)
-{
-    (void)state;
-    static const double mean[3] = {104, 117, 123};
-    static float out[OUT_H * OUT_W * 3];
-    int full_w = (int)lround(OUT_W * 8 / 7.0), full_h = (int)lround(OUT_H * 8 / 7.0);
-    for (size_t i = 0; i < INC_COUNT(sizes); i++) {
-        inception_image *image = noise(sizes[i].width, sizes[i].height);
-        for (int crop = 0; crop < 2; crop++) {
-            inception_input input = {OUT_W, OUT_H, INCEPTION_PREPROCESS_CAFFE,
-                                     crop ? INCEPTION_CROP_CENTRE : INCEPTION_CROP_FULL};
-            int w = crop ? full_w : OUT_W, h = crop ? full_h : OUT_H;
-            assert_int_equal(inc_prepare(&input, image, out, NULL), INCEPTION_OK);
-            for (int k = 0; k < OUT_H * OUT_W * 3; k++) {
-                int x = k / 3 % OUT_W + (w - OUT_W) / 2, y = k / 3 / OUT_W + (h - OUT_H) / 2, c = k % 3;
-                assert_true(fabs(out[k] - (smooth_at(image, w, h, x, y, 2 - c) - mean[c])) < 1e-3);
-            }
-        }
-        inc_image_free(image);
-    }
-}
-
-static void letterbox_borders(void **state)
-{
-    (void)state;
-    static float out[20 * 20 * 3];
-    inception_image *image = inc_image_new(40, 10, NULL); /* black, so 20x5 of it, in rows 7 to 11 */
-    assert_non_null(image);
-    for (int p = 0; p < 2; p++) {
-        inception_input input = {20, 20, (inception_preprocessing)p, INCEPTION_CROP_LETTERBOX};
-        memset(out, 0xFF, sizeof out);
-        assert_int_equal(inc_prepare(&input, image, out, NULL), INCEPTION_OK);
-        for (int i = 0; i < 20 * 20; i++) {
-            bool inside = i / 20 >= 7 && i / 20 < 12;
-            assert_true(out[3 * i] == (inside ? (p ? -104.0f : -1.0f) : 0.0f));
-        }
-    }
-    inc_image_free(image);
-    image = inc_image_new(1, 5000, NULL); /* never thinner than a pixel */
-    inception_input input = {20, 20, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_LETTERBOX};
-    assert_int_equal(inc_prepare(&input, image, out, NULL), INCEPTION_OK);
-    assert_true(out[9 * 3] == -1.0f && out[8 * 3] == 0.0f && out[10 * 3] == 0.0f);
-    inc_image_free(image);
-}
-
-static void prepared_picture_shows_it(void **state)
-{
-    (void)state;
-    static float out[25 * 30 * 3];
-    inception_image *image = noise(30, 25);
-    for (int p = 0; p < 2; p++) {
-        inception_input input = {30, 25, (inception_preprocessing)p, INCEPTION_CROP_FULL};
-        assert_int_equal(inc_prepare(&input, image, out, NULL), INCEPTION_OK);
-        assert_pixels(inc_prepared_picture(&input, out, NULL), 30, 25, image->pixels);
-    }
-    out[0] = NAN, out[1] = INFINITY, out[2] = -1e30f;
-    inception_input input = {30, 25, INCEPTION_PREPROCESS_SLIM, INCEPTION_CROP_FULL};
-    inception_image *seen = inc_prepared_picture(&input, out, NULL);
-    assert_memory_equal(seen->pixels, ((const uint8_t[]){0, 255, 0}), 3);
-    inc_image_free(seen);
-    inc_image_free(image);
-}
-
-static void wrong_inputs(void **state)
-{
-    (void)state;
-    static const inception_input inputs[] = {{0, 9, 0, 0}, {9, -1, 0, 0}, {4097, 9, 0, 0}, {9, 9, 7, 0}, {9, 9, 0, 7}};
-    inception_image *image = noise(3, 3);
-    float out[9 * 9 * 3] = {0};
-    for (size_t i = 0; i < INC_COUNT(inputs); i++) {
-        assert_int_equal(inc_prepare(&inputs[i], image, out, NULL), INCEPTION_INVALID);
-        assert_null(inc_prepared_picture(&inputs[i], out, NULL));
-    }
-    inc_image_free(image);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -571,14 +557,12 @@ int main(void)
         cmocka_unit_test(png_written_is_read),
         cmocka_unit_test(webp_alpha_and_animation),
         cmocka_unit_test(jpeg_orientation_and_recovery),
+        cmocka_unit_test(fast_decoding),
+        cmocka_unit_test(fast_decoding_of_others),
         cmocka_unit_test(exif_blocks),
         cmocka_unit_test(eight_orientations),
+        cmocka_unit_test(orientations_of_larger_pictures),
         cmocka_unit_test(limits),
-        cmocka_unit_test(slim_against_plain_loops),
-        cmocka_unit_test(caffe_against_plain_loops),
-        cmocka_unit_test(letterbox_borders),
-        cmocka_unit_test(prepared_picture_shows_it),
-        cmocka_unit_test(wrong_inputs),
     };
     return cmocka_run_group_tests_name("image", tests, NULL, NULL);
 }
