@@ -269,6 +269,66 @@ static void steps(void **state)
     inception_model_close(&model);
 }
 
+/* The logits of a photo by the weights at `from`, on so many threads. */
+static void int8_logits(const char *from, int threads, const char *cache, const float *input, float *logits)
+{
+    inception_error error = {0};
+    inception_model_options options;
+    inception_model_options_default(&options);
+    options.precision = INCEPTION_PRECISION_AUTO, options.threads = threads, options.cache = cache;
+    inception_model *model = inception_model_open(from, &options, &error);
+    inception_session *session = inception_session_open(model, 1, &error);
+    assert_non_null(session);
+    assert_int_equal(inception_model_get_info(model)->precision, INCEPTION_PRECISION_INT8);
+    assert_int_equal(inception_session_run(session, input, 1, logits, NULL, &error), INCEPTION_OK);
+    inception_session_close(&session);
+    inception_model_close(&model);
+}
+
+static void calibration(void **state)
+{
+    (void)state;
+    char out[80];
+    size_t count;
+    inception_error error = {0};
+    snprintf(out, sizeof out, "%s/int8.safetensors", folder);
+    assert_null(inception_calibrator_open(NULL, NULL, &error));
+    assert_int_equal(error.status, INCEPTION_INVALID);
+    assert_null(inception_calibrator_open("/nowhere", NULL, NULL));
+    inception_calibrator *calibrator = inception_calibrator_open(path, NULL, NULL);
+    const inception_input *input = inception_calibrator_input(calibrator);
+    float *prepared = malloc((size_t)input->width * (size_t)input->height * 3 * sizeof *prepared);
+    assert_int_equal(inception_calibrator_write(calibrator, out, NULL), INCEPTION_INVALID); /* of nothing */
+    assert_int_equal(inception_calibrator_compare(calibrator, prepared, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_calibrator_add(calibrator, NULL, NULL), INCEPTION_INVALID);
+    for (int p = 0; p < PHOTOS; p++) {
+        assert_int_equal(inception_prepare(input, photos[p], prepared, NULL), INCEPTION_OK);
+        assert_int_equal(inception_calibrator_add(calibrator, prepared, NULL), INCEPTION_OK);
+    }
+    inception_calibrator_losses(calibrator, &count);
+    assert_int_equal(count, 0); /* nothing was compared */
+    assert_int_equal(inception_calibrator_write(calibrator, "/dev/null/x", NULL), INCEPTION_IO);
+    assert_int_equal(inception_calibrator_write(calibrator, out, NULL), INCEPTION_OK);
+    if (inception_precision_supported(INCEPTION_PRECISION_INT8)) {
+        float first[CLASSES], again[CLASSES];
+        assert_int_equal(inception_calibrator_compare(calibrator, prepared, NULL), INCEPTION_OK);
+        assert_int_equal(inception_calibrator_add(calibrator, prepared, NULL), INCEPTION_INVALID); /* too late */
+        const inception_layer_loss *losses = inception_calibrator_losses(calibrator, &count);
+        for (size_t i = 0; i < count; i++) assert_true(losses[i].decibels > 0 && losses[i].multiply_adds > 0);
+        assert_true(count > 60);
+        int8_logits(out, 1, NULL, prepared, first);
+        for (int threads = 1; threads <= 4; threads++) /* and then with a pack */
+            for (int i = 0; i < 2; i++) {
+                int8_logits(out, threads, folder, prepared, again);
+                assert_memory_equal(first, again, sizeof first);
+            }
+    }
+    free(prepared);
+    inception_calibrator_close(&calibrator);
+    inception_calibrator_close(&calibrator);
+    inception_calibrator_close(NULL);
+}
+
 static int make_files(void **state)
 {
     (void)state;
@@ -295,7 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(misuse), cmocka_unit_test(names), cmocka_unit_test(ranges),
         cmocka_unit_test(batches_orders_threads), cmocka_unit_test(shared_model),
-        cmocka_unit_test(untrained), cmocka_unit_test(steps),
+        cmocka_unit_test(untrained), cmocka_unit_test(steps), cmocka_unit_test(calibration),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
