@@ -18,6 +18,11 @@ int inc_engine_granularity(void)
     return cpu_has(dnnl_cpu_isa_avx512_core) ? 16 : 8;
 }
 
+bool inc_engine_vectors(void)
+{
+    return cpu_has(dnnl_cpu_isa_avx2);
+}
+
 inception_status inc_fail_onednn(inception_error *error, const char *name, const char *what)
 {
     return inc_fail(error, INCEPTION_INTERNAL, "%s: oneDNN %d.%d refused the %s", name, DNNL_VERSION_MAJOR,
@@ -70,7 +75,7 @@ inc_engine *inc_engine_compile_packed(const inc_graph *graph, inception_precisio
         engine->precision = precision;
         engine->threads = threads;
         engine->block = inc_engine_granularity();
-        engine->kernels = cpu_has(dnnl_cpu_isa_avx2);
+        engine->kernels = inc_engine_vectors();
         status = compile(engine, graph, packed, pool, error);
     }
     inc_pool_free(pool);
@@ -150,7 +155,7 @@ double inc_peak(inception_precision precision, int threads)
 {
     enum { TRIES = 8 };
     peak_try try = {.lanes = inc_engine_granularity(), .half = precision == INCEPTION_PRECISION_BF16};
-    bool known = inc_engine_supports(precision) && cpu_has(dnnl_cpu_isa_avx2);
+    bool known = inc_engine_supports(precision) && inc_engine_vectors();
     inc_pool *pool = known ? inc_pool_new(threads, NULL) : NULL;
     double best = 0;
     for (int i = 0; pool && i < TRIES; i++) {
