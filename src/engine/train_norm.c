@@ -84,7 +84,7 @@ static void set_vectors(const inc_trainer *t, const inc_layer *l, int64_t block)
     }
     if (t->how.batch_statistics) measure(t, l, block, mean, variance);
     for (int64_t c = 0; c < lanes; c++) { /* channels that fill up the last block stay 0 */
-        double inverse = 1 / sqrt(variance[c] + node->norm.epsilon);
+        float inverse = 1 / sqrtf((float)variance[c] + node->norm.epsilon);
         vector_of(t, l, MEAN, block)[c] = (float)mean[c];
         vector_of(t, l, SCALE, block)[c] = (float)(gamma ? gamma[c] * inverse : inverse);
         vector_of(t, l, BETA, block)[c] = t->variables[node->norm.beta][from + c];
