@@ -89,8 +89,8 @@ float *inc_trainer_gradients(inc_trainer *trainer);
  * place of the photo in the batch and of the element in it. */
 inception_status inc_trainer_forward(inc_trainer *trainer, const float *inputs, uint64_t noise, inception_error *error);
 
-/* A kept value, [batch][height][width][channels]; and the gradient of the loss for it, which every kept value wants
- * before the backward run. */
+/* A kept value, [batch][height][width][channels], until the backward run; and the gradient of the loss for it, which every
+ * kept value wants before that. */
 void inc_trainer_read(const inc_trainer *trainer, uint32_t value, float *out);
 void inc_trainer_push(inc_trainer *trainer, uint32_t value, const float *gradient);
 inception_status inc_trainer_backward(inc_trainer *trainer, inception_error *error);
