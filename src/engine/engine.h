@@ -79,7 +79,7 @@ void inc_trainer_free(inc_trainer *trainer);
 
 /* A variable's values, and its gradient (NULL: not trained), as the checkpoint lays them out. */
 const float *inc_trainer_variable(const inc_trainer *trainer, uint32_t value);
-const float *inc_trainer_gradient(const inc_trainer *trainer, uint32_t value);
+float *inc_trainer_gradient(const inc_trainer *trainer, uint32_t value);
 
 /* All that is trained in one piece, for an optimiser, and the gradients beside it. Between variables are gaps of zeros. */
 float *inc_trainer_trained(inc_trainer *trainer, size_t *count);

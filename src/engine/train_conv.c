@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { FORWARD, DATA, WEIGHTS, PACK_FORWARD, PACK_DATA, UNPACK };
-enum { PACKED, PACKED_DATA, SHARES, BIAS_SHARES, TEMPORARY };
+enum { SHARES, BIAS_SHARES };
 
 #define MOST_SHARES 8 /* a share costs memory for all the weights, and adding it; threads cannot be more */
 
@@ -25,17 +25,13 @@ enum { PACKED, PACKED_DATA, SHARES, BIAS_SHARES, TEMPORARY };
 typedef struct conv {
     inc_trainer *t;
     inc_layer *l;
+    const char *name;
     const inc_window *window;
     int64_t dims[4], out;
     float *weights, *gradient; /* [height][width][in][out], the gradient NULL where nothing wants it */
     dnnl_primitive_desc_t forward;
     inception_error *error;
 } conv;
-
-static size_t round_up(size_t bytes)
-{
-    return (bytes + INC_ALIGNMENT - 1) & ~(size_t)(INC_ALIGNMENT - 1);
-}
 
 static inc_layout weights_layout(const conv *c, dnnl_format_tag_t tag)
 {
@@ -47,39 +43,39 @@ static inc_layout bias_layout(const conv *c)
     return inc_layout_new(&c->out, 1, dnnl_f32, dnnl_a);
 }
 
+/* Makes the primitive and lets the description go. */
+static inception_status make(const conv *c, inc_call *call, dnnl_primitive_desc_t description, int items)
+{
+    inception_status status = inc_call_make(c->t, call, description, items, c->name, c->error);
+    dnnl_primitive_desc_destroy(description);
+    return status;
+}
+
 /* A call that brings weights from one form into another, at once. */
 static inception_status prepare_reorder(const conv *c, inc_call *call, uint32_t from, inc_layout from_layout, uint32_t to,
                                         inc_layout to_layout)
 {
     dnnl_primitive_desc_t description = NULL;
-    bool described = from_layout && to_layout
-                  && inc_describe_reorder(c->t->engine, from_layout, to_layout, &description);
-    inception_status status = inc_bind(call, (inc_bound){.name = DNNL_ARG_FROM, .layout = from_layout, .slot = from}, c->error);
-    if (!status) status = inc_bind(call, (inc_bound){.name = DNNL_ARG_TO, .layout = to_layout, .slot = to}, c->error);
-    if (!status && !described) status = inc_fail_onednn(c->error, c->l->node->name, "form of the weights");
-    if (!status) status = inc_call_make(c->t, call, description, 1, c->l->node->name, c->error);
-    if (description) dnnl_primitive_desc_destroy(description);
-    return status;
+    const inc_bound bound[2] = {{.name = DNNL_ARG_FROM, .layout = from_layout, .slot = from},
+                                {.name = DNNL_ARG_TO, .layout = to_layout, .slot = to}};
+    inception_status first = inc_bind(call, bound[0], c->error), second = inc_bind(call, bound[1], c->error);
+    if (first || second) return INCEPTION_MEMORY;
+    if (!inc_describe_reorder(c->t->engine, from_layout, to_layout, &description))
+        return inc_fail_onednn(c->error, c->name, "form of the weights");
+    return make(c, call, description, 1);
 }
 
-/* A slot for the weights as the described primitive wants them, filled in step `packed`, read in step `used`; *slot. */
+/* A slot for the weights as the described primitive wants them, filled by `pack` in step `packed`, read in step `used`. */
 static inception_status prepare_packed(const conv *c, const_dnnl_primitive_desc_t description, inc_call *pack,
-                                       inc_call *user, uint32_t *slot, uint32_t packed, uint32_t used)
+                                       inc_call *user, uint32_t packed, uint32_t used)
 {
-    inc_layout wanted = inc_wanted(description, dnnl_query_weights_md, 0), same = inc_wanted(description, dnnl_query_weights_md, 0);
-    uint32_t plain = inc_slot_fixed(c->t, c->weights, c->error);
-    *slot = wanted ? inc_slot_new(c->t, inc_layout_size(wanted), c->error) : INC_NONE;
-    if (plain == INC_NONE || *slot == INC_NONE) {
-        inc_layout_free(&wanted);
-        inc_layout_free(&same);
-        return inc_fail_memory(c->error, 0);
-    }
-    inc_slot_touch(c->t, *slot, packed);
-    inc_slot_touch(c->t, *slot, used);
-    inception_status status = inc_bind(user, (inc_bound){.name = DNNL_ARG_WEIGHTS, .layout = same, .slot = *slot}, c->error);
-    if (!status) return prepare_reorder(c, pack, plain, weights_layout(c, dnnl_hwio), *slot, wanted);
-    inc_layout_free(&wanted);
-    return status;
+    inc_layout wanted = inc_wanted(description, dnnl_query_weights_md, 0);
+    size_t bytes = wanted ? inc_layout_size(wanted) : 0;
+    uint32_t slot = inc_slot_new(c->t, bytes, packed, used, c->error);
+    const inc_bound bound = {.name = DNNL_ARG_WEIGHTS, .layout = wanted, .slot = slot};
+    if (inc_bind(user, bound, c->error)) return INCEPTION_MEMORY;
+    return prepare_reorder(c, pack, inc_slot_fixed(c->t, c->weights, c->error), weights_layout(c, dnnl_hwio), slot,
+                           inc_wanted(description, dnnl_query_weights_md, 0));
 }
 
 static inception_status prepare_forward(conv *c)
@@ -87,52 +83,42 @@ static inception_status prepare_forward(conv *c)
     inc_trainer *t = c->t;
     inc_layer *l = c->l;
     inc_call *call = &l->calls[FORWARD];
-    bool biased = l->node->conv.bias != INC_NONE;
+    uint32_t bias = l->node->conv.bias;
     inc_view src = inc_view_value(t, l->in), dst = inc_view_value(t, l->out);
-    inc_layout any = weights_layout(c, dnnl_format_tag_any), from = inc_view_layout(t, l->in, 1), to = inc_view_layout(t, l->out, 1);
-    inc_layout bias = biased ? bias_layout(c) : NULL;
-    bool good = any && from && to && (bias || !biased)
-             && inc_describe_conv(t->engine, from, any, bias, to, c->window, false, false, &c->forward);
-    inc_layout_free(&any);
-    inception_status status = inc_bind_view(call, DNNL_ARG_SRC, from, &src, 1, c->error);
-    if (!status) status = inc_bind_view(call, DNNL_ARG_DST, to, &dst, 1, c->error);
-    if (!status && biased) {
-        uint32_t slot = inc_slot_fixed(t, t->variables[l->node->conv.bias], c->error);
-        status = slot == INC_NONE ? INCEPTION_MEMORY
-               : inc_bind(call, (inc_bound){.name = DNNL_ARG_BIAS, .layout = bias, .slot = slot}, c->error);
-    }
+    inception_status status = inc_bind_view(call, DNNL_ARG_SRC, inc_view_layout(t, l->in, 1), &src, 1, c->error);
+    if (!status) status = inc_bind_view(call, DNNL_ARG_DST, inc_view_layout(t, l->out, 1), &dst, 1, c->error);
+    if (!status && bias != INC_NONE)
+        status = inc_bind(call, (inc_bound){.name = DNNL_ARG_BIAS, .layout = bias_layout(c),
+                                            .slot = inc_slot_fixed(t, t->variables[bias], c->error)}, c->error);
     if (status) return status;
-    if (!good) return inc_fail_onednn(c->error, l->node->name, "operation");
-    status = prepare_packed(c, c->forward, &l->calls[PACK_FORWARD], call, &l->slots[PACKED], 0, l->forward_step);
-    return status ? status : inc_call_make(t, call, c->forward, t->how.batch, l->node->name, c->error);
+    inc_layout any = weights_layout(c, dnnl_format_tag_any);
+    bool good = any && inc_describe_conv(t->engine, call->bound[0].layout, any,
+                                         bias == INC_NONE ? NULL : call->bound[2].layout, call->bound[1].layout,
+                                         c->window, false, false, &c->forward);
+    inc_layout_free(&any);
+    if (!good) return inc_fail_onednn(c->error, c->name, "operation");
+    status = prepare_packed(c, c->forward, &l->calls[PACK_FORWARD], call, 0, l->forward_step);
+    return status ? status : inc_call_make(t, call, c->forward, t->how.batch, c->name, c->error);
 }
 
-static inception_status prepare_data(conv *c)
+static inception_status prepare_data(const conv *c)
 {
     inc_trainer *t = c->t;
     inc_layer *l = c->l;
     inc_call *call = &l->calls[DATA];
-    inc_view dx = inc_view_gradient(t, l->in), dy = inc_view_gradient(t, l->out);
-    size_t photo = (size_t)(dx.blocks * dx.pixels * t->block) * sizeof(float);
+    inc_view dy = inc_view_gradient(t, l->out);
     dnnl_primitive_desc_t description = NULL;
-    inc_layout any = weights_layout(c, dnnl_format_tag_any), to = inc_view_layout(t, l->in, 1), from = inc_view_layout(t, l->out, 1);
-    bool good = any && to && from && inc_describe_conv_data(t->engine, to, any, from, c->window, c->forward, &description);
+    inception_status status = inc_bind_view(call, DNNL_ARG_DIFF_DST, inc_view_layout(t, l->out, 1), &dy, 1, c->error);
+    if (!status) status = inc_bind_gradient(t, l, call, c->error);
+    if (status) return status;
+    inc_layout any = weights_layout(c, dnnl_format_tag_any);
+    bool good = any && inc_describe_conv_data(t->engine, call->bound[1].layout, any, call->bound[0].layout, c->window,
+                                              c->forward, &description);
     inc_layout_free(&any);
-    inception_status status = inc_bind_view(call, DNNL_ARG_DIFF_DST, from, &dy, 1, c->error);
-    if (l->adds[0] && !status) {
-        l->slots[TEMPORARY] = inc_slot_new(t, photo * (size_t)t->how.threads, c->error);
-        status = l->slots[TEMPORARY] == INC_NONE ? INCEPTION_MEMORY
-               : inc_bind(call, (inc_bound){DNNL_ARG_DIFF_SRC, to, l->slots[TEMPORARY], 0, photo, true}, c->error);
-        if (!status) inc_slot_touch(t, l->slots[TEMPORARY], l->backward_step);
-    } else if (!status) {
-        status = inc_bind_view(call, DNNL_ARG_DIFF_SRC, to, &dx, 1, c->error);
-    }
-    if (!status && !good) status = inc_fail_onednn(c->error, l->node->name, "operation backward");
-    if (!status)
-        status = prepare_packed(c, description, &l->calls[PACK_DATA], call, &l->slots[PACKED_DATA],
-                                (uint32_t)t->layer_count + 1, l->backward_step);
-    if (!status) status = inc_call_make(t, call, description, t->how.batch, l->node->name, c->error);
-    if (description) dnnl_primitive_desc_destroy(description);
+    if (!good) return inc_fail_onednn(c->error, c->name, "operation backward");
+    status = prepare_packed(c, description, &l->calls[PACK_DATA], call, (uint32_t)t->layer_count + 1, l->backward_step);
+    if (!status) return make(c, call, description, t->how.batch);
+    dnnl_primitive_desc_destroy(description);
     return status;
 }
 
@@ -147,48 +133,54 @@ static int count_shares(const conv *c)
     return shares;
 }
 
-/* A slot with room for what every share leaves in the backward step. */
-static inception_status prepare_shares(const conv *c, int name, inc_layout layout, uint32_t *slot)
+/* Room for what every share leaves in the backward step. */
+static inception_status bind_shares(const conv *c, int name, inc_layout layout, uint32_t *slot)
 {
     inc_layer *l = c->l;
-    size_t bytes = layout ? round_up(inc_layout_size(layout)) : 0;
-    *slot = layout ? inc_slot_new(c->t, bytes * (size_t)l->shares, c->error) : INC_NONE;
-    if (*slot == INC_NONE) return inc_fail_memory(c->error, 0);
-    inc_slot_touch(c->t, *slot, l->backward_step);
-    return inc_bind(&l->calls[WEIGHTS], (inc_bound){.name = name, .layout = layout, .slot = *slot, .stride = bytes}, c->error);
+    size_t bytes = layout ? inc_round_up(inc_layout_size(layout)) : 0;
+    *slot = inc_slot_new(c->t, bytes * (size_t)l->shares, l->backward_step, l->backward_step, c->error);
+    const inc_bound bound = {.name = name, .layout = layout, .slot = *slot, .stride = bytes};
+    return inc_bind(&l->calls[WEIGHTS], bound, c->error);
 }
 
-static inception_status prepare_weights(conv *c)
+/* Binds what the description of the gradients of weights and bias wants to know, and describes. */
+static inception_status describe_weights(const conv *c, bool biased, dnnl_primitive_desc_t *description)
 {
     inc_trainer *t = c->t;
     inc_layer *l = c->l;
     inc_call *call = &l->calls[WEIGHTS];
-    l->shares = count_shares(c);
     int photos = t->how.batch / l->shares;
-    bool biased = l->node->conv.bias != INC_NONE && t->gradients[l->node->conv.bias];
-    inc_view src = inc_view_value(t, l->in), dst = inc_view_gradient(t, l->out);
-    dnnl_primitive_desc_t description = NULL;
-    inc_layout any = weights_layout(c, dnnl_format_tag_any), bias = biased ? bias_layout(c) : NULL;
-    inc_layout x = inc_view_layout(t, l->in, photos), dy = inc_view_layout(t, l->out, photos);
-    bool good = any && x && dy && (bias || !biased)
-             && inc_describe_conv_weights(t->engine, x, any, bias, dy, c->window, c->forward, &description);
-    inc_layout_free(&any);
-    inception_status status = inc_bind_view(call, DNNL_ARG_SRC, x, &src, photos, c->error);
-    if (!status) status = inc_bind_view(call, DNNL_ARG_DIFF_DST, dy, &dst, photos, c->error);
-    if (!status && biased) status = prepare_shares(c, DNNL_ARG_DIFF_BIAS, bias, &l->slots[BIAS_SHARES]);
-    if (!status && !good) status = inc_fail_onednn(c->error, l->node->name, "operation backward");
+    inc_view x = inc_view_value(t, l->in), dy = inc_view_gradient(t, l->out);
+    inception_status status = inc_bind_view(call, DNNL_ARG_SRC, inc_view_layout(t, l->in, photos), &x, photos, c->error);
     if (!status)
-        status = prepare_shares(c, DNNL_ARG_DIFF_WEIGHTS, inc_wanted(description, dnnl_query_diff_weights_md, 0),
-                                &l->slots[SHARES]);
-    if (!status) status = inc_call_make(t, call, description, l->shares, l->node->name, c->error);
-    if (!status && c->gradient) {
-        uint32_t plain = inc_slot_fixed(t, c->gradient, c->error);
-        inc_layout form = inc_wanted(description, dnnl_query_diff_weights_md, 0);
-        status = plain == INC_NONE ? INCEPTION_MEMORY
-               : prepare_reorder(c, &l->calls[UNPACK], l->slots[SHARES], form, plain, weights_layout(c, dnnl_hwio));
-    }
+        status = inc_bind_view(call, DNNL_ARG_DIFF_DST, inc_view_layout(t, l->out, photos), &dy, photos, c->error);
+    if (!status && biased) status = bind_shares(c, DNNL_ARG_DIFF_BIAS, bias_layout(c), &l->slots[BIAS_SHARES]);
+    if (status) return status;
+    inc_layout any = weights_layout(c, dnnl_format_tag_any);
+    bool good = any && inc_describe_conv_weights(t->engine, call->bound[0].layout, any,
+                                                 biased ? call->bound[2].layout : NULL, call->bound[1].layout, c->window,
+                                                 c->forward, description);
+    inc_layout_free(&any);
+    return good ? INCEPTION_OK : inc_fail_onednn(c->error, c->name, "operation backward");
+}
+
+static inception_status prepare_weights(const conv *c)
+{
+    inc_trainer *t = c->t;
+    inc_layer *l = c->l;
+    uint32_t bias = l->node->conv.bias;
+    dnnl_primitive_desc_t description = NULL;
+    l->shares = count_shares(c);
+    inception_status status = describe_weights(c, bias != INC_NONE && t->gradients[bias], &description);
+    if (status) return status;
     inc_touch_value(t, l->in, l->backward_step);
-    if (description) dnnl_primitive_desc_destroy(description);
+    const dnnl_query_t what = dnnl_query_diff_weights_md;
+    status = bind_shares(c, DNNL_ARG_DIFF_WEIGHTS, inc_wanted(description, what, 0), &l->slots[SHARES]);
+    if (!status && c->gradient)
+        status = prepare_reorder(c, &l->calls[UNPACK], l->slots[SHARES], inc_wanted(description, what, 0),
+                                 inc_slot_fixed(t, c->gradient, c->error), weights_layout(c, dnnl_hwio));
+    if (!status) return make(c, &l->calls[WEIGHTS], description, l->shares);
+    dnnl_primitive_desc_destroy(description);
     return status;
 }
 
@@ -200,9 +192,10 @@ static inception_status describe(conv *c)
     const inc_node *node = l->node, *outer = l->deep ? l->deep : node;
     const inc_value *w = &t->graph->values[outer->conv.weights];
     int64_t in = t->graph->values[l->in].dims[3];
+    bool full = w->rank == 2;
+    c->name = node->name;
     c->out = t->graph->values[l->out].dims[3];
     c->window = &outer->window;
-    bool full = w->rank == 2;
     memcpy(c->dims, (int64_t[]){c->out, in, full ? 1 : w->dims[0], full ? 1 : w->dims[1]}, sizeof c->dims);
     c->weights = t->variables[node->conv.weights];
     c->gradient = t->gradients[node->conv.weights];
@@ -219,11 +212,11 @@ static inception_status describe(conv *c)
 static inception_status prepare(inc_trainer *t, inc_layer *l, inception_error *error)
 {
     conv c = {.t = t, .l = l, .error = error};
+    uint32_t bias = l->node->conv.bias;
     inception_status status = describe(&c);
-    bool biases = l->node->conv.bias != INC_NONE && t->gradients[l->node->conv.bias];
     if (!status) status = prepare_forward(&c);
     if (!status && l->back[0]) status = prepare_data(&c);
-    if (!status && (c.gradient || biases)) status = prepare_weights(&c);
+    if (!status && (c.gradient || (bias != INC_NONE && t->gradients[bias]))) status = prepare_weights(&c);
     if (c.forward) dnnl_primitive_desc_destroy(c.forward);
     return status;
 }
@@ -297,40 +290,39 @@ static void forward(inc_trainer *t, const inc_layer *l, int thread)
 }
 
 /* Adds all shares to the first one; each thread a range. */
-static void add_shares(const inc_trainer *t, const inc_layer *l, uint32_t slot, int name, int thread)
+static void add_shares(const inc_trainer *t, const inc_layer *l, uint32_t slot, int thread)
 {
     const inc_call *call = &l->calls[WEIGHTS];
     const int64_t line = INC_ALIGNMENT / sizeof(float);
     for (int b = 0; b < call->bound_count; b++) {
-        if (call->bound[b].name != name) continue;
+        if (call->bound[b].slot != slot) continue;
         int64_t count = (int64_t)(call->bound[b].stride / sizeof(float)), first, end;
-        float *sum = inc_slot_at(t, slot);
         inc_share(t, thread, count / line, &first, &end);
+        float *sum = (float *)inc_slot_at(t, slot) + first * line;
         for (int share = 1; share < l->shares; share++)
-            t->passes->add(sum + first * line, sum + share * count + first * line, 1, (end - first) * line, sum + first * line);
+            t->passes->add(sum, sum + share * count, 1, (end - first) * line, sum);
     }
 }
 
 static void backward_weights(inc_trainer *t, const inc_layer *l, int thread)
 {
-    uint32_t bias = l->node->conv.bias;
-    bool biased = bias != INC_NONE && t->gradients[bias], unpacked = l->calls[UNPACK].primitive;
+    float *bias = l->node->conv.bias == INC_NONE ? NULL : t->gradients[l->node->conv.bias];
+    bool unpacked = l->calls[UNPACK].primitive;
     inc_call_run(t, &l->calls[WEIGHTS], thread);
     inc_pool_meet(t->how.pool);
-    if (unpacked) add_shares(t, l, l->slots[SHARES], DNNL_ARG_DIFF_WEIGHTS, thread);
-    if (biased) add_shares(t, l, l->slots[BIAS_SHARES], DNNL_ARG_DIFF_BIAS, thread);
+    if (unpacked) add_shares(t, l, l->slots[SHARES], thread);
+    if (bias) add_shares(t, l, l->slots[BIAS_SHARES], thread);
     inc_pool_meet(t->how.pool);
     if (thread != 0) return;
+    size_t bias_bytes = (size_t)inc_view_value(t, l->out).channels * sizeof *bias;
+    if (bias) memcpy(bias, inc_slot_at(t, l->slots[BIAS_SHARES]), bias_bytes);
     if (unpacked) inc_call_item(t, &l->calls[UNPACK], 0, thread);
-    if (biased) memcpy(t->gradients[bias], inc_slot_at(t, l->slots[BIAS_SHARES]), (size_t)inc_value_count(&t->graph->values[bias]) * sizeof(float));
     if (l->deep) multiply_back(t, l);
 }
 
 static void backward(inc_trainer *t, const inc_layer *l, int thread)
 {
-    inc_view dx = inc_view_gradient(t, l->in);
-    if (l->back[0] && l->adds[0]) inc_call_add(t, &l->calls[DATA], l->slots[TEMPORARY], &dx, thread);
-    else if (l->back[0]) inc_call_run(t, &l->calls[DATA], thread);
+    if (l->back[0]) inc_call_gradient(t, l, &l->calls[DATA], thread);
     if (l->calls[WEIGHTS].primitive) backward_weights(t, l, thread);
 }
 

@@ -15,6 +15,7 @@
 #include <math.h>
 
 #define MOST_LANES 16
+#define ALIGNED __attribute__((aligned(INC_ALIGNMENT)))
 
 /* What is kept of the forward run: l->vectors is [4][channels, to whole blocks]. */
 enum { MEAN, SCALE, BETA, INVERSE, VECTORS };
@@ -55,8 +56,9 @@ static void measure(const inc_trainer *t, const inc_layer *l, int64_t block, dou
 {
     inc_view x = inc_view_value(t, l->in);
     double sum[MOST_LANES] = {0}, squares[MOST_LANES] = {0}, n = count_of(t, &x);
-    float *moving_mean = t->variables[l->node->norm.mean] + block * t->block, around[MOST_LANES] __attribute__((aligned(64))) = {0};
-    float *moving_variance = t->variables[l->node->norm.variance] + block * t->block, rate = (float)(1 - t->how.norm_decay);
+    float *moving_mean = t->variables[l->node->norm.mean] + block * t->block;
+    float *moving_variance = t->variables[l->node->norm.variance] + block * t->block;
+    float rate = (float)(1 - t->how.norm_decay), around[MOST_LANES] ALIGNED = {0};
     int64_t lanes = lanes_in(t, &x, block);
     for (int64_t c = 0; c < lanes; c++) around[c] = moving_mean[c];
     for (int64_t photo = 0; photo < t->how.batch; photo++)
@@ -83,12 +85,12 @@ static void set_vectors(const inc_trainer *t, const inc_layer *l, int64_t block)
         variance[c] = t->variables[node->norm.variance][from + c];
     }
     if (t->how.batch_statistics) measure(t, l, block, mean, variance);
-    for (int64_t c = 0; c < lanes; c++) { /* channels that fill up the last block stay 0 */
+    for (int64_t c = 0; c < lanes; c++) { /* as TensorFlow rounds it; channels that fill up the last block stay 0 */
         float inverse = 1 / sqrtf((float)variance[c] + node->norm.epsilon);
         vector_of(t, l, MEAN, block)[c] = (float)mean[c];
-        vector_of(t, l, SCALE, block)[c] = (float)(gamma ? gamma[c] * inverse : inverse);
+        vector_of(t, l, SCALE, block)[c] = gamma ? gamma[c] * inverse : inverse;
         vector_of(t, l, BETA, block)[c] = t->variables[node->norm.beta][from + c];
-        vector_of(t, l, INVERSE, block)[c] = (float)inverse;
+        vector_of(t, l, INVERSE, block)[c] = inverse;
     }
 }
 
@@ -113,7 +115,8 @@ static void backward_sums(const inc_trainer *t, const inc_layer *l, int64_t bloc
     inc_normal normal = normal_of(t, l, block);
     double sum[MOST_LANES] = {0}, product[MOST_LANES] = {0}, n = count_of(t, &x);
     const float *inverse = vector_of(t, l, INVERSE, block);
-    float *beta = t->gradients[node->norm.beta], *gamma = node->norm.gamma == INC_NONE ? NULL : t->gradients[node->norm.gamma];
+    float *beta = t->gradients[node->norm.beta];
+    float *gamma = node->norm.gamma == INC_NONE ? NULL : t->gradients[node->norm.gamma];
     if (!t->how.batch_statistics && !beta && !gamma) return;
     for (int64_t photo = 0; photo < t->how.batch; photo++)
         t->passes->norm_sums(inc_view_at(t, &x, photo, block), inc_view_at(t, &dy, photo, block), x.pixels, &normal, sum,
@@ -133,7 +136,7 @@ static void backward(inc_trainer *t, const inc_layer *l, int thread)
     int64_t from, end;
     inc_share(t, thread, x.blocks, &from, &end);
     for (int64_t block = from; block < end; block++) {
-        float first[MOST_LANES] __attribute__((aligned(64))) = {0}, second[MOST_LANES] __attribute__((aligned(64))) = {0};
+        float first[MOST_LANES] ALIGNED = {0}, second[MOST_LANES] ALIGNED = {0};
         inc_normal normal = normal_of(t, l, block);
         backward_sums(t, l, block, first, second);
         for (int64_t photo = 0; l->back[0] && photo < t->how.batch; photo++)

@@ -25,7 +25,10 @@ void inc_share(const inc_trainer *t, int thread, int64_t count, int64_t *first, 
 
 inception_status inc_bind(inc_call *call, inc_bound bound, inception_error *error)
 {
-    if (!bound.layout) return inc_fail_memory(error, 0);
+    if (!bound.layout || bound.slot == INC_NONE) {
+        inc_layout_free(&bound.layout);
+        return inc_fail_memory(error, 0);
+    }
     call->bound[call->bound_count++] = bound;
     return INCEPTION_OK;
 }
@@ -35,6 +38,17 @@ inception_status inc_bind_view(inc_call *call, int name, inc_layout layout, cons
 {
     return inc_bind(call, (inc_bound){.name = name, .layout = layout, .slot = view->slot, .offset = view->offset,
                                       .stride = view->stride * (size_t)photos}, error);
+}
+
+inception_status inc_bind_gradient(inc_trainer *t, const inc_layer *l, inc_call *call, inception_error *error)
+{
+    inc_view dx = inc_view_gradient(t, l->in);
+    inc_layout layout = inc_view_layout(t, l->in, 1);
+    if (!l->adds[0]) return inc_bind_view(call, DNNL_ARG_DIFF_SRC, layout, &dx, 1, error);
+    size_t bytes = (size_t)(dx.blocks * dx.pixels * t->block) * sizeof(float);
+    call->temporary = inc_slot_new(t, bytes * (size_t)t->how.threads, l->backward_step, l->backward_step, error);
+    return inc_bind(call, (inc_bound){.name = DNNL_ARG_DIFF_SRC, .layout = layout, .slot = call->temporary,
+                                      .stride = bytes, .by_thread = true}, error);
 }
 
 inception_status inc_call_make(inc_trainer *t, inc_call *call, const_dnnl_primitive_desc_t description, int items,
@@ -99,14 +113,15 @@ void inc_call_run(inc_trainer *t, const inc_call *call, int thread)
     for (int64_t item = first; item < end; item++) inc_call_item(t, call, item, thread);
 }
 
-void inc_call_add(inc_trainer *t, const inc_call *call, uint32_t temporary, const inc_view *gradient, int thread)
+void inc_call_gradient(inc_trainer *t, const inc_layer *l, const inc_call *call, int thread)
 {
-    int64_t first, end, count = gradient->blocks * gradient->pixels * t->block;
-    const float *left = (const float *)inc_slot_at(t, temporary) + thread * count;
+    inc_view dx = inc_view_gradient(t, l->in);
+    int64_t first, end, count = dx.blocks * dx.pixels * t->block;
     inc_share(t, thread, call->items, &first, &end);
     for (int64_t photo = first; photo < end; photo++) {
-        float *into = inc_view_at(t, gradient, photo, 0);
         inc_call_item(t, call, photo, thread);
+        if (!l->adds[0]) continue;
+        float *into = inc_view_at(t, &dx, photo, 0), *left = (float *)inc_slot_at(t, call->temporary) + thread * count;
         t->passes->add(into, left, 1, count, into);
     }
 }

@@ -4,7 +4,6 @@
 #include "training.h"
 
 enum { FORWARD, BACKWARD };
-enum { WORKSPACE, TEMPORARY };
 
 static bool describe(const inc_trainer *t, const inc_layer *l, inc_layout src, inc_layout dst,
                      dnnl_primitive_desc_t descriptions[2])
@@ -21,14 +20,11 @@ static inception_status bind_workspace(inc_trainer *t, inc_layer *l, const_dnnl_
                                        inception_error *error)
 {
     inc_layout layout = inc_wanted(forward, dnnl_query_workspace_md, 0);
-    size_t bytes = layout ? (inc_layout_size(layout) + INC_ALIGNMENT - 1) & ~(size_t)(INC_ALIGNMENT - 1) : 0;
-    bool needed = bytes > 0;
+    size_t bytes = layout ? inc_round_up(inc_layout_size(layout)) : 0;
     inc_layout_free(&layout);
-    if (!needed) return INCEPTION_OK;
-    uint32_t slot = l->slots[WORKSPACE] = inc_slot_new(t, bytes * (size_t)t->how.batch, error);
-    if (slot == INC_NONE) return INCEPTION_MEMORY;
-    inc_slot_touch(t, slot, l->forward_step);
-    if (l->back[0]) inc_slot_touch(t, slot, l->backward_step);
+    if (bytes == 0) return INCEPTION_OK;
+    uint32_t last = l->back[0] ? l->backward_step : l->forward_step;
+    uint32_t slot = inc_slot_new(t, bytes * (size_t)t->how.batch, l->forward_step, last, error);
     inception_status status = INCEPTION_OK;
     for (int c = FORWARD; c <= (l->back[0] ? BACKWARD : FORWARD) && !status; c++)
         status = inc_bind(&l->calls[c], (inc_bound){.name = DNNL_ARG_WORKSPACE, .slot = slot, .stride = bytes,
@@ -39,20 +35,12 @@ static inception_status bind_workspace(inc_trainer *t, inc_layer *l, const_dnnl_
 static inception_status bind_backward(inc_trainer *t, inc_layer *l, inception_error *error)
 {
     inc_call *call = &l->calls[BACKWARD];
-    inc_view x = inc_view_value(t, l->in), dx = inc_view_gradient(t, l->in), dy = inc_view_gradient(t, l->out);
-    size_t photo = (size_t)(dx.blocks * dx.pixels * t->block) * sizeof(float);
+    inc_view x = inc_view_value(t, l->in), dy = inc_view_gradient(t, l->out);
     inception_status status = inc_bind_view(call, DNNL_ARG_DIFF_DST, inc_view_layout(t, l->out, 1), &dy, 1, error);
-    if (!status && l->node->op == INC_OP_LRN) {
-        status = inc_bind_view(call, DNNL_ARG_SRC, inc_view_layout(t, l->in, 1), &x, 1, error);
-        inc_touch_value(t, l->in, l->backward_step);
-    }
-    if (status) return status;
-    if (!l->adds[0]) return inc_bind_view(call, DNNL_ARG_DIFF_SRC, inc_view_layout(t, l->in, 1), &dx, 1, error);
-    uint32_t slot = l->slots[TEMPORARY] = inc_slot_new(t, photo * (size_t)t->how.threads, error);
-    if (slot == INC_NONE) return INCEPTION_MEMORY;
-    inc_slot_touch(t, slot, l->backward_step);
-    return inc_bind(call, (inc_bound){.name = DNNL_ARG_DIFF_SRC, .layout = inc_view_layout(t, l->in, 1), .slot = slot,
-                                      .stride = photo, .by_thread = true}, error);
+    if (!status) status = inc_bind_gradient(t, l, call, error);
+    if (status || l->node->op != INC_OP_LRN) return status;
+    inc_touch_value(t, l->in, l->backward_step);
+    return inc_bind_view(call, DNNL_ARG_SRC, inc_view_layout(t, l->in, 1), &x, 1, error);
 }
 
 static inception_status make(inc_trainer *t, inc_layer *l, dnnl_primitive_desc_t descriptions[2], inception_error *error)
@@ -68,14 +56,14 @@ static inception_status make(inc_trainer *t, inc_layer *l, dnnl_primitive_desc_t
 
 static inception_status prepare(inc_trainer *t, inc_layer *l, inception_error *error)
 {
+    inc_call *call = &l->calls[FORWARD];
     inc_view x = inc_view_value(t, l->in), y = inc_view_value(t, l->out);
-    inc_layout src = inc_view_layout(t, l->in, 1), dst = inc_view_layout(t, l->out, 1);
     dnnl_primitive_desc_t descriptions[2] = {NULL, NULL};
-    bool described = src && dst && describe(t, l, src, dst, descriptions);
-    inception_status status = inc_bind_view(&l->calls[FORWARD], DNNL_ARG_SRC, src, &x, 1, error);
-    if (!status) status = inc_bind_view(&l->calls[FORWARD], DNNL_ARG_DST, dst, &y, 1, error);
-    if (!status && !described) status = inc_fail_onednn(error, l->node->name, "operation");
-    if (!status) status = make(t, l, descriptions, error);
+    inception_status status = inc_bind_view(call, DNNL_ARG_SRC, inc_view_layout(t, l->in, 1), &x, 1, error);
+    if (!status) status = inc_bind_view(call, DNNL_ARG_DST, inc_view_layout(t, l->out, 1), &y, 1, error);
+    if (status) return status;
+    if (describe(t, l, call->bound[0].layout, call->bound[1].layout, descriptions)) status = make(t, l, descriptions, error);
+    else status = inc_fail_onednn(error, l->node->name, "operation");
     for (int c = FORWARD; c <= BACKWARD; c++)
         if (descriptions[c]) dnnl_primitive_desc_destroy(descriptions[c]);
     return status;
@@ -88,9 +76,7 @@ static void forward(inc_trainer *t, const inc_layer *l, int thread)
 
 static void backward(inc_trainer *t, const inc_layer *l, int thread)
 {
-    inc_view dx = inc_view_gradient(t, l->in);
-    if (l->adds[0]) inc_call_add(t, &l->calls[BACKWARD], l->slots[TEMPORARY], &dx, thread);
-    else inc_call_run(t, &l->calls[BACKWARD], thread);
+    if (l->back[0]) inc_call_gradient(t, l, &l->calls[BACKWARD], thread);
 }
 
 const inc_operation inc_train_window = {prepare, forward, backward};

@@ -47,7 +47,8 @@ static inception_status add_layer(inc_trainer *t, const inc_node *node, inceptio
     const inc_graph *graph = t->graph;
     inc_layer *l = &t->layers[t->layer_count++];
     *l = (inc_layer){.operation = operations[node->op], .node = node, .in = node->inputs[0], .out = node->output};
-    if (!l->operation || node->relu || (node->op == INC_OP_CONV && (node->conv.scale != INC_NONE || node->conv.residual != INC_NONE)))
+    bool conv = node->op == INC_OP_CONV;
+    if (!l->operation || node->relu || (conv && (node->conv.scale != INC_NONE || node->conv.residual != INC_NONE)))
         return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: this operation cannot be trained", node->name);
     const inc_node *behind = only_reader(graph, node->output);
     if (node->op == INC_OP_NORM && behind && behind->op == INC_OP_RELU) {
@@ -198,21 +199,21 @@ inc_layout inc_view_layout(const inc_trainer *t, uint32_t value, int64_t photos)
     return inc_layout_new((int64_t[]){photos, d[3], d[1], d[2]}, 4, dnnl_f32, tag);
 }
 
-uint32_t inc_slot_new(inc_trainer *t, size_t bytes, inception_error *error)
+uint32_t inc_slot_new(inc_trainer *t, size_t bytes, uint32_t first, uint32_t last, inception_error *error)
 {
     if (inc_grow(&t->slots, &t->slot_capacity, t->slot_count + 1, sizeof *t->slots, error)) return INC_NONE;
-    t->slots[t->slot_count] = (inc_slot){.life = {.bytes = bytes, .first = UINT32_MAX}};
+    t->slots[t->slot_count] = (inc_slot){.life = {.bytes = bytes, .first = first, .last = last}};
     return (uint32_t)t->slot_count++;
 }
 
 uint32_t inc_slot_fixed(inc_trainer *t, void *at, inception_error *error)
 {
-    uint32_t slot = inc_slot_new(t, 0, error);
+    uint32_t slot = inc_slot_new(t, 0, 0, 0, error);
     if (slot != INC_NONE) t->slots[slot].fixed = at;
     return slot;
 }
 
-void inc_slot_touch(inc_trainer *t, uint32_t slot, uint32_t step)
+static void touch(inc_trainer *t, uint32_t slot, uint32_t step)
 {
     inc_lifetime *life = &t->slots[slot].life;
     if (step < life->first) life->first = step;
@@ -221,12 +222,12 @@ void inc_slot_touch(inc_trainer *t, uint32_t slot, uint32_t step)
 
 void inc_touch_value(inc_trainer *t, uint32_t value, uint32_t step)
 {
-    inc_slot_touch(t, inc_view_value(t, value).slot, step);
+    touch(t, inc_view_value(t, value).slot, step);
 }
 
 static void touch_gradient(inc_trainer *t, uint32_t value, uint32_t step)
 {
-    inc_slot_touch(t, inc_view_gradient(t, value).slot, step);
+    touch(t, inc_view_gradient(t, value).slot, step);
 }
 
 /* Slots of all values and gradients; those that nothing touches take no memory. */
@@ -236,7 +237,7 @@ static inception_status begin_slots(inc_trainer *t, inception_error *error)
         for (uint32_t v = 0; v < t->graph->value_count; v++) {
             const inc_value *value = &t->graph->values[v];
             inc_view view = value->variable ? (inc_view){0} : inc_view_value(t, v);
-            if (inc_slot_new(t, view_bytes(t, &view), error) == INC_NONE) return INCEPTION_MEMORY;
+            if (inc_slot_new(t, view_bytes(t, &view), UINT32_MAX, 0, error) == INC_NONE) return INCEPTION_MEMORY;
         }
     for (uint32_t v = 0; v < t->graph->value_count; v++) {
         if (!t->graph->values[v].kept) continue;
@@ -275,7 +276,7 @@ static inception_status plan_memory(inc_trainer *t, inception_error *error)
     free(lives);
     if (status) return status;
     t->memory = inc_alloc_aligned(t->memory_bytes, error);
-    t->scratchpad_bytes = (t->scratchpad_bytes + INC_ALIGNMENT - 1) & ~(size_t)(INC_ALIGNMENT - 1);
+    t->scratchpad_bytes = inc_round_up(t->scratchpad_bytes);
     void *scratchpads = inc_arena_alloc(&t->arena, (size_t)t->how.threads, t->scratchpad_bytes, error);
     t->slots[t->scratchpad].fixed = scratchpads;
     return t->memory && scratchpads ? INCEPTION_OK : INCEPTION_MEMORY;
@@ -361,7 +362,7 @@ const float *inc_trainer_variable(const inc_trainer *t, uint32_t value)
     return t->variables[value];
 }
 
-const float *inc_trainer_gradient(const inc_trainer *t, uint32_t value)
+float *inc_trainer_gradient(const inc_trainer *t, uint32_t value)
 {
     return t->gradients[value];
 }

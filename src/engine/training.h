@@ -63,6 +63,7 @@ typedef struct inc_call {
     inc_bound bound[INC_MOST_BOUND];
     int bound_count;
     dnnl_exec_arg_t *arguments; /* [items][bound_count] */
+    uint32_t temporary; /* slot, see inc_bind_gradient() */
 } inc_call;
 
 /* ---- layers ---- */
@@ -80,7 +81,7 @@ extern const inc_operation inc_train_conv, inc_train_norm, inc_train_window, inc
     inc_train_concat, inc_train_dropout;
 
 #define INC_MOST_CALLS 6
-#define INC_MOST_SLOTS 5
+#define INC_MOST_SLOTS 2
 
 struct inc_layer {
     const inc_operation *operation;
@@ -126,9 +127,14 @@ struct inc_trainer {
 
 /* ---- trainer.c: what layers prepare themselves with ---- */
 
-uint32_t inc_slot_new(inc_trainer *t, size_t bytes, inception_error *error); /* INC_NONE: failed */
+/* Memory from step `first` to step `last`; memory that is elsewhere. INC_NONE: there is not enough. */
+uint32_t inc_slot_new(inc_trainer *t, size_t bytes, uint32_t first, uint32_t last, inception_error *error);
 uint32_t inc_slot_fixed(inc_trainer *t, void *at, inception_error *error);
-void inc_slot_touch(inc_trainer *t, uint32_t slot, uint32_t step);
+
+static inline size_t inc_round_up(size_t bytes)
+{
+    return (bytes + INC_ALIGNMENT - 1) & ~(size_t)(INC_ALIGNMENT - 1);
+}
 
 inc_view inc_view_value(const inc_trainer *t, uint32_t value);
 inc_view inc_view_gradient(const inc_trainer *t, uint32_t value);
@@ -140,10 +146,15 @@ void inc_touch_value(inc_trainer *t, uint32_t value, uint32_t step);
 
 /* ---- train_run.c: primitives ---- */
 
-/* Takes the layout (NULL: out of memory), which goes with the call. */
+/* Takes the layout (NULL, or a slot INC_NONE: out of memory), which goes with the call. */
 inception_status inc_bind(inc_call *call, inc_bound bound, inception_error *error);
 inception_status inc_bind_view(inc_call *call, int name, inc_layout layout, const inc_view *view, int64_t photos,
                                inception_error *error);
+
+/* The gradient of the layer's first input, of a photo. oneDNN cannot add to it: where it has to be added, the primitive
+ * leaves it in a temporary slot, one for each thread. inc_call_gradient() runs the thread's photos. */
+inception_status inc_bind_gradient(inc_trainer *t, const inc_layer *l, inc_call *call, inception_error *error);
+void inc_call_gradient(inc_trainer *t, const inc_layer *l, const inc_call *call, int thread);
 
 /* Makes the primitive and binds its scratchpad; when memory is planned, its arguments. */
 inception_status inc_call_make(inc_trainer *t, inc_call *call, const_dnnl_primitive_desc_t description, int items,
@@ -154,10 +165,6 @@ void inc_call_free(inc_call *call); /* accepts a zeroed one */
 /* The thread's items; or one, whose thread it is unless it has no scratchpad. */
 void inc_call_run(inc_trainer *t, const inc_call *call, int thread);
 void inc_call_item(inc_trainer *t, const inc_call *call, int64_t item, int thread);
-
-/* The same for a primitive that overwrites a gradient which is to be added to: it leaves its result for a photo in slot
- * `temporary`, [threads]. */
-void inc_call_add(inc_trainer *t, const inc_call *call, uint32_t temporary, const inc_view *gradient, int thread);
 
 /* ---- train_run.c: memory ---- */
 

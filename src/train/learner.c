@@ -49,7 +49,8 @@ static void mark_trained(inc_learner *l)
         const uint32_t variables[2] = {conv ? node->conv.weights : norm ? node->norm.beta : INC_NONE,
                                        conv ? node->conv.bias : norm ? node->norm.gamma : INC_NONE};
         for (int i = 0; i < 2; i++)
-            if (variables[i] != INC_NONE) l->trained[variables[i]] = in_scopes(&l->how, graph->values[variables[i]].name);
+            if (variables[i] != INC_NONE)
+                l->trained[variables[i]] = in_scopes(&l->how, graph->values[variables[i]].name);
     }
 }
 
@@ -59,8 +60,8 @@ static double decay(const inc_learner *l, bool trained)
     for (uint32_t v = 0; v < l->graph->value_count && l->how.weight_decay > 0; v++) {
         const inc_value *value = &l->graph->values[v];
         if (!value->variable || l->trained[v] != trained || !inc_is_decayed(value->name)) continue;
-        float *gradient = (float *)inc_trainer_gradient(l->trainer, v);
-        sum += inc_weight_decay(inc_trainer_variable(l->trainer, v), (size_t)inc_value_count(value), l->how.weight_decay, gradient);
+        sum += inc_weight_decay(inc_trainer_variable(l->trainer, v), (size_t)inc_value_count(value), l->how.weight_decay,
+                                inc_trainer_gradient(l->trainer, v));
     }
     return sum;
 }

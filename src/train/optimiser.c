@@ -77,7 +77,8 @@ inception_status inc_optimiser_begin(inc_optimiser *o, const inc_optimiser_optio
         o->slots[s] = inc_calloc(count, sizeof(float), error);
         if (!o->slots[s]) return INCEPTION_MEMORY;
     }
-    for (size_t i = 0; i < count && rules[options->rule].first_slot != 0; i++) o->slots[0][i] = rules[options->rule].first_slot;
+    const float first = rules[options->rule].first_slot;
+    for (size_t i = 0; i < count && first != 0; i++) o->slots[0][i] = first;
     return INCEPTION_OK;
 }
 

@@ -83,8 +83,8 @@ static int train_net(int batch, bool own, char **words, int count)
     if (t) inc_trainer_backward(t, &error);
     for (uint32_t v = 0; t && v < n.graph.value_count; v++) {
         const inc_value *value = &n.graph.values[v];
-        if (value->variable)
-            print(value->name, trained[v] ? inc_trainer_gradient(t, v) : inc_trainer_variable(t, v), inc_value_count(value));
+        const float *values = trained[v] ? inc_trainer_gradient(t, v) : inc_trainer_variable(t, v);
+        if (value->variable) print(value->name, values, inc_value_count(value));
     }
     if (error.status) fprintf(stderr, "%s\n", error.message);
     inc_trainer_free(t);
@@ -133,7 +133,8 @@ static int optimise(const char *name, double rate, double epsilon, int steps)
         if (strcmp(name, names[i]) == 0) rule = inc_optimiser_default((inc_rule)i);
     rule.epsilon = epsilon;
     net n = begin(6, 6, 3);
-    bool good = conv(&n, 3, 3, 2, INC_SAME, 8, true) && simple(&n, INC_OP_RELU) && conv(&n, 3, 3, 1, INC_VALID, CLASSES, true);
+    bool good = conv(&n, 3, 3, 2, INC_SAME, 8, true) && simple(&n, INC_OP_RELU)
+             && conv(&n, 3, 3, 1, INC_VALID, CLASSES, true);
     n.graph.values[n.at].kept = true;
     inc_learning how = inc_learning_default();
     how.batch = PHOTOS;
@@ -147,9 +148,10 @@ static int optimise(const char *name, double rate, double epsilon, int steps)
     for (int step = 0; l && step < steps && !error.status; step++) {
         inc_learner_look(l, input, targets, NULL, 0, &losses, &error);
         inc_learner_change(l, rate);
-        for (uint32_t v = 0; v < n.graph.value_count; v++)
-            if (n.graph.values[v].variable)
-                print(n.graph.values[v].name, inc_trainer_variable(inc_learner_trainer(l), v), inc_value_count(&n.graph.values[v]));
+        for (uint32_t v = 0; v < n.graph.value_count; v++) {
+            const inc_value *value = &n.graph.values[v];
+            if (value->variable) print(value->name, inc_trainer_variable(inc_learner_trainer(l), v), inc_value_count(value));
+        }
     }
     if (error.status) fprintf(stderr, "%s\n", error.message);
     good = l && !error.status;

@@ -168,7 +168,8 @@ static bool any_conv(net *n, bool bias)
 {
     const int *k = kernels[random_to(INC_COUNT(kernels))];
     int out = some_channels(), stride = 1 + random_to(2);
-    return conv(n, k[0], k[1], stride, (inc_padding)random_to(3), out, bias) || conv(n, k[0], k[1], stride, INC_SAME, out, bias);
+    return conv(n, k[0], k[1], stride, (inc_padding)random_to(3), out, bias)
+        || conv(n, k[0], k[1], stride, INC_SAME, out, bias);
 }
 
 static net one_conv(void)
@@ -354,7 +355,8 @@ static void dropout(void **state)
         pulled[i % CHANNELS] += once[i] * t.pull[i];
     }
     assert_true(abs(kept - (int)(0.8 * COUNT)) < 4 * sqrt(0.16 * COUNT)); /* four standard deviations */
-    for (int c = 0; c < CHANNELS; c++) assert_true(fabs(inc_trainer_gradient(t.trainer, first->conv.bias)[c] - pulled[c]) < 1e-4);
+    const float *bias = inc_trainer_gradient(t.trainer, first->conv.bias);
+    for (int c = 0; c < CHANNELS; c++) assert_true(fabs(bias[c] - pulled[c]) < 1e-4);
     end(&t);
     inc_graph_free(&n.graph);
 }
@@ -541,10 +543,12 @@ static void learner(void **state)
         }
         assert_true(last.classes < 0.7 * first.classes && last.decay > 0 && last.heads == 0);
         const inc_trainer *trainer = inc_learner_trainer(l);
-        memcpy(results[round % 2], inc_trainer_variable(trainer, n.graph.nodes[n.graph.node_count - 1].conv.bias), sizeof results[0]);
+        const inc_node *last_node = &n.graph.nodes[n.graph.node_count - 1];
+        memcpy(results[round % 2], inc_trainer_variable(trainer, last_node->conv.bias), sizeof results[0]);
         if (round % 2) assert_memory_equal(results[0], results[1], sizeof results[0]);
         uint32_t weights = n.graph.nodes[0].conv.weights;
-        assert_true((memcmp(inc_trainer_variable(trainer, weights), n.graph.values[weights].data, 64) == 0) == (round >= 2));
+        bool same = memcmp(inc_trainer_variable(trainer, weights), n.graph.values[weights].data, 64) == 0;
+        assert_true(same == (round >= 2));
         inc_learner_free(l);
         inc_graph_free(&n.graph);
     }
