@@ -92,9 +92,9 @@ static inception_status prepare_forward(conv *c)
                                             .slot = inc_slot_fixed(t, t->variables[bias], c->error)}, c->error);
     if (status) return status;
     inc_layout any = weights_layout(c, dnnl_format_tag_any);
-    bool good = any && inc_describe_conv(t->engine, call->bound[0].layout, any,
-                                         bias == INC_NONE ? NULL : call->bound[2].layout, call->bound[1].layout,
-                                         c->window, false, false, &c->forward);
+    if (!any) return inc_fail_memory(c->error, 0);
+    bool good = inc_describe_conv(t->engine, call->bound[0].layout, any, bias == INC_NONE ? NULL : call->bound[2].layout,
+                                  call->bound[1].layout, c->window, false, false, &c->forward);
     inc_layout_free(&any);
     if (!good) return inc_fail_onednn(c->error, c->name, "operation");
     status = prepare_packed(c, c->forward, &l->calls[PACK_FORWARD], call, 0, l->forward_step);
@@ -112,8 +112,9 @@ static inception_status prepare_data(const conv *c)
     if (!status) status = inc_bind_gradient(t, l, call, c->error);
     if (status) return status;
     inc_layout any = weights_layout(c, dnnl_format_tag_any);
-    bool good = any && inc_describe_conv_data(t->engine, call->bound[1].layout, any, call->bound[0].layout, c->window,
-                                              c->forward, &description);
+    if (!any) return inc_fail_memory(c->error, 0);
+    bool good = inc_describe_conv_data(t->engine, call->bound[1].layout, any, call->bound[0].layout, c->window,
+                                       c->forward, &description);
     inc_layout_free(&any);
     if (!good) return inc_fail_onednn(c->error, c->name, "operation backward");
     status = prepare_packed(c, description, &l->calls[PACK_DATA], call, (uint32_t)t->layer_count + 1, l->backward_step);
@@ -157,9 +158,9 @@ static inception_status describe_weights(const conv *c, bool biased, dnnl_primit
     if (!status && biased) status = bind_shares(c, DNNL_ARG_DIFF_BIAS, bias_layout(c), &l->slots[BIAS_SHARES]);
     if (status) return status;
     inc_layout any = weights_layout(c, dnnl_format_tag_any);
-    bool good = any && inc_describe_conv_weights(t->engine, call->bound[0].layout, any,
-                                                 biased ? call->bound[2].layout : NULL, call->bound[1].layout, c->window,
-                                                 c->forward, description);
+    if (!any) return inc_fail_memory(c->error, 0);
+    bool good = inc_describe_conv_weights(t->engine, call->bound[0].layout, any, biased ? call->bound[2].layout : NULL,
+                                          call->bound[1].layout, c->window, c->forward, description);
     inc_layout_free(&any);
     return good ? INCEPTION_OK : inc_fail_onednn(c->error, c->name, "operation backward");
 }

@@ -60,8 +60,10 @@ inception_status inc_call_make(inc_trainer *t, inc_call *call, const_dnnl_primit
     inc_layout scratchpad = inc_wanted(description, dnnl_query_scratchpad_md, 0);
     size_t bytes = scratchpad ? inc_layout_size(scratchpad) : 0;
     if (bytes > t->scratchpad_bytes) t->scratchpad_bytes = bytes;
-    if (bytes == 0 && scratchpad) inc_layout_free(&scratchpad);
-    if (bytes == 0) return INCEPTION_OK;
+    if (scratchpad && bytes == 0) {
+        inc_layout_free(&scratchpad);
+        return INCEPTION_OK;
+    }
     return inc_bind(call, (inc_bound){.name = DNNL_ARG_SCRATCHPAD, .layout = scratchpad, .slot = t->scratchpad,
                                       .by_thread = true}, error);
 }

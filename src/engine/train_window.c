@@ -20,7 +20,8 @@ static inception_status bind_workspace(inc_trainer *t, inc_layer *l, const_dnnl_
                                        inception_error *error)
 {
     inc_layout layout = inc_wanted(forward, dnnl_query_workspace_md, 0);
-    size_t bytes = layout ? inc_round_up(inc_layout_size(layout)) : 0;
+    if (!layout) return inc_fail_memory(error, 0);
+    size_t bytes = inc_round_up(inc_layout_size(layout));
     inc_layout_free(&layout);
     if (bytes == 0) return INCEPTION_OK;
     uint32_t last = l->back[0] ? l->backward_step : l->forward_step;

@@ -476,7 +476,7 @@ static void extreme_losses(void **state)
 static void first_steps(void **state)
 {
     (void)state;
-    static const struct {
+    const struct {
         inc_rule rule;
         double wanted;
     } rows[] = {
