@@ -134,7 +134,7 @@ void inc_learner_free(inc_learner *l)
     free(l);
 }
 
-const inc_trainer *inc_learner_trainer(const inc_learner *l)
+inc_trainer *inc_learner_trainer(const inc_learner *l)
 {
     return l->trainer;
 }

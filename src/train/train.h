@@ -76,7 +76,7 @@ typedef struct inc_learner inc_learner;
 inc_learner *inc_learner_new(inc_graph *graph, const inc_learning *how, const inc_optimiser_options *optimiser,
                              inception_error *error);
 void inc_learner_free(inc_learner *learner);
-const inc_trainer *inc_learner_trainer(const inc_learner *learner);
+inc_trainer *inc_learner_trainer(const inc_learner *learner);
 
 /* Losses and gradients of a batch: `inputs` float32 [batch][height][width][channels], `targets` as in inc_targets. */
 inception_status inc_learner_look(inc_learner *learner, const float *inputs, const float *targets, const float *weights,
