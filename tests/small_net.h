@@ -6,6 +6,14 @@
 
 #include <stdio.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define WATCHED 1 /* every access is looked at: minutes for each network */
+#elif defined(__has_feature)
+#define WATCHED __has_feature(address_sanitizer)
+#else
+#define WATCHED 0
+#endif
+
 static uint64_t seed = 42;
 
 static inline int random_to(int limit) /* 0 ... limit - 1 */

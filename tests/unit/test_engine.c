@@ -178,14 +178,6 @@ static void separables(void **state) { (void)state; check(separable, "separable"
 static void blocks(void **state) { (void)state; for (int i = 0; i < 30; i++) check(block, "block"); }
 static void residual_chains(void **state) { (void)state; for (int i = 0; i < 10; i++) check(residuals, "residuals"); }
 
-#if defined(__SANITIZE_ADDRESS__)
-#define WATCHED 1 /* every access is looked at: minutes for each network */
-#elif defined(__has_feature)
-#define WATCHED __has_feature(address_sanitizer)
-#else
-#define WATCHED 0
-#endif
-
 /* Each network, all rewrites against none, every rewrite on its own against none (unless it is watched). */
 static void networks(void **state)
 {
