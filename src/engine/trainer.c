@@ -166,11 +166,6 @@ static uint32_t middle(const inc_trainer *t)
     return (uint32_t)t->layer_count + 1;
 }
 
-static size_t view_bytes(const inc_trainer *t, const inc_view *view)
-{
-    return view->stride * (size_t)t->how.batch;
-}
-
 static inc_view view_of(const inc_trainer *t, uint32_t value, uint32_t first_slot)
 {
     int64_t channel;
@@ -237,7 +232,9 @@ static inception_status begin_slots(inc_trainer *t, inception_error *error)
         for (uint32_t v = 0; v < t->graph->value_count; v++) {
             const inc_value *value = &t->graph->values[v];
             inc_view view = value->variable ? (inc_view){0} : inc_view_value(t, v);
-            if (inc_slot_new(t, view_bytes(t, &view), UINT32_MAX, 0, error) == INC_NONE) return INCEPTION_MEMORY;
+            size_t bytes;
+            if (!inc_mul(view.stride, (size_t)t->how.batch, &bytes)) return inc_fail_memory(error, 0);
+            if (inc_slot_new(t, bytes, UINT32_MAX, 0, error) == INC_NONE) return INCEPTION_MEMORY;
         }
     for (uint32_t v = 0; v < t->graph->value_count; v++) {
         if (!t->graph->values[v].kept) continue;

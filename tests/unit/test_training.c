@@ -413,6 +413,25 @@ static void threads(void **state)
     }
 }
 
+/* A weight that is not a number makes the answer none, through batch norm and ReLU. */
+static void astray(void **state)
+{
+    (void)state;
+    for (int own = 0; own < 2; own++) {
+        net n = begin(3, 3, 3);
+        assert_true(conv(&n, 1, 1, 1, INC_SAME, 5, true) && norm_relu(&n, false) && simple(&n, INC_OP_RELU));
+        n = finish(n);
+        training t = train(&n, own, "", 1, 1);
+        float out[BATCH * 45];
+        ((float *)inc_trainer_variable(t.trainer, n.graph.nodes[0].conv.bias))[1] = NAN;
+        assert_int_equal(inc_trainer_forward(t.trainer, t.input, 0, NULL), INCEPTION_OK);
+        inc_trainer_read(t.trainer, n.at, out);
+        for (int i = 0; i < BATCH * 45; i++) assert_true(isnan(out[i]) == (i % 5 == 1));
+        end(&t);
+        inc_graph_free(&n.graph);
+    }
+}
+
 /* What cannot be trained is refused with its name. */
 static void refused(void **state)
 {
@@ -613,7 +632,8 @@ int main(void)
         cmocka_unit_test(norms),        cmocka_unit_test(pools),              cmocka_unit_test(lrns),
         cmocka_unit_test(blocks),       cmocka_unit_test(residual_chains),    cmocka_unit_test(moving_statistics),
         cmocka_unit_test(one_element),  cmocka_unit_test(dropout),            cmocka_unit_test(only_some),
-        cmocka_unit_test(threads),      cmocka_unit_test(refused),            cmocka_unit_test(losses),
+        cmocka_unit_test(threads),      cmocka_unit_test(astray),             cmocka_unit_test(refused),
+        cmocka_unit_test(losses),
         cmocka_unit_test(extreme_losses), cmocka_unit_test(first_steps),      cmocka_unit_test(decayed),
         cmocka_unit_test(learner),      cmocka_unit_test(googlenet),
     };

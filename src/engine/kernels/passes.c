@@ -33,6 +33,13 @@ static inline vec where(mask condition, vec v)
     return (vec)(condition & (mask)v);
 }
 
+/* max(v, 0), where what is not a number stays so: training that went astray is to be seen. */
+static inline vec rectified(vec v)
+{
+    const vec none = {0};
+    return where(~(v <= none), v);
+}
+
 static inline void fold(double *sum, const vec *parts)
 {
     vec whole = (parts[0] + parts[1]) + (parts[2] + parts[3]);
@@ -57,10 +64,10 @@ static void sums(const float *x, int64_t pixels, const float *mean, double *sum,
 
 static void norm(const float *x, int64_t pixels, const inc_normal *normal, float *y)
 {
-    const vec m = load(normal->mean), scale = load(normal->scale), beta = load(normal->beta), none = {0};
+    const vec m = load(normal->mean), scale = load(normal->scale), beta = load(normal->beta);
     for (int64_t i = 0; i < pixels * LANES; i += LANES) {
         vec v = (load(x + i) - m) * scale + beta;
-        store(y + i, normal->relu ? where(v > none, v) : v);
+        store(y + i, normal->relu ? rectified(v) : v);
     }
 }
 
@@ -101,8 +108,7 @@ static void norm_back(const float *x, const float *dy, int64_t pixels, const inc
 
 static void relu(const float *x, int64_t count, float *y)
 {
-    const vec none = {0};
-    for (int64_t i = 0; i < count; i += LANES) store(y + i, where(load(x + i) > none, load(x + i)));
+    for (int64_t i = 0; i < count; i += LANES) store(y + i, rectified(load(x + i)));
 }
 
 static void relu_back(const float *y, const float *dy, int64_t count, bool add, float *dx)
