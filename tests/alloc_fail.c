@@ -2,7 +2,8 @@
  * until a whole open-classify-close gets through without reaching n. Each failure must come back as INCEPTION_MEMORY with
  * a sentence, and (under AddressSanitizer) leak nothing. Only our own calls are counted, not those inside libraries.
  * Photos and weights of the other formats are the fuzz targets' seeds (fuzz/seeds.py). */
-#include "formula.h"
+#include "../src/train/train.h"
+#include "small_net.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -122,6 +123,35 @@ static inception_status decode(const char *path, inception_error *error)
     return error->status;
 }
 
+/* A step of training; the graph is the test's, and made before anything fails. */
+static inception_status train(const char *path, inception_error *error)
+{
+    (void)path;
+    const long when = atomic_exchange(&countdown, 0);
+    static const float input[2 * 5 * 5 * 3], targets[2 * 3] = {1, 0, 0, 0, 1, 0};
+    net n = begin(5, 5, 3);
+    assert_true(depthwise(&n, 3, 1, INC_SAME, 2) && conv(&n, 1, 1, 1, INC_SAME, 16, false) && norm_relu(&n, true));
+    uint32_t from = n.at, ends[2];
+    assert_true(pool(&n, INC_OP_MAX_POOL, 3, 1, INC_SAME));
+    ends[0] = n.at, n.at = from;
+    assert_true(conv(&n, 3, 3, 1, INC_SAME, 16, true) && lrn(&n, 0.5f));
+    ends[1] = n.at;
+    assert_true(join(&n, ends, 2) && simple(&n, INC_OP_DROPOUT) && conv(&n, 5, 5, 1, INC_VALID, 3, true));
+    n.graph.values[n.at].kept = true;
+    assert_true(formula_bind(&n.graph));
+    inc_learning how = inc_learning_default();
+    inc_optimiser_options rule = inc_optimiser_default(INC_RMSPROP);
+    inc_losses losses;
+    how.batch = how.threads = 2;
+    countdown = when;
+    inc_learner *learner = inc_learner_new(&n.graph, &how, &rule, error);
+    if (learner) inc_learner_look(learner, input, targets, NULL, 0, &losses, error);
+    if (learner) inc_learner_change(learner, 0.1);
+    inc_learner_free(learner);
+    inc_graph_free(&n.graph);
+    return error->status;
+}
+
 /* Two pages of a PDF. */
 static inception_status draw(const char *path, inception_error *error)
 {
@@ -235,6 +265,12 @@ static void other_weights(void **state)
     }
 }
 
+static void training(void **state)
+{
+    (void)state;
+    each_fails_once(train, "training");
+}
+
 static void pictures(void **state)
 {
     (void)state;
@@ -277,7 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models),      cmocka_unit_test(layers),      cmocka_unit_test(packs),
         cmocka_unit_test(checkpoints), cmocka_unit_test(conversions), cmocka_unit_test(photos),
-        cmocka_unit_test(other_weights), cmocka_unit_test(pictures),
+        cmocka_unit_test(other_weights), cmocka_unit_test(pictures), cmocka_unit_test(training),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

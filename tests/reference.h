@@ -1,11 +1,14 @@
-/* Every operator as plain loops: the definition of right. */
+/* Every operator as plain loops, in double: the definition of right. */
 #ifndef TEST_REFERENCE_H
 #define TEST_REFERENCE_H
 
 #include "../src/graph/graph.h"
 
-/* Computes every node of a graph that no rewrite has touched. `values`: one array a value, NHWC; those of activations
- * are allocated here, with graph->arena. False: out of memory. */
-bool reference_run(inc_graph *graph, const float *input, float **values);
+/* One array a value of a graph that no rewrite has touched: variables with their data, activations [batch] NHWC, to be
+ * computed. They live as long as the graph. NULL: out of memory. */
+double **reference_values(inc_graph *graph, int batch);
+
+/* Computes every node from the input and the variables. */
+void reference_run(const inc_graph *graph, int batch, bool batch_statistics, double **values);
 
 #endif

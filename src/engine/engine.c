@@ -18,6 +18,11 @@ int inc_engine_granularity(void)
     return cpu_has(dnnl_cpu_isa_avx512_core) ? 16 : 8;
 }
 
+bool inc_engine_vectors(void)
+{
+    return cpu_has(dnnl_cpu_isa_avx2);
+}
+
 inception_status inc_fail_onednn(inception_error *error, const char *name, const char *what)
 {
     return inc_fail(error, INCEPTION_INTERNAL, "%s: oneDNN %d.%d refused the %s", name, DNNL_VERSION_MAJOR,
@@ -99,7 +104,7 @@ inc_engine *inc_engine_compile_packed(const inc_graph *graph, inception_precisio
         engine->precision = precision;
         engine->threads = threads;
         engine->block = inc_engine_granularity();
-        engine->kernels = cpu_has(dnnl_cpu_isa_avx2);
+        engine->kernels = inc_engine_vectors();
         status = compile(engine, graph, packed, pool, error);
     }
     inc_pool_free(pool);
@@ -182,7 +187,7 @@ double inc_peak(inception_precision precision, int threads)
                           : precision == INCEPTION_PRECISION_INT8   ? INC_UNIT_INT8
                           : inc_engine_granularity() == 16          ? INC_UNIT_16
                                                                     : INC_UNIT_8};
-    bool known = inc_engine_supports(precision) && cpu_has(dnnl_cpu_isa_avx2);
+    bool known = inc_engine_supports(precision) && inc_engine_vectors();
     inc_pool *pool = known ? inc_pool_new(threads, NULL) : NULL;
     double best = 0;
     for (int i = 0; pool && i < TRIES; i++) {

@@ -81,6 +81,46 @@ size_t inc_calibrator_losses(const inc_calibrator *calibrator, inception_layer_l
 /* probabilities = exp(logits - max) / sum. */
 void inc_softmax(const float *logits, int count, float *probabilities);
 
+/* ---- training ---- */
+
+typedef struct inc_trainer inc_trainer;
+
+typedef struct inc_training {
+    int batch, threads;
+    inc_pool *pool;        /* of that many threads; it must outlive the trainer */
+    const bool *trained;   /* [values of the graph]: the variables that are to have gradients */
+    bool batch_statistics; /* batch norm by the batch at hand, which moves the moving statistics; else by those */
+    double norm_decay;     /* of the moving statistics in a step; TF-Slim's 0.9997 */
+    double keep;           /* the part that dropout lets through, more than 0; of TF-Slim 0.8; 1: all */
+} inc_training;
+
+/* The rewrites that a graph may have undergone before it is trained. */
+#define INC_TRAINING_REWRITES (INC_ELIDE_CONCATS)
+
+/* Forward and backward of a whole batch. The graph must outlive it, with its variables' data: what is trained, and moving
+ * statistics that move, are copied, all else is read there. Nothing in it may be left that no kept value needs. For one
+ * thread at a time. Results do not depend on the number of threads. */
+inc_trainer *inc_trainer_new(const inc_graph *graph, const inc_training *how, inception_error *error);
+void inc_trainer_free(inc_trainer *trainer);
+
+/* A variable's values, and its gradient (NULL: not trained), as the checkpoint lays them out. */
+const float *inc_trainer_variable(const inc_trainer *trainer, uint32_t value);
+float *inc_trainer_gradient(const inc_trainer *trainer, uint32_t value);
+
+/* All that is trained in one piece, for an optimiser, and the gradients beside it. Between variables are gaps of zeros. */
+float *inc_trainer_trained(inc_trainer *trainer, size_t *count);
+float *inc_trainer_gradients(inc_trainer *trainer);
+
+/* `inputs`: float32 [batch][height][width][channels]. `noise` is what dropout's choice follows from, besides the layer, the
+ * place of the photo in the batch and of the element in it. */
+inception_status inc_trainer_forward(inc_trainer *trainer, const float *inputs, uint64_t noise, inception_error *error);
+
+/* A kept value, [batch][height][width][channels], until the backward run; and the gradient of the loss for it, which every
+ * kept value wants before that. */
+void inc_trainer_read(const inc_trainer *trainer, uint32_t value, float *out);
+void inc_trainer_push(inc_trainer *trainer, uint32_t value, const float *gradient);
+inception_status inc_trainer_backward(inc_trainer *trainer, inception_error *error);
+
 /* See inception_peak(). */
 double inc_peak(inception_precision precision, int threads);
 

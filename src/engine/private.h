@@ -158,6 +158,9 @@ inception_status inc_take_packed(inc_engine *engine, const inc_packed *packed, i
 int inc_alone_enter(void);
 void inc_alone_leave(int before);
 
+/* Do our kernels run here? */
+bool inc_engine_vectors(void);
+
 inception_status inc_fail_onednn(inception_error *error, const char *name, const char *what);
 
 #endif

@@ -5,7 +5,6 @@
  * K < 2000 here; 2e-5 of the largest output leaves a factor of ten where magnitudes cancel. A ReLU may leave nothing of
  * a small output: what goes in is of the order of 1, so below 0.01 the differences are measured against that. */
 #include "../../src/engine/engine.h"
-#include "../formula.h"
 #include "../reference.h"
 
 #include <stdio.h>
@@ -14,77 +13,12 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+#include "../small_net.h"
+
 #define TOLERANCE 2e-5
 
-static uint64_t seed = 42;
-
-static int random_to(int limit) /* 0 ... limit - 1 */
-{
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (int)((seed >> 33) % (uint64_t)limit);
-}
-
-static int pick(const int *from, size_t count)
-{
-    return from[random_to((int)count)];
-}
-
-/* A graph under construction. */
-typedef struct net {
-    inc_graph graph;
-    uint32_t at;
-    int variables;
-} net;
-
-static net begin(int height, int width, int channels)
-{
-    net n = {0};
-    n.at = n.graph.input = inc_graph_activation(&n.graph, "input", height, width, channels, NULL);
-    return n;
-}
-
-static uint32_t variable(net *n, const char *kind, int rank, const int64_t *dims)
-{
-    char name[64];
-    snprintf(name, sizeof name, "%d/%s", n->variables++, kind);
-    return inc_graph_variable(&n->graph, name, rank, dims, NULL);
-}
-
-static bool push(net *n, inc_node node, inc_padding padding, int64_t channels)
-{
-    const int64_t *d = n->graph.values[n->at].dims;
-    int64_t h = d[1], w = d[2];
-    if (node.window.stride && !inc_window_set(&node.window, padding, d[1], d[2], &h, &w)) return false;
-    if (!node.input_count) node.inputs[node.input_count++] = n->at;
-    n->at = node.output = inc_graph_activation(&n->graph, "", h, w, channels, NULL);
-    return inc_graph_add(&n->graph, &node, NULL) == INCEPTION_OK;
-}
-
-static bool conv(net *n, int kh, int kw, int stride, inc_padding padding, int64_t out, bool bias)
-{
-    int64_t in = n->graph.values[n->at].dims[3];
-    inc_node node = {.op = INC_OP_CONV, .window = {.kernel_h = kh, .kernel_w = kw, .stride = stride}};
-    node.conv.scale = node.conv.residual = INC_NONE;
-    node.conv.weights = variable(n, "weights", 4, (int64_t[]){kh, kw, in, out});
-    node.conv.bias = bias ? variable(n, "biases", 1, &out) : INC_NONE;
-    return push(n, node, padding, out);
-}
-
-static void norm_relu(net *n, bool gamma)
-{
-    int64_t c = n->graph.values[n->at].dims[3];
-    inc_node node = {.op = INC_OP_NORM};
-    node.norm.gamma = gamma ? variable(n, "gamma", 1, &c) : INC_NONE;
-    node.norm.beta = variable(n, "beta", 1, &c);
-    node.norm.mean = variable(n, "moving_mean", 1, &c);
-    node.norm.variance = variable(n, "moving_variance", 1, &c);
-    node.norm.epsilon = 0.001f;
-    assert_true(push(n, node, INC_VALID, c));
-    assert_true(push(n, (inc_node){.op = INC_OP_RELU}, INC_VALID, c));
-}
-
 /* Largest difference between engine and reference, relative to the largest output. */
-static double compare(net *n, unsigned rewrites, const float *input, const float *wanted)
+static double compare(net *n, unsigned rewrites, const float *input, const double *wanted)
 {
     size_t count = 1;
     double worst = 0, largest = 0.01;
@@ -104,8 +38,8 @@ static double compare(net *n, unsigned rewrites, const float *input, const float
             inc_run_read(run, photo, out, got);
             for (size_t i = 0; i < count; i++) {
                 assert_false(isnan(got[i]));
-                worst = fmax(worst, fabs((double)got[i] - wanted[(size_t)photo * count + i]));
-                largest = fmax(largest, fabs((double)wanted[i]));
+                worst = fmax(worst, fabs(got[i] - wanted[(size_t)photo * count + i]));
+                largest = fmax(largest, fabs(wanted[i]));
             }
         }
     }
@@ -130,28 +64,25 @@ static void check(void (*build)(net *n), const char *what)
         n.graph.values[n.at].name = "out";
         assert_true(formula_bind(&n.graph));
         const int64_t *in = n.graph.values[n.graph.input].dims, *o = n.graph.values[n.at].dims;
-        size_t in_count = (size_t)(in[1] * in[2] * in[3]), out_count = (size_t)(o[1] * o[2] * o[3]);
-        float *input = malloc(2 * in_count * sizeof *input), *wanted = malloc(2 * out_count * sizeof *wanted);
-        float **values = calloc(n.graph.value_count, sizeof *values);
-        for (size_t i = 0; i < 2 * in_count; i++) input[i] = sinf((float)i * 0.37f) + (i % 7 == 0 ? 2.0f : 0.0f);
-        for (size_t photo = 0; photo < 2; photo++) {
-            assert_true(reference_run(&n.graph, input + photo * in_count, values));
-            memcpy(wanted + photo * out_count, values[n.at], out_count * sizeof *wanted);
-        }
-        double difference = compare(&n, sets[s], input, wanted);
+        size_t in_count = (size_t)(in[1] * in[2] * in[3]);
+        float *input = malloc(2 * in_count * sizeof *input);
+        double **values = reference_values(&n.graph, 2);
+        assert_true(input && values);
+        for (size_t i = 0; i < 2 * in_count; i++)
+            values[n.graph.input][i] = input[i] = sinf((float)i * 0.37f) + (i % 7 == 0 ? 2.0f : 0.0f);
+        reference_run(&n.graph, 2, false, values);
+        double difference = compare(&n, sets[s], input, values[n.at]);
         if (difference > TOLERANCE)
             print_message("%s, rewrites %u, input %dx%dx%d, output %dx%dx%d: %g\n", what, sets[s], (int)in[1], (int)in[2],
                           (int)in[3], (int)o[1], (int)o[2], (int)o[3], difference);
         assert_true(difference <= TOLERANCE);
-        free(values);
-        free(wanted);
         free(input);
         inc_graph_free(&n.graph);
     }
 }
 
 /* How much larger than what bytes make different the output is, in decibels: of a graph whose nodes were not rewritten. */
-static double decibels(const inc_graph *graph, const float *input, const float *wanted, uint32_t out)
+static double decibels(const inc_graph *graph, const float *input, const double *wanted, uint32_t out)
 {
     inc_graph copy;
     inception_error error = {0};
@@ -173,8 +104,8 @@ static double decibels(const inc_graph *graph, const float *input, const float *
     double signal = 0, noise = 1e-30, least = 0.01 * (double)count; /* inputs are of the order of 1 */
     for (uint64_t i = 0; i < count; i++) {
         assert_true(isfinite(got[i]));
-        signal += (double)wanted[i] * (double)wanted[i];
-        noise += ((double)got[i] - (double)wanted[i]) * ((double)got[i] - (double)wanted[i]);
+        signal += wanted[i] * wanted[i];
+        noise += ((double)got[i] - wanted[i]) * ((double)got[i] - wanted[i]);
     }
     free(got);
     inc_run_free(run);
@@ -195,14 +126,14 @@ static void check_int8(void (*build)(net *n), const char *what)
     n.graph.values[n.at].kept = true;
     assert_true(formula_bind(&n.graph));
     uint64_t count = inc_value_count(&n.graph.values[n.graph.input]);
-    float *input = malloc(count * sizeof *input), **values = calloc(n.graph.value_count, sizeof *values);
-    for (uint64_t i = 0; i < count; i++) input[i] = sinf((float)i * 0.37f);
-    assert_true(reference_run(&n.graph, input, values));
+    float *input = malloc(count * sizeof *input);
+    double **values = reference_values(&n.graph, 1);
+    for (uint64_t i = 0; i < count; i++) values[n.graph.input][i] = (double)(input[i] = sinf((float)i * 0.37f));
+    reference_run(&n.graph, 1, false, values);
     double lost = decibels(&n.graph, input, values[n.at], n.at);
     if (!(lost >= LEAST_DECIBELS)) print_message("%s in int8: %g dB\n", what, lost);
     assert_true(lost >= LEAST_DECIBELS);
     free(input);
-    free(values);
     inc_graph_free(&n.graph);
 }
 
@@ -222,7 +153,7 @@ static void one_conv(net *n)
     int out = pick(channels, INC_COUNT(channels)), stride = 1 + random_to(2);
     if (!conv(n, k[0], k[1], stride, padding, out, random_to(2)))
         assert_true(conv(n, k[0], k[1], stride, INC_SAME, out, true));
-    norm_relu(n, random_to(2));
+    assert_true(norm_relu(n, random_to(2)));
 }
 
 static void one_pool(net *n)
@@ -230,30 +161,23 @@ static void one_pool(net *n)
     static const inc_padding paddings[] = {INC_SAME, INC_CEIL};
     *n = random_input();
     int k = 2 + random_to(2), stride = 1 + random_to(2);
-    inc_node node = {.op = random_to(2) ? INC_OP_MAX_POOL : INC_OP_AVG_POOL,
-                     .window = {.kernel_h = k, .kernel_w = k, .stride = stride}};
-    int64_t c = n->graph.values[n->at].dims[3];
-    if (!push(n, node, paddings[random_to(2)], c)) assert_true(push(n, node, INC_SAME, c));
+    inc_op op = random_to(2) ? INC_OP_MAX_POOL : INC_OP_AVG_POOL;
+    if (!pool(n, op, k, stride, paddings[random_to(2)])) assert_true(pool(n, op, k, stride, INC_SAME));
 }
 
 static void one_lrn(net *n)
 {
     *n = random_input();
     assert_true(conv(n, 1, 1, 1, INC_SAME, pick(channels, INC_COUNT(channels)), true));
-    inc_node node = {.op = INC_OP_LRN};
-    node.lrn.size = 5, node.lrn.alpha = 0.1f, node.lrn.beta = 0.75f, node.lrn.k = 1;
-    assert_true(push(n, node, INC_VALID, n->graph.values[n->at].dims[3]));
+    assert_true(lrn(n, 0.1f));
 }
 
 static void separable(net *n)
 {
     *n = begin(17, 17, 3);
-    inc_node deep = {.op = INC_OP_DEPTHWISE, .window = {.kernel_h = 7, .kernel_w = 7, .stride = 2}};
-    deep.conv.bias = deep.conv.scale = deep.conv.residual = INC_NONE;
-    deep.conv.weights = variable(n, "depthwise_weights", 4, (int64_t[]){7, 7, 3, 8});
-    assert_true(push(n, deep, INC_SAME, 24));
+    assert_true(depthwise(n, 7, 2, INC_SAME, 8));
     assert_true(conv(n, 1, 1, 1, INC_SAME, 64, true));
-    assert_true(push(n, (inc_node){.op = INC_OP_RELU}, INC_VALID, 64));
+    assert_true(simple(n, INC_OP_RELU));
 }
 
 /* Two 1x1 siblings, a third branch that goes straight into the join, a pool: the shape of an Inception block. Widths are
@@ -262,31 +186,27 @@ static void block(net *n)
 {
     *n = begin(9, 7, 16);
     assert_true(conv(n, 3, 3, 1, INC_SAME, pick(channels, INC_COUNT(channels)), false));
-    norm_relu(n, false);
+    assert_true(norm_relu(n, false));
     uint32_t in = n->at, ends[4];
     assert_true(conv(n, 1, 1, 1, INC_SAME, pick(channels, INC_COUNT(channels)), false));
-    norm_relu(n, false);
+    assert_true(norm_relu(n, false));
     ends[0] = n->at;
     for (int b = 1; b < 3; b++) {
         n->at = in;
         assert_true(conv(n, 1, 1, 1, INC_SAME, pick(channels, INC_COUNT(channels)), false));
-        norm_relu(n, false);
+        assert_true(norm_relu(n, false));
         assert_true(conv(n, 3, 3, 1, INC_SAME, pick(channels, INC_COUNT(channels)), false));
-        norm_relu(n, false);
+        assert_true(norm_relu(n, false));
         ends[b] = n->at;
     }
     n->at = in;
-    inc_node pool = {.op = INC_OP_AVG_POOL, .window = {.kernel_h = 3, .kernel_w = 3, .stride = 1}};
-    assert_true(push(n, pool, INC_SAME, n->graph.values[in].dims[3]));
+    assert_true(pool(n, INC_OP_AVG_POOL, 3, 1, INC_SAME));
     if (random_to(2)) {
         assert_true(conv(n, 1, 1, 1, INC_SAME, pick(channels, INC_COUNT(channels)), false));
-        norm_relu(n, false);
+        assert_true(norm_relu(n, false));
     }
     ends[3] = n->at;
-    inc_node join = {.op = INC_OP_CONCAT, .input_count = 4};
-    int64_t total = 0;
-    for (int b = 0; b < 4; b++) join.inputs[b] = ends[b], total += n->graph.values[ends[b]].dims[3];
-    assert_true(push(n, join, INC_VALID, total));
+    assert_true(join(n, ends, 4));
     assert_true(conv(n, 1, 1, 1, INC_SAME, 16, true));
 }
 
@@ -299,11 +219,10 @@ static void residuals(net *n)
     for (int i = 0; i < 2; i++) {
         uint32_t in = n->at;
         assert_true(conv(n, 1, 1, 1, INC_SAME, 16, false));
-        norm_relu(n, false);
+        assert_true(norm_relu(n, false));
         assert_true(conv(n, 1, 1, 1, INC_SAME, c, true));
-        inc_node add = {.op = INC_OP_ADD, .inputs = {in, n->at}, .input_count = 2, .add = {0.17f}};
-        assert_true(push(n, add, INC_VALID, c));
-        if (i == 0) assert_true(push(n, (inc_node){.op = INC_OP_RELU}, INC_VALID, c));
+        assert_true(residual(n, in, 0.17f));
+        if (i == 0) assert_true(simple(n, INC_OP_RELU));
     }
     assert_true(conv(n, 1, 1, 1, INC_SAME, 8, true));
 }
@@ -314,14 +233,6 @@ static void lrns(void **state) { (void)state; for (int i = 0; i < 10; i++) check
 static void separables(void **state) { (void)state; check(separable, "separable"); }
 static void blocks(void **state) { (void)state; for (int i = 0; i < 30; i++) check(block, "block"); }
 static void residual_chains(void **state) { (void)state; for (int i = 0; i < 10; i++) check(residuals, "residuals"); }
-
-#if defined(__SANITIZE_ADDRESS__)
-#define WATCHED 1 /* every access is looked at: minutes for each network */
-#elif defined(__has_feature)
-#define WATCHED __has_feature(address_sanitizer)
-#else
-#define WATCHED 0
-#endif
 
 static void int8_patterns(void **state)
 {
@@ -348,16 +259,18 @@ static void int8_networks(void **state)
         assert_true(formula_bind(&graph));
         uint32_t logits = inc_graph_find(&graph, "Logits");
         uint64_t count = inc_value_count(&graph.values[graph.input]);
-        float *input = malloc(count * sizeof *input), *wanted = malloc((size_t)shape.classes * sizeof *wanted);
+        float *input = malloc(count * sizeof *input), single[1001];
+        double wanted[1001];
         for (uint64_t k = 0; k < count; k++) input[k] = sinf((float)k * 0.011f);
         inc_engine *engine = inc_engine_compile(&graph, INCEPTION_PRECISION_F32, 2, NULL);
         inc_run *run = inc_run_new(engine, 1, NULL);
         assert_int_equal(inc_run_execute(run, input, 1, NULL), INCEPTION_OK);
-        inc_run_read(run, 0, logits, wanted);
+        inc_run_read(run, 0, logits, single);
+        for (int k = 0; k < shape.classes; k++) wanted[k] = (double)single[k];
         double lost = decibels(&graph, input, wanted, logits);
         if (!(lost >= LEAST_DECIBELS - 10)) print_message("%s in int8: %g dB\n", all[i].name, lost);
         assert_true(lost >= LEAST_DECIBELS - 10);
-        free(input), free(wanted);
+        free(input);
         inc_run_free(run);
         inc_engine_free(engine);
         inc_graph_free(&graph);

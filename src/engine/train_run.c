@@ -1,0 +1,223 @@
+/* Running a trainer: primitives bound to their memory, the threads' walk through the steps, what goes in and out. */
+#include "training.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void *inc_slot_at(const inc_trainer *t, uint32_t slot)
+{
+    return t->slots[slot].fixed ? t->slots[slot].fixed : t->memory + t->slots[slot].life.offset;
+}
+
+float *inc_view_at(const inc_trainer *t, const inc_view *view, int64_t photo, int64_t block)
+{
+    uint8_t *base = (uint8_t *)inc_slot_at(t, view->slot) + view->offset + (size_t)photo * view->stride;
+    return (float *)base + block * view->pixels * t->block;
+}
+
+void inc_share(const inc_trainer *t, int thread, int64_t count, int64_t *first, int64_t *end)
+{
+    *first = count * thread / t->how.threads;
+    *end = count * (thread + 1) / t->how.threads;
+}
+
+/* ---- primitives ---- */
+
+inception_status inc_bind(inc_call *call, inc_bound bound, inception_error *error)
+{
+    if (!bound.layout || bound.slot == INC_NONE) {
+        inc_layout_free(&bound.layout);
+        return inc_fail_memory(error, 0);
+    }
+    call->bound[call->bound_count++] = bound;
+    return INCEPTION_OK;
+}
+
+inception_status inc_bind_view(inc_call *call, int name, inc_layout layout, const inc_view *view, int64_t photos,
+                               inception_error *error)
+{
+    return inc_bind(call, (inc_bound){.name = name, .layout = layout, .slot = view->slot, .offset = view->offset,
+                                      .stride = view->stride * (size_t)photos}, error);
+}
+
+inception_status inc_bind_gradient(inc_trainer *t, const inc_layer *l, inc_call *call, inception_error *error)
+{
+    inc_view dx = inc_view_gradient(t, l->in);
+    inc_layout layout = inc_view_layout(t, l->in, 1);
+    if (!l->adds[0]) return inc_bind_view(call, DNNL_ARG_DIFF_SRC, layout, &dx, 1, error);
+    size_t bytes = (size_t)(dx.blocks * dx.pixels * t->block) * sizeof(float);
+    call->temporary = inc_slot_new(t, bytes * (size_t)t->how.threads, l->backward_step, l->backward_step, error);
+    return inc_bind(call, (inc_bound){.name = DNNL_ARG_DIFF_SRC, .layout = layout, .slot = call->temporary,
+                                      .stride = bytes, .by_thread = true}, error);
+}
+
+inception_status inc_call_make(inc_trainer *t, inc_call *call, const_dnnl_primitive_desc_t description, int items,
+                               const char *name, inception_error *error)
+{
+    call->items = items;
+    if (dnnl_primitive_create(&call->primitive, description) != dnnl_success)
+        return inc_fail_onednn(error, name, "operation");
+    inc_layout scratchpad = inc_wanted(description, dnnl_query_scratchpad_md, 0);
+    size_t bytes = scratchpad ? inc_layout_size(scratchpad) : 0;
+    if (bytes > t->scratchpad_bytes) t->scratchpad_bytes = bytes;
+    if (scratchpad && bytes == 0) {
+        inc_layout_free(&scratchpad);
+        return INCEPTION_OK;
+    }
+    return inc_bind(call, (inc_bound){.name = DNNL_ARG_SCRATCHPAD, .layout = scratchpad, .slot = t->scratchpad,
+                                      .by_thread = true}, error);
+}
+
+/* When all memory has its place: the arguments of every item. */
+inception_status inc_call_ready(inc_trainer *t, inc_call *call, inception_error *error)
+{
+    if (!call->primitive) return INCEPTION_OK;
+    call->arguments = inc_calloc((size_t)(call->items * call->bound_count), sizeof *call->arguments, error);
+    if (!call->arguments) return INCEPTION_MEMORY;
+    for (int thread = 0; thread < t->how.threads; thread++) {
+        int64_t first, end;
+        inc_share(t, thread, call->items, &first, &end);
+        for (int64_t item = first; item < end; item++)
+            for (int b = 0; b < call->bound_count; b++) {
+                const inc_bound *bound = &call->bound[b];
+                dnnl_exec_arg_t *argument = &call->arguments[item * call->bound_count + b];
+                size_t stride = bound->slot == t->scratchpad ? t->scratchpad_bytes : bound->stride;
+                uint8_t *at = (uint8_t *)inc_slot_at(t, bound->slot) + bound->offset
+                            + stride * (size_t)(bound->by_thread ? thread : item);
+                argument->arg = bound->name;
+                if (dnnl_memory_create(&argument->memory, bound->layout, t->engine, at) != dnnl_success)
+                    return inc_fail_memory(error, 0);
+            }
+    }
+    return INCEPTION_OK;
+}
+
+void inc_call_free(inc_call *call)
+{
+    for (int i = 0; call->arguments && i < call->items * call->bound_count; i++)
+        if (call->arguments[i].memory) dnnl_memory_destroy(call->arguments[i].memory);
+    for (int b = 0; b < call->bound_count; b++) inc_layout_free(&call->bound[b].layout);
+    if (call->primitive) dnnl_primitive_destroy(call->primitive);
+    free(call->arguments);
+}
+
+void inc_call_item(inc_trainer *t, const inc_call *call, int64_t item, int thread)
+{
+    const dnnl_exec_arg_t *arguments = call->arguments + item * call->bound_count;
+    if (dnnl_primitive_execute(call->primitive, t->streams[thread], call->bound_count, arguments) != dnnl_success)
+        atomic_store(&t->failed, true);
+}
+
+void inc_call_run(inc_trainer *t, const inc_call *call, int thread)
+{
+    int64_t first, end;
+    inc_share(t, thread, call->items, &first, &end);
+    for (int64_t item = first; item < end; item++) inc_call_item(t, call, item, thread);
+}
+
+void inc_call_gradient(inc_trainer *t, const inc_layer *l, const inc_call *call, int thread)
+{
+    inc_view dx = inc_view_gradient(t, l->in);
+    int64_t first, end, count = dx.blocks * dx.pixels * t->block;
+    inc_share(t, thread, call->items, &first, &end);
+    for (int64_t photo = first; photo < end; photo++) {
+        inc_call_item(t, call, photo, thread);
+        if (!l->adds[0]) continue;
+        float *into = inc_view_at(t, &dx, photo, 0), *left = (float *)inc_slot_at(t, call->temporary) + thread * count;
+        t->passes->add(into, left, 1, count, into);
+    }
+}
+
+/* ---- the walk ---- */
+
+/* Photos come with their channels interleaved; the first convolution takes planes. */
+static void load(const inc_trainer *t, int thread)
+{
+    inc_view view = inc_view_value(t, t->graph->input);
+    int64_t first, end, size = view.pixels * view.channels;
+    inc_share(t, thread, t->how.batch, &first, &end);
+    for (int64_t photo = first; photo < end; photo++) {
+        float *to = inc_view_at(t, &view, photo, 0);
+        const float *from = t->inputs + photo * size;
+        for (int64_t c = 0; c < view.channels; c++)
+            for (int64_t p = 0; p < view.pixels; p++) to[c * view.pixels + p] = from[p * view.channels + c];
+    }
+}
+
+/* Each layer's weights are one thread's; which, does not matter. */
+static void pack(inc_trainer *t, void (*packs)(inc_trainer *t, const inc_layer *l, int thread), int thread)
+{
+    size_t i;
+    while ((i = atomic_fetch_add(&t->next, 1)) < t->layer_count)
+        if (t->layers[i].operation == &inc_train_conv) packs(t, &t->layers[i], thread);
+    inc_pool_meet(t->how.pool);
+}
+
+static void walk_forward(void *context, int thread)
+{
+    inc_trainer *t = context;
+    int before = inc_alone_enter();
+    load(t, thread);
+    pack(t, inc_pack_forward, thread);
+    for (size_t i = 0; i < t->layer_count; i++) {
+        t->layers[i].operation->forward(t, &t->layers[i], thread);
+        inc_pool_meet(t->how.pool);
+    }
+    inc_alone_leave(before);
+}
+
+static void walk_backward(void *context, int thread)
+{
+    inc_trainer *t = context;
+    int before = inc_alone_enter();
+    pack(t, inc_pack_backward, thread);
+    for (size_t i = t->layer_count; i-- > 0;) {
+        if (!t->wanted[t->layers[i].out]) continue;
+        t->layers[i].operation->backward(t, &t->layers[i], thread);
+        inc_pool_meet(t->how.pool);
+    }
+    inc_alone_leave(before);
+}
+
+static inception_status walk(inc_trainer *t, inc_work *work, inception_error *error)
+{
+    atomic_store(&t->next, 0);
+    atomic_store(&t->failed, false);
+    inc_pool_run(t->how.pool, work, t);
+    return t->failed ? inc_fail_onednn(error, "training", "step") : INCEPTION_OK;
+}
+
+inception_status inc_trainer_forward(inc_trainer *t, const float *inputs, uint64_t noise, inception_error *error)
+{
+    t->inputs = inputs;
+    t->noise = noise;
+    return walk(t, walk_forward, error);
+}
+
+inception_status inc_trainer_backward(inc_trainer *t, inception_error *error)
+{
+    return walk(t, walk_backward, error);
+}
+
+/* ---- what goes in and out ---- */
+
+void inc_trainer_read(const inc_trainer *t, uint32_t value, float *out)
+{
+    inc_view view = inc_view_value(t, value);
+    for (int64_t photo = 0; photo < t->how.batch; photo++)
+        for (int64_t p = 0; p < view.pixels; p++)
+            for (int64_t c = 0; c < view.channels; c++)
+                *out++ = inc_view_at(t, &view, photo, c / t->block)[p * t->block + c % t->block];
+}
+
+void inc_trainer_push(inc_trainer *t, uint32_t value, const float *gradient)
+{
+    inc_view view = inc_view_gradient(t, value);
+    if (!t->wanted[value]) return;
+    for (int64_t photo = 0; photo < t->how.batch; photo++) {
+        memset(inc_view_at(t, &view, photo, 0), 0, (size_t)(view.blocks * view.pixels * t->block) * sizeof(float));
+        for (int64_t p = 0; p < view.pixels; p++)
+            for (int64_t c = 0; c < view.channels; c++)
+                inc_view_at(t, &view, photo, c / t->block)[p * t->block + c % t->block] = *gradient++;
+    }
+}

@@ -1,0 +1,102 @@
+"""Training of whole networks: gradients of every variable, losses and three steps of RMSProp, against what TensorFlow
+computed from TF-Slim's own definitions (../shared/golden), for weights from a formula.
+
+Tolerance: what two builds of TensorFlow show between themselves (noise.tsv). Losses before the first step to 1e-5 (moving
+statistics) and 1e-3 (batch statistics); of the differences of the gradients' norms, and of their values, the median and
+the 90 % quantile, of the norms also the largest, at most three times those. Batch statistics of eight photos are
+ill-conditioned: rounding grows from layer to layer, and from step to step. So a loss after a step has three times the
+largest difference after any, and what variables moved by in three steps, half of it by gradients of a network that has
+itself moved, the median of the gradients' values."""
+import os
+
+import numpy as np
+
+from oracle import BUILD, Tap, data, formula, listing, run
+
+NETS = ["v1", "v2", "v3", "v4", "resnet_v2"]
+LABELS = [0, 3, 1, 4, 2, 2, 0, 1]
+tap = Tap()
+
+
+def rows(*path):
+    """The rows of a table as lists of texts, without the first."""
+    with open(data(*path)) as file:
+        return [line.rstrip("\n").split("\t") for line in file][1:]
+
+
+def noise():
+    """(network, kind) -> what two builds of TensorFlow differ by."""
+    out = {}
+    for row in rows("golden", "noise.tsv"):
+        norms, values, losses = [float(x) for x in row[2:5]], [float(x) for x in row[6:8]], row[8].split(" ")
+        out[row[0], row[1].split(" ")[0]] = norms, values, [float(x) for x in losses]
+    return out
+
+
+def train(net, kind, steps):
+    """What the program prints: losses, gradients, variables."""
+    folder = data("photos", "article")
+    photos = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".jpg")][:8]
+    words = [word for pair in zip(photos, LABELS) for word in pair]
+    losses, tables = [], {"gradient": {}, "variable": {}}
+    for line in run(os.path.join(BUILD, "tests", "gradients"), net, 5, kind, steps, *words).splitlines():
+        words = line.split(" ")
+        if words[0] == "loss":
+            losses.append([float(w) for w in words[1:]])
+        else:
+            tables[words[0]][words[1]] = [float(w) for w in words[2:]]
+    return losses, tables["gradient"], tables["variable"]
+
+
+def check_losses(net, kind, got, wanted, differ):
+    for step, (ours, row) in enumerate(zip(got, wanted)):
+        theirs = float(row[1])
+        limit = (1e-5 if kind == "moving" else 1e-3) if step == 0 else 3 * max(differ)
+        off = abs(ours[0] - theirs) / theirs
+        tap.ok(off <= limit, f"{net}, {kind} statistics: loss after {step} steps ({off:.1e}, at most {limit:.1e})")
+
+
+def check_quantiles(title, off, limits):
+    for (name, quantile), limit in zip([("median", 0.5), ("90 %", 0.9), ("largest", 1)], limits):
+        value = np.quantile(off, quantile)
+        tap.ok(value <= 3 * limit, f"{title}, {name} ({value:.1e}, at most {3 * limit:.1e})")
+
+
+def first_off(got, wanted, origin=0):
+    """How far the first values are off, relative to the largest distance from `origin`."""
+    wanted = np.array([float(x) for x in wanted.split(" ")])
+    largest = np.abs(wanted - origin).max()
+    return list(np.abs(np.array(got) - wanted) / largest) if largest > 0 else []
+
+
+def check_moves(net, got, wanted, limits):
+    shapes, off = listing(net), []
+    for name, _, _, first in wanted:
+        origin = formula(name, shapes[name]).ravel()[:4] # the number of classes, which comes last, does not matter to it
+        off += first_off(got[name][2:], first, origin)
+    check_quantiles(f"{net}: what {len(wanted)} variables moved by in three steps", off, limits)
+
+
+def check_gradients(net, kind, got, wanted, norms, values):
+    tap.ok(sorted(got) == sorted(row[0] for row in wanted), f"{net}, {kind} statistics: {len(wanted)} variables are trained")
+    of_norms, of_values = [], []
+    for name, _, norm, first in wanted:
+        of_norms.append(abs(got[name][0] - float(norm)) / float(norm))
+        of_values += first_off(got[name][1:], first)
+    check_quantiles(f"{net}, {kind} statistics: gradients' norms", of_norms, norms)
+    check_quantiles(f"{net}, {kind} statistics: gradients' values", of_values, values)
+
+
+for net in NETS:
+    if not os.path.exists(data("golden", f"{net}_gradients_frozen.tsv")):
+        tap.skip(f"{net}: gradients", "no test data")
+        continue
+    for kind, file, steps in [("moving", "frozen", 0), ("batch", "batch", 3)]:
+        losses, gradients, variables = train(net, kind, steps)
+        norms, values, differ = noise()[net, kind]
+        wanted = rows("golden", f"{net}_training_{file}.tsv")
+        check_losses(net, kind, losses, wanted[:steps + 1], differ)
+        check_gradients(net, kind, gradients, rows("golden", f"{net}_gradients_{file}.tsv"), norms, values)
+        if steps:
+            check_moves(net, variables, [row for row in wanted[steps + 1:] if "/" in row[0]], values[:1])
+tap.done()

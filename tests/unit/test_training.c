@@ -1,0 +1,641 @@
+/* Training against its definitions: gradients of single operators and small patterns against finite differences of plain
+ * loops in double (reference.c), on random and odd shapes; moving statistics; dropout; which gradients are computed; the
+ * same bits whatever the number of threads; losses and optimisers.
+ *
+ * Tolerance of gradients: 1e-5 of the variable's largest one, or of 1 where all are small: they are float32 sums of
+ * hundreds of products of the order of 1, which may cancel. */
+#include "../../src/train/train.h"
+#include "../reference.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include "../small_net.h"
+
+#define TOLERANCE 1e-5
+#define BATCH 4
+#define LOOKS 4 /* elements of each variable whose gradient is measured */
+
+static double wave(size_t i)
+{
+    return sin((double)i * 0.37) + (i % 7 == 0 ? 1.5 : 0);
+}
+
+/* ---- a trained net ---- */
+
+typedef struct training {
+    inc_trainer *trainer;
+    inc_pool *pool;
+    bool *trained;
+    float *input, *pull; /* pull: the gradient of the loss for the value at the end; the loss is the sum of pull * value */
+    size_t outputs;
+} training;
+
+/* Trains all variables whose names contain `only`, but moving statistics. */
+static training train(net *n, bool batch_statistics, const char *only, double keep, int threads)
+{
+    training t = {.pool = inc_pool_new(threads, NULL), .trained = calloc(n->graph.value_count, sizeof(bool))};
+    inception_error error = {0};
+    size_t inputs = BATCH * (size_t)inc_value_count(&n->graph.values[n->graph.input]);
+    t.outputs = BATCH * (size_t)inc_value_count(&n->graph.values[n->at]);
+    t.input = malloc(inputs * sizeof *t.input);
+    t.pull = malloc(t.outputs * sizeof *t.pull);
+    assert_true(t.pool && t.trained && t.input && t.pull);
+    for (size_t i = 0; i < inputs; i++) t.input[i] = (float)wave(i);
+    for (size_t i = 0; i < t.outputs; i++) t.pull[i] = (float)cos((double)i * 0.71);
+    for (size_t v = 0; v < n->graph.value_count; v++)
+        t.trained[v] = n->graph.values[v].variable && !strstr(n->graph.values[v].name, "moving")
+                    && strstr(n->graph.values[v].name, only);
+    inc_training how = {BATCH, threads, t.pool, t.trained, batch_statistics, 0.9, keep};
+    t.trainer = inc_trainer_new(&n->graph, &how, &error);
+    if (!t.trainer) print_message("%s\n", error.message);
+    assert_non_null(t.trainer);
+    return t;
+}
+
+static void run(training *t, const net *n)
+{
+    assert_int_equal(inc_trainer_forward(t->trainer, t->input, 5, NULL), INCEPTION_OK);
+    inc_trainer_push(t->trainer, n->at, t->pull);
+    assert_int_equal(inc_trainer_backward(t->trainer, NULL), INCEPTION_OK);
+}
+
+static void end(training *t)
+{
+    inc_trainer_free(t->trainer);
+    inc_pool_free(t->pool);
+    free(t->trained);
+    free(t->input);
+    free(t->pull);
+}
+
+static net finish(net n)
+{
+    n.graph.values[n.at].kept = true;
+    assert_true(formula_bind(&n.graph));
+    return n;
+}
+
+/* ---- finite differences ---- */
+
+/* The loss where element i of the variable is moved by `by`. */
+static double loss_at(const net *n, const training *t, double **values, bool own, uint32_t variable, uint64_t i, double by)
+{
+    double loss = 0, before = values[variable][i];
+    values[variable][i] = before + by;
+    reference_run(&n->graph, BATCH, own, values);
+    values[variable][i] = before;
+    for (size_t k = 0; k < t->outputs; k++) loss += t->pull[k] * values[n->at][k];
+    return loss;
+}
+
+/* Of fourth order. */
+static double slope(const net *n, const training *t, double **values, bool own, uint32_t v, uint64_t i, double h)
+{
+    return (8 * (loss_at(n, t, values, own, v, i, h) - loss_at(n, t, values, own, v, i, -h))
+            - (loss_at(n, t, values, own, v, i, 2 * h) - loss_at(n, t, values, own, v, i, -2 * h))) / (12 * h);
+}
+
+/* What was measured and what of it lay at a kink of a ReLU or a maximum, where there is no slope. */
+static int measured, at_kinks;
+
+static void check_variable(const net *plain, const training *t, double **values, bool own, uint32_t v, const char *what)
+{
+    const float *gradient = inc_trainer_gradient(t->trainer, v);
+    uint64_t count = inc_value_count(&plain->graph.values[v]);
+    double largest = 1;
+    for (uint64_t i = 0; i < count; i++) largest = fmax(largest, fabs(gradient[i]));
+    for (int look = 0; look < LOOKS; look++) {
+        uint64_t i = (uint64_t)random_to((int)count);
+        double wanted = slope(plain, t, values, own, v, i, 1e-4), finer = slope(plain, t, values, own, v, i, 3e-5);
+        measured++;
+        if (fabs(wanted - finer) > 1e-6 * largest) {
+            at_kinks++;
+            continue;
+        }
+        if (fabs(gradient[i] - wanted) > TOLERANCE * largest)
+            print_message("%s, %s statistics, %s[%d]: %.9g and not %.9g, of %g\n", what, own ? "batch" : "moving",
+                          plain->graph.values[v].name, (int)i, (double)gradient[i], wanted, largest);
+        assert_true(fabs(gradient[i] - wanted) <= TOLERANCE * largest);
+    }
+}
+
+/* The gradients of all variables of what `build` builds, with and without the rewrites that training allows. */
+static void check(net (*build)(void), const char *what)
+{
+    for (int variant = 0; variant < 4; variant++) {
+        uint64_t start = seed;
+        net plain = finish(build()), n;
+        seed = start;
+        n = finish(build());
+        bool own = variant & 1;
+        unsigned rewrites = variant & 2 ? INC_TRAINING_REWRITES | INC_DROP_IDENTITIES : 0;
+        assert_int_equal(inc_graph_rewrite(&n.graph, rewrites, inc_engine_granularity(), NULL), INCEPTION_OK);
+        training t = train(&n, own, "", 1, 2);
+        double **values = reference_values(&plain.graph, BATCH);
+        assert_non_null(values);
+        size_t inputs = BATCH * (size_t)inc_value_count(&plain.graph.values[plain.graph.input]);
+        for (size_t i = 0; i < inputs; i++) values[plain.graph.input][i] = t.input[i];
+        for (int again = 0; again < 2; again++) run(&t, &n); /* the second run meets what the first has left */
+        for (uint32_t v = 0; v < n.graph.value_count; v++)
+            if (t.trained[v]) check_variable(&plain, &t, values, own, v, what);
+        end(&t);
+        inc_graph_free(&n.graph);
+        inc_graph_free(&plain.graph);
+    }
+}
+
+static const int sides[] = {1, 2, 3, 5, 7, 9}, channels[] = {1, 3, 8, 15, 16, 17, 24, 32};
+static const int kernels[][2] = {{1, 1}, {3, 3}, {5, 5}, {7, 7}, {1, 7}, {7, 1}, {1, 3}, {3, 1}};
+
+static int some_channels(void)
+{
+    return pick(channels, INC_COUNT(channels));
+}
+
+/* A photo behind a first convolution, so that gradients of inputs are measured by its weights. */
+static net begin_behind(void)
+{
+    net n = begin(pick(sides, INC_COUNT(sides)), pick(sides, INC_COUNT(sides)), 3);
+    assert_true(conv(&n, 1, 1, 1, INC_SAME, some_channels(), true));
+    return n;
+}
+
+static bool any_conv(net *n, bool bias)
+{
+    const int *k = kernels[random_to(INC_COUNT(kernels))];
+    int out = some_channels(), stride = 1 + random_to(2);
+    return conv(n, k[0], k[1], stride, (inc_padding)random_to(3), out, bias)
+        || conv(n, k[0], k[1], stride, INC_SAME, out, bias);
+}
+
+static net one_conv(void)
+{
+    net n = begin_behind();
+    assert_true(any_conv(&n, random_to(2)));
+    return n;
+}
+
+static net first_conv(void)
+{
+    net n = begin(pick(sides, INC_COUNT(sides)), pick(sides, INC_COUNT(sides)), pick((int[]){1, 3, 4}, 3));
+    assert_true(any_conv(&n, true));
+    return n;
+}
+
+static net separable(void)
+{
+    net n = begin(9, 7, 3);
+    assert_true(depthwise(&n, 3 + 2 * random_to(3), 1 + random_to(2), INC_SAME, 1 + random_to(8)));
+    assert_true(conv(&n, 1, 1, 1, INC_SAME, some_channels(), true));
+    assert_true(simple(&n, INC_OP_RELU));
+    return n;
+}
+
+static net one_norm(void)
+{
+    net n = begin_behind();
+    bool gamma = random_to(2);
+    assert_true(random_to(2) ? norm_relu(&n, gamma) : norm(&n, gamma));
+    assert_true(conv(&n, 1, 1, 1, INC_SAME, some_channels(), false));
+    return n;
+}
+
+static net one_pool(void)
+{
+    static const inc_padding paddings[] = {INC_SAME, INC_VALID, INC_CEIL};
+    net n = begin_behind();
+    int k = 2 + random_to(2), stride = 1 + random_to(2);
+    inc_op op = random_to(2) ? INC_OP_MAX_POOL : INC_OP_AVG_POOL;
+    assert_true(pool(&n, op, k, stride, paddings[random_to(3)]) || pool(&n, op, k, stride, INC_SAME));
+    return n;
+}
+
+static net one_lrn(void)
+{
+    net n = begin_behind();
+    assert_true(lrn(&n, 0.5f));
+    return n;
+}
+
+/* Branches that meet: convolutions that read the same value, a pool, widths that begin on a block of channels or not. */
+static net block(void)
+{
+    net n = begin_behind();
+    uint32_t in = n.at, ends[4];
+    for (int b = 0; b < 3; b++) {
+        n.at = in;
+        assert_true(conv(&n, 1, 1, 1, INC_SAME, some_channels(), false) && norm_relu(&n, b == 0));
+        if (b) assert_true(conv(&n, 3, 3, 1, INC_SAME, some_channels(), b == 1) && (b == 1 || norm_relu(&n, false)));
+        ends[b] = n.at;
+    }
+    n.at = in;
+    assert_true(pool(&n, random_to(2) ? INC_OP_AVG_POOL : INC_OP_MAX_POOL, 3, 1, INC_SAME));
+    ends[3] = n.at;
+    assert_true(join(&n, ends, 4) && conv(&n, 1, 1, 1, INC_SAME, 16, true));
+    return n;
+}
+
+/* Two residual blocks behind each other, the second without ReLU; dropout that lets all through. */
+static net residuals(void)
+{
+    net n = begin_behind();
+    int64_t c = n.graph.values[n.at].dims[3];
+    for (int i = 0; i < 2; i++) {
+        uint32_t in = n.at;
+        assert_true(conv(&n, 3, 3, 1, INC_SAME, 16, false) && norm_relu(&n, false));
+        assert_true(conv(&n, 1, 1, 1, INC_SAME, c, true) && residual(&n, in, 0.17f));
+        if (i == 0) assert_true(simple(&n, INC_OP_RELU));
+    }
+    assert_true(simple(&n, INC_OP_DROPOUT) && conv(&n, 1, 1, 1, INC_SAME, 8, true));
+    return n;
+}
+
+static void repeat(net (*build)(void), const char *what, int times)
+{
+    measured = at_kinks = 0;
+    for (int i = 0; i < (WATCHED ? (times + 4) / 5 : times); i++) check(build, what);
+    assert_true(at_kinks <= measured / 10);
+}
+
+static void convolutions(void **state) { (void)state; repeat(one_conv, "convolution", 30); }
+static void first_convolutions(void **state) { (void)state; repeat(first_conv, "first convolution", 10); }
+static void separables(void **state) { (void)state; repeat(separable, "separable convolution", 6); }
+static void norms(void **state) { (void)state; repeat(one_norm, "batch norm", 20); }
+static void pools(void **state) { (void)state; repeat(one_pool, "pool", 20); }
+static void lrns(void **state) { (void)state; repeat(one_lrn, "lrn", 10); }
+static void blocks(void **state) { (void)state; repeat(block, "block", 10); }
+static void residual_chains(void **state) { (void)state; repeat(residuals, "residuals", 6); }
+
+/* ---- statistics, dropout, which gradients, threads ---- */
+
+/* As TensorFlow's fused kernel: towards the batch's mean and its variance times n / (n - 1), a tenth of the way. */
+static void moving_statistics(void **state)
+{
+    (void)state;
+    net n = begin(3, 5, 3);
+    assert_true(conv(&n, 1, 1, 1, INC_SAME, 17, true));
+    uint32_t x = n.at;
+    assert_true(norm(&n, false));
+    n = finish(n);
+    const inc_node *node = &n.graph.nodes[1];
+    training t = train(&n, true, "", 1, 2);
+    double **values = reference_values(&n.graph, BATCH), count = BATCH * 15;
+    for (size_t i = 0; i < BATCH * 45; i++) values[n.graph.input][i] = t.input[i];
+    reference_run(&n.graph, BATCH, true, values);
+    run(&t, &n);
+    for (int c = 0; c < 17; c++) {
+        double mean = 0, squares = 0, old_mean = values[node->norm.mean][c], old = values[node->norm.variance][c];
+        for (int i = 0; i < count; i++) mean += values[x][i * 17 + c] / count;
+        for (int i = 0; i < count; i++) squares += pow(values[x][i * 17 + c] - mean, 2);
+        double got_mean = inc_trainer_variable(t.trainer, node->norm.mean)[c];
+        double got = inc_trainer_variable(t.trainer, node->norm.variance)[c];
+        assert_true(fabs(got_mean - (old_mean + 0.1 * (mean - old_mean))) < 1e-6);
+        assert_true(fabs(got - (old + 0.1 * (squares / (count - 1) - old))) < 1e-6);
+        assert_true(n.graph.values[node->norm.mean].data[c] == (float)old_mean); /* the caller's stay */
+    }
+    end(&t);
+    inc_graph_free(&n.graph);
+}
+
+/* The batch's statistics where there is one element only: its variance is 0, and n / (n - 1) is left out. */
+static void one_element(void **state)
+{
+    (void)state;
+    inc_pool *pool = inc_pool_new(1, NULL);
+    net n = begin(1, 1, 1);
+    assert_true(conv(&n, 1, 1, 1, INC_SAME, 1, true) && norm(&n, false));
+    n = finish(n);
+    bool trained[16] = {false};
+    inc_training how = {1, 1, pool, trained, true, 0.9, 1};
+    inc_trainer *trainer = inc_trainer_new(&n.graph, &how, NULL);
+    float input = 2, out;
+    assert_int_equal(inc_trainer_forward(trainer, &input, 0, NULL), INCEPTION_OK);
+    inc_trainer_read(trainer, n.at, &out);
+    assert_true(out == n.graph.values[n.graph.nodes[1].norm.beta].data[0]);
+    assert_true(isfinite(inc_trainer_variable(trainer, n.graph.nodes[1].norm.variance)[0]));
+    inc_trainer_free(trainer);
+    inc_pool_free(pool);
+    inc_graph_free(&n.graph);
+}
+
+/* Of 1 everywhere, dropout leaves 1 / keep of as many as it should; backward lets the same through; another run drops
+ * others, the same run the same. */
+static void dropout(void **state)
+{
+    (void)state;
+    enum { PIXELS = 64, CHANNELS = 17, COUNT = BATCH * PIXELS * CHANNELS };
+    net n = begin(8, 8, 1);
+    assert_true(conv(&n, 1, 1, 1, INC_SAME, CHANNELS, true) && simple(&n, INC_OP_DROPOUT));
+    n = finish(n);
+    const inc_node *first = &n.graph.nodes[0];
+    training t = train(&n, false, "", 0.8, 2);
+    for (int c = 0; c < CHANNELS; c++) { /* 1, whatever the photo */
+        ((float *)inc_trainer_variable(t.trainer, first->conv.weights))[c] = 0;
+        ((float *)inc_trainer_variable(t.trainer, first->conv.bias))[c] = 1;
+    }
+    static float once[COUNT], again[COUNT];
+    assert_int_equal(inc_trainer_forward(t.trainer, t.input, 5, NULL), INCEPTION_OK);
+    inc_trainer_read(t.trainer, n.at, once);
+    assert_int_equal(inc_trainer_forward(t.trainer, t.input, 6, NULL), INCEPTION_OK);
+    inc_trainer_read(t.trainer, n.at, again);
+    assert_memory_not_equal(once, again, sizeof once);
+    assert_int_equal(inc_trainer_forward(t.trainer, t.input, 5, NULL), INCEPTION_OK);
+    inc_trainer_read(t.trainer, n.at, again);
+    assert_memory_equal(once, again, sizeof once);
+    run(&t, &n);
+    int kept = 0;
+    double pulled[CHANNELS] = {0};
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(once[i] == 0 || once[i] == 1.25f);
+        kept += once[i] != 0;
+        pulled[i % CHANNELS] += once[i] * t.pull[i];
+    }
+    assert_true(abs(kept - (int)(0.8 * COUNT)) < 4 * sqrt(0.16 * COUNT)); /* four standard deviations */
+    const float *bias = inc_trainer_gradient(t.trainer, first->conv.bias);
+    for (int c = 0; c < CHANNELS; c++) assert_true(fabs(bias[c] - pulled[c]) < 1e-4);
+    end(&t);
+    inc_graph_free(&n.graph);
+}
+
+/* Variables that are not trained have no gradient; those that are have the same as when all are. */
+static void only_some(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"biases", "beta", "weights", "4/", "0/"};
+    for (size_t p = 0; p < INC_COUNT(parts); p++) {
+        uint64_t start = seed;
+        net all = finish(residuals()), n;
+        seed = start;
+        n = finish(residuals());
+        training a = train(&all, true, "", 1, 2), some = train(&n, true, parts[p], 1, 2);
+        run(&a, &all);
+        run(&some, &n);
+        for (uint32_t v = 0; v < n.graph.value_count; v++) {
+            const float *gradient = inc_trainer_gradient(some.trainer, v);
+            assert_true((gradient != NULL) == some.trained[v]);
+            if (gradient)
+                assert_memory_equal(gradient, inc_trainer_gradient(a.trainer, v),
+                                    inc_value_count(&n.graph.values[v]) * sizeof(float));
+        }
+        end(&a);
+        end(&some);
+        inc_graph_free(&all.graph);
+        inc_graph_free(&n.graph);
+    }
+}
+
+static void threads(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        uint64_t start = seed;
+        net n = finish(i % 2 ? residuals() : block());
+        training one = train(&n, true, "", 0.5, 1);
+        run(&one, &n);
+        for (int count = 2; count <= 5; count++) {
+            seed = start;
+            net same = finish(i % 2 ? residuals() : block());
+            training several = train(&same, true, "", 0.5, count);
+            size_t floats;
+            run(&several, &same);
+            inc_trainer_trained(one.trainer, &floats);
+            assert_memory_equal(inc_trainer_gradients(one.trainer), inc_trainer_gradients(several.trainer),
+                                floats * sizeof(float));
+            end(&several);
+            inc_graph_free(&same.graph);
+        }
+        end(&one);
+        inc_graph_free(&n.graph);
+    }
+}
+
+/* A weight that is not a number makes the answer none, through batch norm and ReLU. */
+static void astray(void **state)
+{
+    (void)state;
+    for (int own = 0; own < 2; own++) {
+        net n = begin(3, 3, 3);
+        assert_true(conv(&n, 1, 1, 1, INC_SAME, 5, true) && norm_relu(&n, false) && simple(&n, INC_OP_RELU));
+        n = finish(n);
+        training t = train(&n, own, "", 1, 1);
+        float out[BATCH * 45];
+        ((float *)inc_trainer_variable(t.trainer, n.graph.nodes[0].conv.bias))[1] = NAN;
+        assert_int_equal(inc_trainer_forward(t.trainer, t.input, 0, NULL), INCEPTION_OK);
+        inc_trainer_read(t.trainer, n.at, out);
+        for (int i = 0; i < BATCH * 45; i++) assert_true(isnan(out[i]) == (i % 5 == 1));
+        end(&t);
+        inc_graph_free(&n.graph);
+    }
+}
+
+/* What cannot be trained is refused with its name. */
+static void refused(void **state)
+{
+    (void)state;
+    bool trained[16] = {false};
+    inc_pool *team = inc_pool_new(1, NULL);
+    for (int i = 0; i < 2; i++) {
+        net n = begin(4, 4, 8);
+        inception_error error = {0};
+        assert_true(i ? depthwise(&n, 3, 1, INC_SAME, 1) : pool(&n, INC_OP_MAX_POOL, 2, 1, INC_SAME));
+        n = finish(n);
+        inc_training how = {2, 1, team, trained, false, 0.9, 1};
+        assert_null(inc_trainer_new(&n.graph, &how, &error));
+        assert_int_equal(error.status, INCEPTION_UNSUPPORTED);
+        inc_graph_free(&n.graph);
+    }
+    inc_pool_free(team);
+}
+
+/* ---- losses and optimisers ---- */
+
+/* Gradients of both losses, with weights and smoothing, by finite differences. */
+static void losses(void **state)
+{
+    (void)state;
+    enum { PHOTOS = 3, CLASSES = 5 };
+    float values[PHOTOS * CLASSES] = {[2] = 1, [5] = 0.25f, [7] = 0.75f, [14] = 1}, weights[PHOTOS] = {1, 0, 2.5f};
+    float logits[PHOTOS * CLASSES], gradient[PHOTOS * CLASSES], ignored[PHOTOS * CLASSES];
+    double (*const kinds[])(const inc_targets *, const float *, double, float *) = {inc_softmax_cross_entropy,
+                                                                                     inc_sigmoid_cross_entropy};
+    for (int i = 0; i < PHOTOS * CLASSES; i++) logits[i] = (float)wave((size_t)i) * 3;
+    for (int kind = 0; kind < 4; kind++) {
+        inc_targets targets = {PHOTOS, CLASSES, values, kind % 2 ? weights : NULL, kind % 2 ? 0.1 : 0};
+        kinds[kind / 2](&targets, logits, 0.4, gradient);
+        for (int i = 0; i < PHOTOS * CLASSES; i++) {
+            float before = logits[i], more = before + 0.01f, less = before - 0.01f;
+            logits[i] = more;
+            double up = kinds[kind / 2](&targets, logits, 0.4, ignored);
+            logits[i] = less;
+            double down = kinds[kind / 2](&targets, logits, 0.4, ignored);
+            logits[i] = before;
+            assert_true(fabs((up - down) / (more - less) - gradient[i]) < 1e-5);
+        }
+    }
+}
+
+/* Extreme logits leave finite losses. By hand: the sure answer that is wrong costs the distance of the two logits. */
+static void extreme_losses(void **state)
+{
+    (void)state;
+    const float logits[2] = {1e4f, -1e4f}, values[2] = {0, 1};
+    float gradient[2];
+    inc_targets targets = {1, 2, values, NULL, 0};
+    assert_true(inc_softmax_cross_entropy(&targets, logits, 1, gradient) == 2e4);
+    assert_true(gradient[0] == 1 && gradient[1] == -1);
+    assert_true(inc_sigmoid_cross_entropy(&targets, logits, 1, gradient) == 1e4); /* the mean of two */
+    assert_true(gradient[0] == 0.5f && gradient[1] == -0.5f);
+}
+
+/* One step of each rule, by hand. */
+static void first_steps(void **state)
+{
+    (void)state;
+    const struct {
+        inc_rule rule;
+        double wanted;
+    } rows[] = {
+        {INC_RMSPROP, 1 - 0.1 * 3 / 1.6733200530681511}, /* ms = 1 + (9 - 1) / 10; sqrt(1.8 + 1) */
+        {INC_MOMENTUM, 1 - 0.1 * 3},
+        {INC_ADAM, 1 - 0.1 * sqrt(0.001) / 0.1 * 0.3 / (sqrt(0.009) + 1)},
+    };
+    inc_pool *pool = inc_pool_new(2, NULL);
+    for (size_t i = 0; i < INC_COUNT(rows); i++) {
+        inc_optimiser o;
+        inc_optimiser_options options = inc_optimiser_default(rows[i].rule);
+        float values[3] = {1, 1, 1};
+        const float gradients[3] = {3, 0, 3};
+        assert_int_equal(inc_optimiser_begin(&o, &options, 3, NULL), INCEPTION_OK);
+        inc_optimiser_step(&o, 0.1, values, gradients, pool, 2);
+        assert_true(fabs(values[0] - rows[i].wanted) < 1e-6 && values[2] == values[0] && values[1] == 1);
+        inc_optimiser_end(&o);
+    }
+    inc_pool_free(pool);
+}
+
+/* TF-Slim's rule. */
+static void decayed(void **state)
+{
+    (void)state;
+    float gradient[2] = {1, 1};
+    assert_true(inc_is_decayed("InceptionV3/Logits/Conv2d_1c_1x1/weights"));
+    assert_false(inc_is_decayed("InceptionV3/Logits/Conv2d_1c_1x1/biases"));
+    assert_true(inc_is_decayed("InceptionResnetV2/Logits/Logits/biases"));
+    assert_false(inc_is_decayed("InceptionV2/Conv2d_1a_7x7/depthwise_weights"));
+    assert_false(inc_is_decayed("InceptionV2/Conv2d_1a_7x7/pointwise_weights"));
+    assert_false(inc_is_decayed("InceptionV1/Conv2d_1a_7x7/BatchNorm/beta"));
+    assert_true(inc_weight_decay((const float[]){3, 4}, 2, 0.5, gradient) == 6.25);
+    assert_true(gradient[0] == 2.5f && gradient[1] == 3);
+}
+
+/* Five steps of a small network learn by heart what they see, the same bits again; a scope leaves the others alone. */
+static void learner(void **state)
+{
+    (void)state;
+    static const char *const scopes[] = {"3/", "4/"};
+    float results[2][3];
+    for (int round = 0; round < 4; round++) {
+        net n = begin(5, 5, 3);
+        assert_true(conv(&n, 3, 3, 1, INC_VALID, 16, false) && norm_relu(&n, false));
+        assert_true(simple(&n, INC_OP_DROPOUT) && conv(&n, 3, 3, 1, INC_VALID, 3, true));
+        n = finish(n);
+        inc_learning how = inc_learning_default();
+        how.batch = BATCH;
+        how.threads = 1 + round % 2;
+        how.scopes = scopes;
+        how.scope_count = round < 2 ? 0 : 2;
+        inc_optimiser_options adam = inc_optimiser_default(INC_ADAM);
+        adam.epsilon = 1e-8;
+        inc_learner *l = inc_learner_new(&n.graph, &how, &adam, NULL);
+        assert_non_null(l);
+        float input[BATCH * 75], targets[BATCH * 3] = {[0] = 1, [4] = 1, [8] = 1, [9] = 1};
+        for (size_t i = 0; i < INC_COUNT(input); i++) input[i] = (float)wave(i);
+        inc_losses first = {0}, last = {0};
+        for (int step = 0; step < 5; step++) {
+            assert_int_equal(inc_learner_look(l, input, targets, NULL, (uint64_t)step, &last, NULL), INCEPTION_OK);
+            if (step == 0) first = last;
+            inc_learner_change(l, 0.02);
+        }
+        assert_true(last.classes < 0.7 * first.classes && last.decay > 0 && last.heads == 0);
+        const inc_trainer *trainer = inc_learner_trainer(l);
+        const inc_node *last_node = &n.graph.nodes[n.graph.node_count - 1];
+        memcpy(results[round % 2], inc_trainer_variable(trainer, last_node->conv.bias), sizeof results[0]);
+        if (round % 2) assert_memory_equal(results[0], results[1], sizeof results[0]);
+        uint32_t weights = n.graph.nodes[0].conv.weights;
+        bool same = memcmp(inc_trainer_variable(trainer, weights), n.graph.values[weights].data, 64) == 0;
+        assert_true(same == (round >= 2));
+        inc_learner_free(l);
+        inc_graph_free(&n.graph);
+    }
+}
+
+/* The loss where all variables have gone `by` along the way; *moved: how far that is along it, after rounding. */
+static double loss_along(inc_learner *l, const float *input, const float *targets, const float *from, const float *way,
+                         double by, double *moved)
+{
+    size_t count;
+    inc_losses losses;
+    float *values = inc_trainer_trained(inc_learner_trainer(l), &count);
+    *moved = 0;
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (float)(from[i] + by * way[i]);
+        *moved += ((double)values[i] - from[i]) * way[i];
+    }
+    assert_int_equal(inc_learner_look(l, input, targets, NULL, 0, &losses, NULL), INCEPTION_OK);
+    return losses.classes + losses.heads + losses.decay;
+}
+
+/* The one network that there are no gradients of from TensorFlow: along all gradients together, the loss changes by them.
+ * The loss, of about 70, comes from float32 logits and is exact to 1e-5 or so; it changes by 0.2. */
+static void googlenet(void **state)
+{
+    (void)state;
+    inc_graph graph = {0};
+    inc_shape shape = inc_shape_default(inception_network_find("googlenet"));
+    shape.classes = 3, shape.heads = true;
+    assert_int_equal(inc_build(&shape, &graph, NULL), INCEPTION_OK);
+    assert_true(formula_bind(&graph));
+    inc_learning how = inc_learning_default();
+    how.batch = how.threads = 2, how.keep = 1;
+    inc_optimiser_options rule = inc_optimiser_default(INC_MOMENTUM);
+    inc_learner *l = inc_learner_new(&graph, &how, &rule, NULL);
+    assert_non_null(l);
+    size_t count, inputs = 2 * 224 * 224 * 3;
+    float *values = inc_trainer_trained(inc_learner_trainer(l), &count), targets[6] = {0, 1, 0, 0, 0, 1};
+    float *input = malloc(inputs * sizeof *input), *from = malloc(count * sizeof *from), *way = malloc(count * sizeof *way);
+    assert_true(input && from && way);
+    for (size_t i = 0; i < inputs; i++) input[i] = (float)(60 * sin((double)i * 0.011));
+    memcpy(from, values, count * sizeof *from);
+    memset(way, 0, count * sizeof *way);
+    double squares = 0, there, back;
+    loss_along(l, input, targets, from, way, 0, &there);
+    memcpy(way, inc_trainer_gradients(inc_learner_trainer(l)), count * sizeof *way);
+    for (size_t i = 0; i < count; i++) squares += (double)way[i] * way[i];
+    double up = loss_along(l, input, targets, from, way, 0.1 / squares, &there);
+    double down = loss_along(l, input, targets, from, way, -0.1 / squares, &back);
+    assert_true(fabs((up - down) / (there - back) - 1) < 3e-4);
+    free(input);
+    free(from);
+    free(way);
+    inc_learner_free(l);
+    inc_graph_free(&graph);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(convolutions), cmocka_unit_test(first_convolutions), cmocka_unit_test(separables),
+        cmocka_unit_test(norms),        cmocka_unit_test(pools),              cmocka_unit_test(lrns),
+        cmocka_unit_test(blocks),       cmocka_unit_test(residual_chains),    cmocka_unit_test(moving_statistics),
+        cmocka_unit_test(one_element),  cmocka_unit_test(dropout),            cmocka_unit_test(only_some),
+        cmocka_unit_test(threads),      cmocka_unit_test(astray),             cmocka_unit_test(refused),
+        cmocka_unit_test(losses),
+        cmocka_unit_test(extreme_losses), cmocka_unit_test(first_steps),      cmocka_unit_test(decayed),
+        cmocka_unit_test(learner),      cmocka_unit_test(googlenet),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
