@@ -60,7 +60,7 @@ golden() {
 }
 
 units='graph kernels pool packs engine model image checkpoint weights_files library labels layers draw terminal append
-pipeline onnx training'
+pipeline onnx training learner'
 
 part 'build with gcc' build build meson setup build -Dtests=false # as tools/try.sh does
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \
