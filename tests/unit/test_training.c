@@ -2,9 +2,9 @@
  * loops in double (reference.c), on random and odd shapes; moving statistics; dropout; which gradients are computed; the
  * same bits whatever the number of threads.
  *
- * Tolerance of gradients: 1e-5 of the variable's largest one, or of 1 where all are small: they are float32 sums of
- * hundreds of products of the order of 1, which may cancel. Batch statistics make them cancel on purpose (a bias before
- * them has none at all): there it is the largest of all variables. */
+ * Tolerance of gradients: 1e-5 of the variable's largest one, but at least of what sums of as many terms as there are
+ * pixels, of the order of 1 and either sign, come to: the square root of their number. Batch statistics make sums cancel on
+ * purpose (a bias before them has no gradient at all): there it is the largest of all variables. */
 #include "../../src/engine/engine.h"
 #include "../reference.h"
 
@@ -101,7 +101,8 @@ static int measured, at_kinks;
 static double largest_of(const net *plain, const training *t, uint32_t v)
 {
     const float *gradient = inc_trainer_gradient(t->trainer, v);
-    double largest = 1;
+    const int64_t *photo = plain->graph.values[plain->graph.input].dims;
+    double largest = sqrt((double)(BATCH * photo[1] * photo[2]));
     for (uint64_t i = 0; gradient && i < inc_value_count(&plain->graph.values[v]); i++)
         largest = fmax(largest, fabs(gradient[i]));
     return largest;
