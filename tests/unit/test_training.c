@@ -308,6 +308,26 @@ static void moving_statistics(void **state)
     inc_graph_free(&n.graph);
 }
 
+/* A mean of a thousand standard deviations leaves a variance. float32 holds such values to 6e-5, and so the answers. */
+static void far_mean(void **state)
+{
+    (void)state;
+    net n = begin(5, 5, 3);
+    assert_true(conv(&n, 1, 1, 1, INC_SAME, 17, true) && norm(&n, false) && finish(&n));
+    training t = train(&n, true, "", 1, 2);
+    double **values = reference_values(&n.graph, BATCH);
+    const uint32_t bias = n.graph.nodes[0].conv.bias;
+    float out[BATCH * 25 * 17];
+    for (int c = 0; c < 17; c++) ((float *)inc_trainer_variable(t.trainer, bias))[c] = 1000, values[bias][c] = 1000;
+    for (size_t i = 0; i < BATCH * 75; i++) values[n.graph.input][i] = t.input[i];
+    reference_run(&n.graph, BATCH, true, values);
+    assert_int_equal(inc_trainer_forward(t.trainer, t.input, 0, NULL), INCEPTION_OK);
+    inc_trainer_read(t.trainer, n.at, out);
+    for (int i = 0; i < BATCH * 25 * 17; i++) assert_true(fabs(out[i] - values[n.at][i]) < 1e-3);
+    end(&t);
+    inc_graph_free(&n.graph);
+}
+
 /* The batch's statistics where there is one element only: its variance is 0, and n / (n - 1) is left out. */
 static void one_element(void **state)
 {
@@ -464,8 +484,9 @@ int main(void)
         cmocka_unit_test(convolutions), cmocka_unit_test(first_convolutions), cmocka_unit_test(separables),
         cmocka_unit_test(norms),        cmocka_unit_test(pools),              cmocka_unit_test(lrns),
         cmocka_unit_test(blocks),       cmocka_unit_test(residual_chains),    cmocka_unit_test(moving_statistics),
-        cmocka_unit_test(one_element),  cmocka_unit_test(dropout),            cmocka_unit_test(only_some),
-        cmocka_unit_test(threads),      cmocka_unit_test(astray),             cmocka_unit_test(refused),
+        cmocka_unit_test(far_mean),     cmocka_unit_test(one_element),        cmocka_unit_test(dropout),
+        cmocka_unit_test(only_some),    cmocka_unit_test(threads),            cmocka_unit_test(astray),
+        cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
