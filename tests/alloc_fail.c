@@ -137,8 +137,7 @@ static inception_status train(const char *path, inception_error *error)
     assert_true(conv(&n, 3, 3, 1, INC_SAME, 16, true) && lrn(&n, 0.5f));
     ends[1] = n.at;
     assert_true(join(&n, ends, 2) && simple(&n, INC_OP_DROPOUT) && conv(&n, 5, 5, 1, INC_VALID, 3, true));
-    n.graph.values[n.at].kept = true;
-    assert_true(formula_bind(&n.graph));
+    assert_true(finish(&n));
     inc_learning how = inc_learning_default();
     inc_optimiser_options rule = inc_optimiser_default(INC_RMSPROP);
     inc_losses losses;

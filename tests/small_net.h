@@ -130,4 +130,17 @@ static inline bool residual(net *n, uint32_t with, float scale)
     return push(n, node, INC_VALID, n->graph.values[n->at].dims[3]);
 }
 
+/* The value at the end is what the graph is for; the formula fills the variables. False: out of memory. */
+static inline bool finish(net *n)
+{
+    n->graph.values[n->at].kept = true;
+    return formula_bind(&n->graph);
+}
+
+/* Numbers for inputs, of the order of 1. */
+static inline float wave(size_t i)
+{
+    return sinf((float)i * 0.37f) + (i % 7 == 0 ? 1.5f : 0.0f);
+}
+
 #endif

@@ -50,17 +50,16 @@ static double count_of(const inc_trainer *t, const inc_view *view)
     return (double)view->pixels * t->how.batch;
 }
 
-/* Mean and variance of the batch; the moving ones follow. Sums are taken of the distance from the moving mean, for the
- * variance is the difference of two sums. */
+/* Mean and variance of the batch; the moving ones follow. Sums are taken of the distance from the first pixel, for the
+ * variance is the difference of two sums, and nothing would be left of it where the mean is large. */
 static void measure(const inc_trainer *t, const inc_layer *l, int64_t block, double *mean, double *variance)
 {
     inc_view x = inc_view_value(t, l->in);
     double sum[MOST_LANES] = {0}, squares[MOST_LANES] = {0}, n = count_of(t, &x);
     float *moving_mean = t->variables[l->node->norm.mean] + block * t->block;
     float *moving_variance = t->variables[l->node->norm.variance] + block * t->block;
-    float rate = (float)(1 - t->how.norm_decay), around[MOST_LANES] ALIGNED = {0};
+    const float rate = (float)(1 - t->how.norm_decay), *around = inc_view_at(t, &x, 0, block);
     int64_t lanes = lanes_in(t, &x, block);
-    for (int64_t c = 0; c < lanes; c++) around[c] = moving_mean[c];
     for (int64_t photo = 0; photo < t->how.batch; photo++)
         t->passes->sums(inc_view_at(t, &x, photo, block), x.pixels, around, sum, squares);
     for (int64_t c = 0; c < lanes; c++) {

@@ -1,5 +1,5 @@
 /* What the files of training share. A layer is a node of the graph, or a few that are computed together; its forward and
- * its backward step stand side by side in one file, train_*.c. trainer.c strings them together:
+ * its backward step stand side by side in one file, train_*.c. trainer.c plans these steps and train_run.c runs them:
  *
  *     step 0             weights are brought into the form that the forward primitives want
  *     1 ... L            the layers forward

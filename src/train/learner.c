@@ -1,6 +1,7 @@
 /* One step of training: the batch forward, its losses, the batch backward, the decay of weights, the optimiser. */
 #include "train.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct inc_learner {
     size_t head_count;
     int classes;
     float *logits, *gradient; /* [batch][classes] */
+    double *decays;      /* [values]: what the decay of each adds to the loss */
     double frozen_decay; /* of what is decayed but not trained: it does not change */
 };
 
@@ -54,15 +56,36 @@ static void mark_trained(inc_learner *l)
     }
 }
 
-static double decay(const inc_learner *l, bool trained)
+/* What the threads share while weights decay: each takes the next variable, and leaves its part of the loss. */
+typedef struct decaying {
+    inc_learner *l;
+    bool trained;
+    atomic_uint next;
+} decaying;
+
+static void decay_some(void *context, int thread)
 {
-    double sum = 0;
-    for (uint32_t v = 0; v < l->graph->value_count && l->how.weight_decay > 0; v++) {
+    decaying *d = context;
+    inc_learner *l = d->l;
+    uint32_t v;
+    (void)thread;
+    while ((v = atomic_fetch_add(&d->next, 1)) < l->graph->value_count) {
         const inc_value *value = &l->graph->values[v];
-        if (!value->variable || l->trained[v] != trained || !inc_is_decayed(value->name)) continue;
-        sum += inc_weight_decay(inc_trainer_variable(l->trainer, v), (size_t)inc_value_count(value), l->how.weight_decay,
-                                inc_trainer_gradient(l->trainer, v));
+        l->decays[v] = 0;
+        if (!value->variable || l->trained[v] != d->trained || !inc_is_decayed(value->name)) continue;
+        l->decays[v] = inc_weight_decay(inc_trainer_variable(l->trainer, v), (size_t)inc_value_count(value),
+                                        l->how.weight_decay, inc_trainer_gradient(l->trainer, v));
     }
+}
+
+/* Of all that is decayed and trained, or decayed and not. */
+static double decay(inc_learner *l, bool trained)
+{
+    decaying all = {.l = l, .trained = trained};
+    double sum = 0;
+    if (l->how.weight_decay <= 0) return 0;
+    inc_pool_run(l->pool, decay_some, &all);
+    for (uint32_t v = 0; v < l->graph->value_count; v++) sum += l->decays[v];
     return sum;
 }
 
@@ -92,7 +115,8 @@ static inception_status begin(inc_learner *l, const inc_optimiser_options *optim
     if (status) return status;
     l->trained = inc_calloc(l->graph->value_count, sizeof *l->trained, error);
     l->heads = inc_calloc(l->graph->value_count, sizeof *l->heads, error);
-    if (!l->trained || !l->heads) return INCEPTION_MEMORY;
+    l->decays = inc_calloc(l->graph->value_count, sizeof *l->decays, error);
+    if (!l->trained || !l->heads || !l->decays) return INCEPTION_MEMORY;
     mark_trained(l);
     if ((status = find_heads(l, error))) return status;
     size_t count = (size_t)l->how.batch * (size_t)l->classes, trained;
@@ -129,6 +153,7 @@ void inc_learner_free(inc_learner *l)
     inc_pool_free(l->pool);
     free(l->trained);
     free(l->heads);
+    free(l->decays);
     free(l->logits);
     free(l->gradient);
     free(l);

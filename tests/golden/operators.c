@@ -66,13 +66,12 @@ static int train_net(int batch, bool own, char **words, int count)
     branches b = {0};
     for (int w = 0; w < count; w++)
         if (!add_layer(&n, &b, words[w])) return fprintf(stderr, "%s: does not fit\n", words[w]), 1;
-    n.graph.values[n.at].kept = true;
     inception_error error = {0};
     bool *trained = calloc(n.graph.value_count, sizeof *trained);
     float *input = numbers("input", batch * (int64_t)inc_value_count(&n.graph.values[n.graph.input]));
     float *pull = numbers("pull", batch * (int64_t)inc_value_count(&n.graph.values[n.at]));
     inc_pool *team = inc_pool_new(2, &error);
-    if (!trained || !input || !pull || !team || !formula_bind(&n.graph)) return 1;
+    if (!trained || !input || !pull || !team || !finish(&n)) return 1;
     for (uint32_t v = 0; v < n.graph.value_count; v++)
         trained[v] = n.graph.values[v].variable && !strstr(n.graph.values[v].name, "moving");
     inc_training how = {batch, 2, team, trained, own, DECAY, 1};
@@ -135,14 +134,13 @@ static int optimise(const char *name, double rate, double epsilon, int steps)
     net n = begin(6, 6, 3);
     bool good = conv(&n, 3, 3, 2, INC_SAME, 8, true) && simple(&n, INC_OP_RELU)
              && conv(&n, 3, 3, 1, INC_VALID, CLASSES, true);
-    n.graph.values[n.at].kept = true;
     inc_learning how = inc_learning_default();
     how.batch = PHOTOS;
     how.threads = 2;
     how.smoothing = 0.1;
     inception_error error = {0};
     float targets[PHOTOS * CLASSES], *input = numbers("input", PHOTOS * 6 * 6 * 3);
-    inc_learner *l = good && input && formula_bind(&n.graph) ? inc_learner_new(&n.graph, &how, &rule, &error) : NULL;
+    inc_learner *l = good && input && finish(&n) ? inc_learner_new(&n.graph, &how, &rule, &error) : NULL;
     inc_losses losses;
     set_targets(targets, false);
     for (int step = 0; l && step < steps && !error.status; step++) {
