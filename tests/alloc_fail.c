@@ -106,6 +106,23 @@ static inception_status convert_to_onnx(const char *path, inception_error *error
     return error->status;
 }
 
+static inception_status calibrate(const char *path, inception_error *error)
+{
+    char out[96];
+    size_t count;
+    snprintf(out, sizeof out, "%s/out.safetensors", folder);
+    inception_calibrator *calibrator = inception_calibrator_open(path, NULL, error);
+    float *input = calibrator ? __real_calloc((size_t)224 * 224 * 3, sizeof *input) : NULL;
+    if (input) inception_calibrator_add(calibrator, input, error);
+    if (!error->status) inception_calibrator_write(calibrator, out, error);
+    if (!error->status && inception_precision_supported(INCEPTION_PRECISION_INT8))
+        inception_calibrator_compare(calibrator, input, error);
+    if (!error->status) inception_calibrator_losses(calibrator, &count);
+    free(input);
+    inception_calibrator_close(&calibrator);
+    return error->status;
+}
+
 static inception_status decode(const char *path, inception_error *error)
 {
     inception_image *photo = inception_image_read(path, NULL, error);
@@ -230,6 +247,7 @@ static void conversions(void **state)
     (void)state;
     fail_each(convert, paths[0], 7, false); /* past 400 every seventh, to end within minutes */
     fail_each(convert_to_onnx, paths[0], 7, false);
+    fail_each(calibrate, paths[0], 83, false);
 }
 
 static void photos(void **state)

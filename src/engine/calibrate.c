@@ -96,7 +96,8 @@ static inception_status keep_values(inc_calibrator *c, inception_error *error)
     inc_graph *graph = &c->graph;
     uint64_t most = 0;
     c->histograms = inc_calloc(graph->value_count, sizeof *c->histograms, error);
-    for (uint32_t v = 0; c->histograms && v < graph->value_count; v++) {
+    if (!c->histograms) return INCEPTION_MEMORY;
+    for (uint32_t v = 0; v < graph->value_count; v++) {
         inc_value *value = &graph->values[v];
         bool made = v == graph->input || inc_graph_producer(graph, v) != INC_NONE;
         if (value->variable || !made) continue;
