@@ -108,13 +108,13 @@ static exit_code report(const calibration *c)
         json_t *layers = json_array();
         for (size_t i = 0; i < count; i++)
             json_array_append_new(layers, json_pack("{s:s, s:f, s:I}", "name", losses[i].name, "decibels",
-                                                    fmin(losses[i].decibels, 999), "multiply_adds",
+                                                    losses[i].decibels, "multiply_adds",
                                                     (json_int_t)losses[i].multiply_adds));
         return output_json(json_pack("{s:i, s:i, s:i, s:f, s:o}", "photos", c->photos, "compared", c->compared,
                                      "same_first_class", c->agreed, "largest_difference", c->largest, "layers", layers));
     }
-    printf("signal of each layer over what int8 changes in it, layers before it counted:\n\n");
-    for (size_t i = 0; i < count; i++) printf("%8.1f dB  %s\n", fmin(losses[i].decibels, 999), losses[i].name);
+    printf("how far what each layer makes stands above the error of int8 (20: ten times, 40: a hundred times):\n\n");
+    for (size_t i = 0; i < count; i++) printf("%8.1f dB  %s\n", losses[i].decibels, losses[i].name);
     printf("\n%d photos; int8 beside f32 on %d of them: the same first class on %d, probabilities within %.3f\n", c->photos,
            c->compared, c->agreed, c->largest);
     return output_flush();
@@ -128,12 +128,12 @@ exit_code calibrate(const calibrate_settings *settings, const char *path, const 
     catch_interrupts();
     exit_code code = c.calibrator ? walk(&c, add, &c, INT32_MAX, quiet) : complain_error(&error);
     if (!code && !c.photos) {
-        complain("%s: no photo could be read", settings->photos.items[0]);
+        complain("--calibrate: no photo could be read");
         code = EXIT_NO_INPUT;
     }
     if (!code && inception_calibrator_write(c.calibrator, out, &error)) code = complain_error(&error);
     if (!code && !inception_precision_supported(INCEPTION_PRECISION_INT8)) {
-        complain("%s written; this CPU has no instructions for int8, so what is lost was not measured", out);
+        complain("%s written; this CPU has no instructions for int8, so it could not be compared with f32", out);
     } else if (!code) {
         code = open_written(&c, out);
         if (!code) code = walk(&c, compare, &c, COMPARED, true);

@@ -208,7 +208,7 @@ typedef enum inception_precision {
     INCEPTION_PRECISION_F32,
     INCEPTION_PRECISION_BF16,
     INCEPTION_PRECISION_INT8,
-    INCEPTION_PRECISION_AUTO, /* the fastest that this CPU has instructions for: INT8 where the weights have ranges, BF16
+    INCEPTION_PRECISION_AUTO, /* the fastest that this CPU has instructions for: INT8 where the file has ranges, BF16
                                  where its products are at least 1.5 times as fast as those of F32, or F32 */
 } inception_precision;
 
@@ -301,18 +301,20 @@ typedef struct inception_calibrator inception_calibrator;
 
 typedef struct inception_layer_loss {
     const char *name;       /* of the layer; the calibrator's */
-    double decibels;        /* of its output in float32 over the difference that int8 makes, all layers before it counted */
+    double decibels;        /* of its output in float32 over the difference that int8 makes, all layers before it counted;
+                               -999...999 */
     uint64_t multiply_adds; /* for one photo */
 } inception_layer_loss;
 
-/* The weights at `path`, as inception_model_open() opens them; layer, labels, precision and cache have no meaning here. */
+/* The weights at `path`, as inception_model_open() opens them; layer, precision and cache have no meaning here. */
 INCEPTION_API inception_calibrator *inception_calibrator_open(const char *path, const inception_model_options *options,
                                                               inception_error *error);
 INCEPTION_API void inception_calibrator_close(inception_calibrator **calibrator);
 INCEPTION_API const inception_input *inception_calibrator_input(const inception_calibrator *calibrator);
 
-/* `input`: a photo as inception_prepare() makes it. Adding is INCEPTION_INVALID after the first comparison. Comparing is
- * INCEPTION_UNSUPPORTED where the CPU has no instructions for int8. */
+/* `input`: a photo as inception_prepare() makes it. Adding is INCEPTION_INVALID after the first comparison, and
+ * INCEPTION_DATA where a value becomes infinite. Comparing is INCEPTION_UNSUPPORTED where the CPU has no instructions for
+ * int8. */
 INCEPTION_API inception_status inception_calibrator_add(inception_calibrator *calibrator, const float *input,
                                                         inception_error *error);
 INCEPTION_API inception_status inception_calibrator_compare(inception_calibrator *calibrator, const float *input,

@@ -98,9 +98,8 @@ inception_status inception_convert(const char *path, const char *out, inception_
 /* ---- calibration ---- */
 
 struct inception_calibrator {
-    char *path;
-    inception_model_options options; /* of the file, for writing it again */
-    inc_model model;
+    inc_model model; /* as it is, to be written */
+    inc_graph graph; /* the same without heads that the file lacks, to be run */
     inc_calibrator *inside;
     inception_layer_loss *losses; /* [nodes] */
     int added, compared;
@@ -110,16 +109,18 @@ inception_calibrator *inception_calibrator_open(const char *path, const inceptio
                                                 inception_error *error)
 {
     inception_calibrator *c = inc_calloc(1, sizeof *c, error);
+    inception_model_options whole;
     if (!c) return NULL;
-    inception_model_options_default(&c->options);
-    if (options) c->options = *options;
-    c->options.layer = NULL, c->options.layer_only = false;
-    c->options.precision = INCEPTION_PRECISION_F32;
-    inception_status status = path ? inc_check_options(&c->options, error)
+    inception_model_options_default(&whole);
+    if (options) whole = *options;
+    whole.layer = NULL, whole.layer_only = false;
+    whole.precision = INCEPTION_PRECISION_F32;
+    inception_status status = path ? inc_check_options(&whole, error)
                                    : inc_fail(error, INCEPTION_INVALID, "inception_calibrator_open: no path given");
-    if (!status) status = inc_model_open(&c->model, path, &c->options, false, error);
-    if (!status && !(c->path = strdup(path))) status = inc_fail_memory(error, 0);
-    if (!status) c->inside = inc_calibrator_new(&c->model.graph, inc_threads_of(&c->options), error);
+    if (!status) status = inc_model_open(&c->model, path, &whole, true, error);
+    if (!status) status = inc_graph_copy(&c->model.graph, &c->graph, error);
+    if (!status) status = inc_ranges_begin(&c->model.shape.input, &c->graph, error);
+    if (!status) c->inside = inc_calibrator_new(&c->graph, inc_threads_of(&whole), error);
     if (!c->inside) inception_calibrator_close(&c);
     return c;
 }
@@ -128,9 +129,9 @@ void inception_calibrator_close(inception_calibrator **calibrator)
 {
     if (!calibrator || !*calibrator) return;
     inc_calibrator_free((*calibrator)->inside);
+    inc_graph_free(&(*calibrator)->graph);
     inc_model_close(&(*calibrator)->model);
     free((*calibrator)->losses);
-    free((*calibrator)->path);
     free(*calibrator);
     *calibrator = NULL;
 }
@@ -144,8 +145,9 @@ inception_status inception_calibrator_add(inception_calibrator *c, const float *
 {
     if (!c || !input) return inc_fail(error, INCEPTION_INVALID, "inception_calibrator_add: no calibrator or photo given");
     if (c->compared) return inc_fail(error, INCEPTION_INVALID, "inception_calibrator_add: photos were compared already");
-    c->added++;
-    return inc_calibrator_add(c->inside, input, error);
+    inception_status status = inc_calibrator_add(c->inside, input, error);
+    c->added += !status;
+    return status;
 }
 
 static inception_status check_added(const inception_calibrator *c, const char *function, inception_error *error)
@@ -166,25 +168,22 @@ inception_status inception_calibrator_compare(inception_calibrator *c, const flo
 const inception_layer_loss *inception_calibrator_losses(inception_calibrator *c, size_t *count)
 {
     *count = 0;
-    if (!c->losses) c->losses = inc_calloc(c->model.graph.node_count, sizeof *c->losses, NULL);
+    if (!c->losses) c->losses = inc_calloc(c->graph.node_count, sizeof *c->losses, NULL);
     if (c->losses && c->compared) *count = inc_calibrator_losses(c->inside, c->losses);
     return c->losses;
 }
 
 inception_status inception_calibrator_write(inception_calibrator *c, const char *out, inception_error *error)
 {
-    inc_model whole = {0}; /* with heads, and nothing rewritten */
     inception_status status = check_added(c, "inception_calibrator_write", error);
     if (status) return status;
     if (!out) return inc_fail(error, INCEPTION_INVALID, "inception_calibrator_write: no path given");
-    inc_graph graph;
-    status = inc_graph_copy(&c->model.graph, &graph, error);
+    inc_graph graph; /* as it will be when int8 wants the ranges, on whatever machine */
+    status = inc_graph_copy(&c->graph, &graph, error);
     if (!status) inc_calibrator_ranges(c->inside, &graph);
-    if (!status) status = inc_graph_rewrite(&graph, INC_QUANTIZED_REWRITES, inc_engine_granularity(), error);
-    if (!status) status = inc_model_open(&whole, c->path, &c->options, true, error);
-    if (!status) status = inc_ranges_print(&whole, &graph, error);
-    if (!status) status = inc_model_write(&whole, out, INCEPTION_FORMAT_MODEL_FILE, error);
+    if (!status) status = inc_graph_rewrite(&graph, INC_QUANTIZED_REWRITES, INC_QUANTIZED_BLOCK, error);
+    if (!status) status = inc_ranges_print(&c->model, &graph, error);
+    if (!status) status = inc_model_write(&c->model, out, INCEPTION_FORMAT_MODEL_FILE, error);
     inc_graph_free(&graph);
-    inc_model_close(&whole);
     return status;
 }

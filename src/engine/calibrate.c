@@ -5,11 +5,13 @@
  * clipped. */
 #include "private.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BINS 4096
+#define MOST_DECIBELS 999
 #define STEPS 100 /* ranges tried, shares of the whole */
 
 typedef struct histogram {
@@ -39,9 +41,12 @@ static void widen(histogram *h)
     h->limit *= 2;
 }
 
-/* Zeros are left out: they are exact in any range. */
-static void count_values(histogram *h, const float *values, uint64_t count)
+/* Zeros are left out: they are exact in any range. False: not all are finite. */
+static bool count_values(histogram *h, const float *values, uint64_t count)
 {
+    uint64_t finite = 0;
+    for (uint64_t i = 0; i < count; i++) finite += fabsf(values[i]) <= FLT_MAX;
+    if (finite < count) return false;
     for (uint64_t i = 0; i < count; i++) {
         float value = values[i];
         if (value < h->low) h->low = value;
@@ -56,6 +61,7 @@ static void count_values(histogram *h, const float *values, uint64_t count)
         int bin = (int)(values[i] * scale + BINS / 2);
         h->count[bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin]++;
     }
+    return true;
 }
 
 static double expected_error(const histogram *h, double low, double high)
@@ -146,19 +152,22 @@ inception_status inc_calibrator_add(inc_calibrator *c, const float *input, incep
     for (uint32_t v = 0; v < c->graph.value_count && !status; v++) {
         if (!c->histograms[v]) continue;
         if (v != c->graph.input) inc_run_read(c->run, 0, v, c->values);
-        count_values(c->histograms[v], v == c->graph.input ? input : c->values, inc_value_count(&c->graph.values[v]));
+        const inc_value *value = &c->graph.values[v];
+        if (!count_values(c->histograms[v], v == c->graph.input ? input : c->values, inc_value_count(value)))
+            status = inc_fail(error, INCEPTION_DATA, "calibration: a value of '%s' is not finite", value->name);
     }
     return status;
 }
 
-/* A photo's range is that of its pixels. */
+/* A photo's range is known beforehand; where it is not, that of its pixels. */
 void inc_calibrator_ranges(const inc_calibrator *c, inc_graph *graph)
 {
     for (uint32_t v = 0; v < c->graph.value_count; v++) {
         const histogram *h = c->histograms[v];
+        inc_value *value = &graph->values[v];
         if (!h) continue;
-        graph->values[v].low = h->low, graph->values[v].high = h->high;
-        if (v != graph->input) best_range(h, &graph->values[v].low, &graph->values[v].high);
+        if (v != graph->input) best_range(h, &value->low, &value->high);
+        else if (value->low == 0 && value->high == 0) value->low = h->low, value->high = h->high;
     }
 }
 
@@ -200,8 +209,9 @@ size_t inc_calibrator_losses(const inc_calibrator *c, inception_layer_loss *loss
         const inc_node *node = &c->graph.nodes[n];
         const histogram *h = c->histograms[node->output];
         if (node->op != INC_OP_CONV) continue;
-        losses[count++] = (inception_layer_loss){node->name, h->noise > 0 ? 10 * log10(h->signal / h->noise) : INFINITY,
-                                                 inc_graph_multiply_adds(&c->graph, node)};
+        double decibels = h->noise > 0 ? 10 * log10(h->signal / h->noise) : MOST_DECIBELS;
+        decibels = fmax(-MOST_DECIBELS, fmin(decibels, MOST_DECIBELS));
+        losses[count++] = (inception_layer_loss){node->name, decibels, inc_graph_multiply_adds(&c->graph, node)};
     }
     return count;
 }

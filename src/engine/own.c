@@ -51,10 +51,7 @@ static inception_status take_fewer(const inc_graph *graph, const inc_node *node,
 
 /* ---- steps on bytes ---- */
 
-static const char *const int8_names[] = {
-    [INC_INT8_CONV] = "int8",         [INC_INT8_MAX_POOL] = "int8",     [INC_INT8_AVG_POOL] = "int8",
-    [INC_INT8_QUANTIZE] = "quantize", [INC_INT8_DEQUANTIZE] = "dequantize", [INC_INT8_PHOTO] = "quantize",
-};
+_Static_assert(INC_QUANTIZED_TAPS <= INC_INT8_TAPS_MOST && INC_QUANTIZED_BLOCK == INC_INT8_LANES, "as graph/quantize.c says");
 
 /* False: the node has nothing to do with bytes. */
 static bool plan_int8(const inc_engine *e, const inc_graph *graph, const inc_node *node, inc_int8 *plan)
@@ -93,7 +90,8 @@ static inception_status take_int8(const inc_node *node, const inc_int8 *plan, in
     step->int8 = inc_calloc(1, sizeof *plan, error);
     if (!step->int8) return INCEPTION_MEMORY;
     *step->int8 = *plan;
-    snprintf(step->kind, sizeof step->kind, "%s", int8_names[plan->kind]);
+    bool turns = node->op == INC_OP_QUANTIZE || node->op == INC_OP_DEQUANTIZE;
+    snprintf(step->kind, sizeof step->kind, "%s", !turns ? "int8" : plan->wide ? "dequantize" : "quantize");
     add_constant(step->parts, (inc_constant){.int8 = step->int8, .node = node, .bytes = inc_int8_packed_bytes(plan)});
     add_argument(step->parts, INC_FROM_VALUE, node->inputs[0]);
     add_argument(step->parts, INC_FROM_VALUE, node->output);

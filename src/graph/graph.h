@@ -149,6 +149,8 @@ inception_status inc_graph_drop_unused(inc_graph *graph, inception_error *error)
 /* ---- quantize.c ---- */
 
 #define INC_QUANTIZED_TAPS 81 /* at most, of a convolution on bytes */
+#define INC_QUANTIZED_BLOCK 16 /* channels: the granularity of rewrites before */
+#define INC_QUANTIZED_PRODUCTS 66311 /* at most, of two bytes each, in a sum of 32 bits */
 #define INC_QUANTIZED_MEAN 257 /* pixels at most, of an average pool on bytes */
 #define INC_QUANTIZED_PHOTO 4 /* channels at most, of a photo as bytes */
 

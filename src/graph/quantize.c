@@ -27,9 +27,11 @@ static uint32_t root_of(const inc_graph *graph, uint32_t value)
 static bool able(const inc_graph *graph, const inc_node *node)
 {
     bool photo = node->inputs[0] == graph->input, narrow = graph->values[graph->input].dims[3] <= INC_QUANTIZED_PHOTO;
+    int taps = node->window.kernel_h * node->window.kernel_w;
     if (node->op == INC_OP_CONV)
-        return node->window.kernel_h * node->window.kernel_w <= INC_QUANTIZED_TAPS && (!photo || narrow);
-    if (node->op == INC_OP_AVG_POOL && node->window.kernel_h * node->window.kernel_w > INC_QUANTIZED_MEAN) return false;
+        return taps <= INC_QUANTIZED_TAPS && (!photo || narrow)
+            && taps * graph->values[node->inputs[0]].dims[3] <= INC_QUANTIZED_PRODUCTS;
+    if (node->op == INC_OP_AVG_POOL && taps > INC_QUANTIZED_MEAN) return false;
     return (node->op == INC_OP_MAX_POOL || node->op == INC_OP_AVG_POOL) && !node->relu && !photo;
 }
 

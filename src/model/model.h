@@ -90,6 +90,10 @@ void inc_model_release_weights(inc_model *model);
 
 /* ---- ranges.c ---- */
 
+/* Readies a graph with heads for finding ranges: heads whose variables the file lacks go, and the photo's range is that of
+ * what inception_prepare() gives. */
+inception_status inc_ranges_begin(const inception_input *input, inc_graph *graph, inception_error *error);
+
 /* Makes model->ranges, to be written with the model, of those in a graph that is about to be quantized. */
 inception_status inc_ranges_print(inc_model *model, const inc_graph *graph, inception_error *error);
 

@@ -7,6 +7,8 @@
 
 #define KEY "int8_ranges"
 #define DIGITS "0123456789+-.e"
+#define MOST_BYTES ((size_t)1 << 20)
+#define LARGEST 1e30f
 
 const char *inc_ranges_key(void)
 {
@@ -17,6 +19,22 @@ const char *inc_ranges_key(void)
 static bool is_read(const inc_graph *graph, uint32_t v)
 {
     return !graph->values[v].variable && inc_graph_uses(graph, v) > 0;
+}
+
+inception_status inc_ranges_begin(const inception_input *input, inc_graph *graph, inception_error *error)
+{
+    static const float ends[][2] = {
+        [INCEPTION_PREPROCESS_SLIM] = {-1, 1},
+        [INCEPTION_PREPROCESS_CAFFE] = {-123, 255 - 104}, /* the largest and the smallest mean */
+    };
+    graph->values[graph->input].low = ends[input->preprocessing][0];
+    graph->values[graph->input].high = ends[input->preprocessing][1];
+    bool whole = true;
+    for (uint32_t v = 0; v < graph->value_count; v++) whole &= !graph->values[v].variable || graph->values[v].data;
+    if (whole) return INCEPTION_OK;
+    uint32_t logits = inc_graph_find(graph, "Logits");
+    for (uint32_t v = 0; v < graph->value_count; v++) graph->values[v].kept &= v == logits;
+    return inc_graph_drop_unused(graph, error);
 }
 
 inception_status inc_ranges_print(inc_model *model, const inc_graph *graph, inception_error *error)
@@ -61,9 +79,10 @@ static bool find_range(const char *text, inc_value *value)
         size_t first = strspn(numbers, DIGITS), second = strspn(numbers + first + (numbers[first] == ' '), DIGITS);
         if (first == 0 || second == 0 || first + 1 + second != before - 1) continue;
         numbers[first] = '\0';
-        double low = inc_parse_number(numbers), high = inc_parse_number(numbers + first + 1);
-        value->low = (float)low, value->high = (float)high;
-        return isfinite(value->low) && isfinite(value->high) && low <= high;
+        if (!strpbrk(numbers, "0123456789") || !strpbrk(numbers + first + 1, "0123456789")) continue;
+        value->low = (float)inc_parse_number(numbers), value->high = (float)inc_parse_number(numbers + first + 1);
+        float width = value->high - value->low;
+        return fabsf(value->low) <= LARGEST && fabsf(value->high) <= LARGEST && (width == 0 || width >= 1 / LARGEST);
     }
     return false;
 }
@@ -73,10 +92,12 @@ inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char
     if (!text)
         return inc_fail(error, INCEPTION_UNSUPPORTED,
                         "%s: has no ranges for int8; 'inception convert --int8 --calibrate FOLDER IN OUT' finds them", path);
+    if (strlen(text) > MOST_BYTES)
+        return inc_fail(error, INCEPTION_DATA, "%s: %s has more than %zu bytes", path, KEY, MOST_BYTES);
     for (uint32_t v = 0; v < graph->value_count; v++) {
         inc_value *value = &graph->values[v];
         if (is_read(graph, v) && !value->kept && !find_range(text, value))
-            return inc_fail(error, INCEPTION_DATA, "%s: %s has no range of '%s'", path, KEY, value->name);
+            return inc_fail(error, INCEPTION_DATA, "%s: %s has no usable range of '%s'", path, KEY, value->name);
     }
     return INCEPTION_OK;
 }

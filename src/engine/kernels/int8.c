@@ -27,7 +27,7 @@ static int blocks_of(const inc_int8 *plan)
 INLINE void write(const inc_int8 *plan, uint8_t *to, __m512 values, __m512 least)
 {
     if (plan->add) values = _mm512_add_ps(values, _mm512_loadu_ps(to));
-    values = _mm512_max_ps(values, least);
+    values = _mm512_max_ps(least, values); /* in this order what is not a number stays so */
     if (plan->wide) _mm512_storeu_ps(to, values);
     else _mm_storeu_si128((__m128i *)to, _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(values)));
 }
