@@ -444,7 +444,7 @@ extern const char *const general_examples[];
 const cli_command *command_find(const char *name); /* NULL: there is none of that name */
 
 extern const cli_command classify_command, prepare_command, fetch_command, models_command, inspect_command,
-    convert_command, features_command, bench_command;
+    convert_command, features_command, train_command, bench_command;
 
 extern const char *const crop_choices[];      /* in the order of inception_crop */
 extern const char *const precision_choices[]; /* in the order of inception_precision */
