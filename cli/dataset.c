@@ -340,7 +340,8 @@ static void find_copies(cli_dataset *set, cli_example **sorted, bool *left_out, 
             complain("the same photo in two classes: %s and %s", sorted[i - 1]->name, sorted[i]->name);
     }
     if (twice > NAMED && !quiet) complain("%zu more photos are in two classes", twice - NAMED);
-    if (set->copies && !quiet) complain("%zu cop%s of a photo in its class left out", set->copies, set->copies > 1 ? "ies" : "y");
+    if (set->copies && !quiet)
+        complain("%zu cop%s of a photo in its class left out", set->copies, set->copies > 1 ? "ies" : "y");
 }
 
 /* Takes copies out without a word; unreadable ones were complained of. */

@@ -142,7 +142,8 @@ static json_t *accuracy_json(const train_report *r)
         share s = share_of(r->info->right[p], r->info->photos[p]);
         json_t *row = json_pack("{s:I, s:I}", "photos", (json_int_t)r->info->photos[p], "right",
                                 (json_int_t)r->info->right[p]);
-        if (r->info->photos[p]) json_object_update_new(row, json_pack("{s:f, s:[f,f]}", "accuracy", s.value, "interval", s.low, s.high));
+        if (r->info->photos[p])
+            json_object_update_new(row, json_pack("{s:f, s:[f,f]}", "accuracy", s.value, "interval", s.low, s.high));
         json_object_set_new(parts, part_names[p], row);
     }
     return parts;

@@ -458,7 +458,8 @@ typedef struct inception_head inception_head;
 typedef struct inception_head_info {
     double penalty;     /* of the squared weights, features scaled to a mean square length of 1: the best in validation */
     double temperature; /* that makes the probabilities of the validation photos most likely */
-    size_t photos[INCEPTION_PARTS], right[INCEPTION_PARTS];
+    size_t photos[INCEPTION_PARTS];
+    size_t right[INCEPTION_PARTS]; /* of validation: before its photos, too, were learnt with the penalty they chose */
 } inception_head_info;
 
 INCEPTION_API inception_head *inception_head_train(const inception_examples *examples, inception_error *error);

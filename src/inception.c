@@ -395,7 +395,8 @@ inception_status inception_session_run(inception_session *session, const float *
         inc_run_read(session->run, i, session->model->logits, scores);
         if (!all_finite(scores, classes))
             return inc_fail(error, INCEPTION_DATA, "the network's answer is not finite: its weights are damaged");
-        if (probabilities) inc_softmax(scores, (int)classes, session->model->info.temperature, probabilities + (size_t)i * classes);
+        if (probabilities)
+            inc_softmax(scores, (int)classes, session->model->info.temperature, probabilities + (size_t)i * classes);
     }
     return INCEPTION_OK;
 }

@@ -4,7 +4,8 @@
  *
  * The features are moved to a mean of 0 and scaled to a mean square length of 1, so that a penalty means the same whatever
  * the network; biases are free, so moving changes nothing but how fast the minimum is found. Penalties are tried from the
- * strongest on, each beginning where the one before ended, until the validation photos fare worse; the best is taken.
+ * strongest on, each beginning where the one before ended, until the validation photos fare worse. The best is taken, and
+ * with it the validation photos are learnt too, once they have told how often it is right and at which temperature.
  * Everything is done in one order on one thread: the same bits whatever the machine is busy with. */
 #include "head.h"
 
@@ -17,17 +18,18 @@
 #define PENALTIES 15
 #define WORSE_IN_A_ROW 3
 #define STEPS 300
-#define SHORTEST 1e-6 /* gradient: single precision tells no shorter ones from 0 */
+#define SHORTEST 1e-5 /* gradient: what is left to gain is far below what a photo more or less changes */
 
 /* The photos in order of their parts. */
 typedef struct lesson {
     const inception_examples *examples;
     size_t values, counts[INCEPTION_PARTS];
+    size_t learnt;                /* photos, from the first on */
     int classes;
     double *mean, length;         /* of the features that are learnt from */
     float *x;                     /* [count][values], moved and scaled */
-    int *right;                   /* [count] */
-    double *importance;           /* [classes], of each photo; those of the training photos add up to their number */
+    int *right, *answers;         /* [count]; answers: of the part that is examined */
+    double *importance;           /* [classes], of each photo of the class */
     double penalty;
     float *weights, *gradient;    /* [classes][values] */
     float *logits;                /* [count][classes]; of training, then their gradients */
@@ -36,7 +38,8 @@ typedef struct lesson {
 
 static void free_lesson(lesson *l)
 {
-    void *const all[] = {l->mean, l->x, l->right, l->importance, l->weights, l->gradient, l->logits, l->place, l->best};
+    void *const all[] = {l->mean, l->x, l->right, l->answers, l->importance, l->weights, l->gradient, l->logits, l->place,
+                         l->best};
     for (size_t i = 0; i < INC_COUNT(all); i++) free(all[i]);
 }
 
@@ -47,6 +50,7 @@ static bool allocate(lesson *l, inception_error *error)
     return (l->mean = inc_calloc(l->values, sizeof *l->mean, error))
         && (l->x = inc_calloc(count * l->values, sizeof *l->x, error))
         && (l->right = inc_calloc(count, sizeof *l->right, error))
+        && (l->answers = inc_calloc(count, sizeof *l->answers, error))
         && (l->importance = inc_calloc(classes, sizeof *l->importance, error))
         && (l->weights = inc_calloc(weights, sizeof *l->weights, error))
         && (l->gradient = inc_calloc(weights, sizeof *l->gradient, error))
@@ -63,14 +67,15 @@ static void measure_features(lesson *l)
     for (size_t i = 0; i < e->count; i++)
         for (size_t v = 0; v < l->values && e->parts[i] == INCEPTION_TRAIN; v++)
             l->mean[v] += (double)e->features[i * l->values + v] / (double)l->counts[INCEPTION_TRAIN];
-    double squares = 0;
+    double squares = 0, whole = 0;
     for (size_t i = 0; i < e->count; i++)
         for (size_t v = 0; v < l->values && e->parts[i] == INCEPTION_TRAIN; v++) {
             double x = (double)e->features[i * l->values + v] - l->mean[v];
             squares += x * x;
+            whole += l->mean[v] * l->mean[v];
         }
-    l->length = sqrt(squares / (double)l->counts[INCEPTION_TRAIN]);
-    if (!(l->length > 0)) l->length = 1; /* all alike */
+    bool alike = squares <= 1e-12 * whole; /* but for rounding */
+    l->length = alike ? 1 : sqrt(squares / (double)l->counts[INCEPTION_TRAIN]);
 }
 
 static void arrange(lesson *l)
@@ -128,7 +133,7 @@ static inception_status training_loss(void *context, const double *place, double
                                       inception_error *error)
 {
     lesson *l = context;
-    const size_t count = l->counts[INCEPTION_TRAIN], weights = (size_t)l->classes * l->values;
+    const size_t count = l->learnt, weights = (size_t)l->classes * l->values;
     double *held = l->place;
     l->place = (double *)place; /* only read */
     inception_status status = multiply(l, 0, count, error);
@@ -141,10 +146,9 @@ static inception_status training_loss(void *context, const double *place, double
         *value += l->penalty / 2 * place[i] * place[i];
         gradient[i] = (double)l->gradient[i] + l->penalty * place[i];
     }
-    for (int c = 0; c < l->classes; c++) {
-        gradient[weights + (size_t)c] = 0;
-        for (size_t n = 0; n < count; n++) gradient[weights + (size_t)c] += (double)l->logits[n * (size_t)l->classes + (size_t)c];
-    }
+    memset(gradient + weights, 0, (size_t)l->classes * sizeof *gradient);
+    for (size_t i = 0; i < count * (size_t)l->classes; i++)
+        gradient[weights + i % (size_t)l->classes] += (double)l->logits[i];
     return status;
 }
 
@@ -157,6 +161,7 @@ static inception_status search_penalties(lesson *l, inception_head *head, incept
     double least = INFINITY;
     inception_status status = INCEPTION_OK;
     l->penalty = STRONGEST;
+    l->learnt = first;
     for (int i = 0, worse = 0; i < PENALTIES && worse < WORSE_IN_A_ROW && !status; i++, l->penalty *= RATIO) {
         status = inc_minimise(training_loss, l, size, l->place, SHORTEST, STEPS, error);
         if (!status) status = multiply(l, first, count, error);
@@ -185,27 +190,44 @@ static void unfold(const lesson *l, inception_head *head)
     }
 }
 
-/* Counts right answers and finds the temperature, with the layer as it is written. */
-static inception_status examine(lesson *l, inception_head *head, inception_error *error)
+/* How many photos of a part the layer is right about; for validation the temperature too. */
+static inception_status examine(lesson *l, inception_head *head, inception_part part, inception_error *error)
 {
     const inception_examples *e = l->examples;
     const size_t classes = (size_t)l->classes;
-    size_t validated = 0;
+    size_t count = 0;
     inception_status status = inc_head_logits(head, e->features, e->count, l->logits, error);
-    if (status) return status;
-    for (size_t i = 0; i < e->count; i++) {
+    for (size_t i = 0; i < e->count && !status; i++) {
         const float *z = l->logits + i * classes;
         int best = 0;
+        if (e->parts[i] != part) continue;
         for (int c = 1; c < l->classes; c++)
             if (z[c] > z[best]) best = c;
-        head->info.photos[e->parts[i]]++;
-        head->info.right[e->parts[i]] += best == e->classes[i];
-        if (e->parts[i] != INCEPTION_VALIDATION) continue;
-        memmove(l->logits + validated * classes, z, classes * sizeof *z);
-        l->right[validated++] = e->classes[i];
+        head->info.right[part] += best == e->classes[i];
+        memmove(l->logits + count * classes, z, classes * sizeof *z);
+        l->answers[count++] = e->classes[i];
     }
-    head->info.temperature = inc_temperature(l->logits, l->right, validated, l->classes);
-    return INCEPTION_OK;
+    head->info.photos[part] = count;
+    if (part == INCEPTION_VALIDATION) head->info.temperature = inc_temperature(l->logits, l->answers, count, l->classes);
+    return status;
+}
+
+static inception_status learn(lesson *l, inception_head *head, inception_error *error)
+{
+    measure_features(l);
+    arrange(l);
+    weigh_classes(l);
+    inception_status status = search_penalties(l, head, error);
+    if (status) return status;
+    unfold(l, head);
+    status = examine(l, head, INCEPTION_VALIDATION, error);
+    l->learnt += l->counts[INCEPTION_VALIDATION];
+    l->penalty = head->info.penalty;
+    if (!status)
+        status = inc_minimise(training_loss, l, (size_t)l->classes * (l->values + 1), l->best, SHORTEST, STEPS, error);
+    unfold(l, head);
+    if (!status) status = examine(l, head, INCEPTION_TRAIN, error);
+    return status ? status : examine(l, head, INCEPTION_TEST, error);
 }
 
 /* ---- The layer ---- */
@@ -218,14 +240,8 @@ inception_head *inc_head_train(const inception_examples *examples, inception_err
     for (size_t i = 0; i < examples->count; i++) l.counts[examples->parts[i]]++;
     if (head) head->values = l.values, head->classes = l.classes;
     if (head && allocate(&l, error) && (head->weights = inc_calloc(l.values * (size_t)l.classes, sizeof(float), error))
-        && (head->biases = inc_calloc((size_t)l.classes, sizeof(float), error))) {
-        measure_features(&l);
-        arrange(&l);
-        weigh_classes(&l);
-        status = search_penalties(&l, head, error);
-    }
-    if (!status) unfold(&l, head);
-    if (!status) status = examine(&l, head, error);
+        && (head->biases = inc_calloc((size_t)l.classes, sizeof(float), error)))
+        status = learn(&l, head, error);
     free_lesson(&l);
     if (!status) return head;
     inc_head_free(head);
@@ -246,6 +262,7 @@ inception_status inc_head_logits(const inception_head *head, const float *featur
     const inc_product product = {.m = count, .n = (size_t)head->classes, .k = head->values, .a = features,
                                  .b = head->weights, .c = logits};
     inception_status status = inc_multiply(&product, error);
-    for (size_t i = 0; i < count * (size_t)head->classes && !status; i++) logits[i] += head->biases[i % (size_t)head->classes];
+    const size_t classes = (size_t)head->classes;
+    for (size_t i = 0; i < count * classes && !status; i++) logits[i] += head->biases[i % classes];
     return status;
 }

@@ -104,8 +104,8 @@ inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char
 
 /* ---- classifier.c ---- */
 
-/* Puts a classifier of so many classes in place of the model's: weights [inputs][classes], biases [classes], labels; all must
- * outlive the model. MISMATCH: its input has another number of values. */
+/* Puts a classifier of so many classes in place of the model's: weights [inputs][classes], biases [classes], labels; all
+ * must outlive the model. MISMATCH: its input has another number of values. */
 inception_status inc_classifier_replace(inc_model *model, size_t inputs, int classes, const float *weights,
                                         const float *biases, const char *const *labels, inception_error *error);
 

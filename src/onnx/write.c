@@ -257,7 +257,7 @@ static inception_status add_graph(exporter *x, const inc_onnx_about *about)
     inc_put_text(&x->body, GRAPH_NAME, about->network);
     put_info(x, GRAPH_INPUT, "input", about->input, 4, input);
     put_info(x, GRAPH_OUTPUT, "logits", "Scores of the classes.", 2, classes);
-    put_info(x, GRAPH_OUTPUT, "probabilities", "Softmax of the scores, where the model has a temperature divided by it.", 2, classes);
+    put_info(x, GRAPH_OUTPUT, "probabilities", "Softmax of the scores / temperature.", 2, classes);
     add_simple(x, "Transpose", "input", "input/Transpose", (int[]){0, 3, 1, 2});
     for (size_t n = 0; n < graph->node_count && !status; n++) status = add_node(x, &graph->nodes[n]);
     add_simple(x, "Flatten", name_of(x, kept, text), "logits", NULL);
