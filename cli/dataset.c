@@ -213,7 +213,7 @@ static int by_name(const void *a, const void *b)
 static exit_code check_names(cli_dataset *set)
 {
     size_t kept = 0;
-    qsort(set->examples, set->count, sizeof *set->examples, by_name);
+    if (set->count) qsort(set->examples, set->count, sizeof *set->examples, by_name);
     for (size_t i = 0; i < set->count; i++) {
         cli_example *example = &set->examples[i], *before = kept ? &set->examples[kept - 1] : NULL;
         bool again = before && strcmp(before->name, example->name) == 0;
