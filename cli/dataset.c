@@ -291,18 +291,21 @@ static exit_code check_counts(const cli_dataset *set)
     return EXIT_FINE;
 }
 
-exit_code dataset_leave_out(cli_dataset *set, const bool *unreadable)
+static void leave_out(cli_dataset *set, const bool *which)
 {
     size_t kept = 0;
     for (size_t i = 0; i < set->count; i++) {
-        if (!unreadable[i]) {
-            set->examples[kept++] = set->examples[i];
-            continue;
-        }
-        json_array_append_new(set->skipped, text_json(set->examples[i].name));
-        free_example(&set->examples[i]);
+        if (which[i]) free_example(&set->examples[i]);
+        else set->examples[kept++] = set->examples[i];
     }
     set->count = kept;
+}
+
+exit_code dataset_leave_out(cli_dataset *set, const bool *unreadable)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (unreadable[i]) json_array_append_new(set->skipped, text_json(set->examples[i].name));
+    leave_out(set, unreadable);
     return check_counts(set);
 }
 
@@ -344,7 +347,7 @@ static void find_copies(cli_dataset *set, cli_example **sorted, bool *left_out, 
         complain("%zu cop%s of a photo in its class left out", set->copies, set->copies > 1 ? "ies" : "y");
 }
 
-/* Takes copies out without a word; unreadable ones were complained of. */
+/* Takes out what cannot be read, and copies. */
 static exit_code check_contents(cli_dataset *set, bool quiet)
 {
     bool *left_out = calloc(set->count + 1, sizeof *left_out);
@@ -362,11 +365,8 @@ static exit_code check_contents(cli_dataset *set, bool quiet)
     if (!code) {
         memset(left_out, 0, set->count);
         find_copies(set, sorted, left_out, quiet);
-        json_t *skipped = set->skipped;
-        set->skipped = json_array(); /* copies are not listed */
-        code = dataset_leave_out(set, left_out);
-        json_decref(set->skipped);
-        set->skipped = skipped;
+        leave_out(set, left_out);
+        code = check_counts(set);
     }
     free(left_out);
     free(sorted);

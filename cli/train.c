@@ -246,6 +246,10 @@ static exit_code find_features(train_run *train)
     for (size_t i = 0; i < count && !code; i++)
         if (!train->known[i]) paths[missing] = train->set.examples[i].path, numbers[missing++] = i;
     train->report.cached = count - missing;
+    if (!code && train->options->common.verbose)
+        complain("%s from %s: %zu features of %zu photos, %zu of them in the cache",
+                 inception_model_get_info(train->model)->network->name, train->source, train->values, count,
+                 train->report.cached);
     if (!code && missing) code = look_at_all(train, paths, numbers, missing);
     free(paths);
     free(numbers);
