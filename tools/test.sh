@@ -69,6 +69,7 @@ part 'lint' sh tools/lint.sh build
 for unit in $units; do part "unit $unit" "build/tests/test_$unit"; done
 for unit in $units; do part "unit $unit, sanitized" "build-asan/tests/test_$unit"; done
 part 'unit engine on AVX2' env ONEDNN_MAX_CPU_ISA=AVX2 build/tests/test_engine
+part 'unit head on AVX2' env ONEDNN_MAX_CPU_ISA=AVX2 build/tests/test_head
 part 'unit training on AVX2' env ONEDNN_MAX_CPU_ISA=AVX2 build/tests/test_training
 part 'every allocation fails once' build-asan/tests/alloc_fail
 part 'threads share a model, under ThreadSanitizer' sh tests/threads.sh
