@@ -459,7 +459,7 @@ extern const char *const general_examples[];
 const cli_command *command_find(const char *name); /* NULL: there is none of that name */
 
 extern const cli_command classify_command, prepare_command, fetch_command, models_command, inspect_command,
-    convert_command, features_command, bench_command;
+    convert_command, features_command, train_command, bench_command;
 
 extern const char *const crop_choices[];      /* in the order of inception_crop */
 extern const char *const precision_choices[]; /* in the order of inception_precision */
@@ -528,6 +528,8 @@ void ranking_clear(cli_ranking *ranking); /* `wanted` too */
 typedef struct cli_extras {
     __typeof__(install_weights) *install_weights;
     __typeof__(download_memory) *download_memory;
+    __typeof__(digest_file) *digest_file;
+    __typeof__(digest_bytes) *digest_bytes;
     __typeof__(inception_sheet_options_default) *sheet_options_default;
     __typeof__(inception_sheet_open) *sheet_open;
     __typeof__(inception_sheet_add) *sheet_add;

@@ -5,7 +5,7 @@
 
 const cli_command *const commands[] = {
     &classify_command, &prepare_command, &fetch_command, &models_command, &inspect_command, &convert_command,
-    &features_command, &bench_command,
+    &features_command, &train_command, &bench_command,
 };
 const size_t command_count = COUNT(commands);
 

@@ -10,6 +10,11 @@
 
 _Static_assert(DIGEST_TEXT > 2 * EVP_MAX_MD_SIZE, "the text of the longest digest fits");
 
+static void print_digest(const unsigned char *digest, unsigned int length, char text[DIGEST_TEXT])
+{
+    for (unsigned int i = 0; i < length; i++) sprintf(text + 2 * i, "%02x", digest[i]);
+}
+
 bool digest_file(int fd, const char *name, uint64_t start, const char *kind, char text[DIGEST_TEXT],
                  inception_error *error)
 {
@@ -29,6 +34,19 @@ bool digest_file(int fd, const char *name, uint64_t start, const char *kind, cha
     else if (!fine || !EVP_DigestFinal_ex(context, digest, &length))
         fail(error, INCEPTION_INTERNAL, "%s: this system's OpenSSL computes no %s", name, kind);
     EVP_MD_CTX_free(context);
-    for (unsigned int i = 0; i < length; i++) sprintf(text + 2 * i, "%02x", digest[i]);
+    print_digest(digest, length, text);
     return length > 0;
+}
+
+bool digest_bytes(const void *data, size_t size, const char *kind, char text[DIGEST_TEXT], inception_error *error)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int length = 0;
+    const EVP_MD *type = EVP_get_digestbyname(kind);
+    if (!type || !EVP_Digest(data, size, digest, &length, type, NULL)) {
+        fail(error, INCEPTION_INTERNAL, "this system's OpenSSL computes no %s", kind);
+        return false;
+    }
+    print_digest(digest, length, text);
+    return true;
 }

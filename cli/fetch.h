@@ -57,6 +57,9 @@ extern const size_t release_count;
 bool digest_file(int fd, const char *name, uint64_t start, const char *kind, char text[DIGEST_TEXT],
                  inception_error *error);
 
+/* The same of bytes in memory. */
+bool digest_bytes(const void *data, size_t size, const char *kind, char text[DIGEST_TEXT], inception_error *error);
+
 /* ---- unpack.c ---- */
 
 typedef struct cli_package {

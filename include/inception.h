@@ -264,6 +264,7 @@ typedef struct inception_model_info {
     inception_precision precision; /* never AUTO */
     uint64_t parameters;      /* weights used for inference, batch norm statistics counted */
     uint64_t multiply_adds;   /* for one photo, all layers counted */
+    double temperature;       /* probabilities are softmax(logits / temperature); 1 unless the file says otherwise */
     const inception_layer *layer; /* the one the options asked for, or NULL */
 } inception_model_info;
 
@@ -425,6 +426,66 @@ INCEPTION_API const inception_step *inception_session_steps(const inception_sess
 /* Multiply-adds a second that this machine's arithmetic units do in registers, on `threads` threads at once: what no direct
  * convolution can exceed. Takes about a third of a second; 0 where it cannot be told. */
 INCEPTION_API double inception_peak(inception_precision precision, int threads);
+
+/* ---- Teaching new classes ---------------------------------------------------------------------------------------- */
+
+/* A new output layer on a network that stays as it is: multinomial logistic regression on the features of photos (the
+ * layer INCEPTION_FEATURES, which inception_features() reads).
+ *
+ *     features of all photos once, inception_split(), inception_head_train(), inception_head_write()
+ *
+ * The same examples give the same layer, to the bit, on the same machine. */
+
+/* What a photo is for: to learn from, to choose between what was learnt, to measure the choice. */
+typedef enum inception_part { INCEPTION_TRAIN, INCEPTION_VALIDATION, INCEPTION_TEST } inception_part;
+#define INCEPTION_PARTS 3
+
+/* Fills parts[count] from the names of the photos and nothing else, so that a photo keeps its part on every machine and
+ * when others are added. h is the FNV-1a hash (64 bits) of the seed in eight bytes, least significant first, and the name,
+ * finished as MurmurHash3 finishes 64 bits. Of a class, h in order, those below 16 % of 2^64 are for the test, those below
+ * 30 % for validation, the rest for training; but of three photos or more at least one is for each, and of two the first is
+ * for validation. classes[i] is 0 ... class_count - 1. */
+INCEPTION_API inception_status inception_split(const char *const *names, const int *classes, size_t count, int class_count,
+                                               uint64_t seed, inception_part *parts, inception_error *error);
+
+typedef struct inception_examples {
+    size_t count, values;        /* photos, features of each */
+    int class_count;             /* 2... */
+    const float *features;       /* [count][values] */
+    const int *classes;          /* [count] */
+    const inception_part *parts; /* [count]; training has some of every class, validation has some */
+    bool balanced;               /* a class counts as much as another, however many photos it has; default false */
+} inception_examples;
+
+typedef struct inception_head inception_head;
+
+typedef struct inception_head_info {
+    double penalty;     /* of the squared weights, features scaled to a mean square length of 1: the best in validation */
+    double temperature; /* that makes the probabilities of the validation photos most likely */
+    size_t photos[INCEPTION_PARTS];
+    size_t right[INCEPTION_PARTS]; /* of validation: before its photos, too, were learnt with the penalty they chose */
+} inception_head_info;
+
+INCEPTION_API inception_head *inception_head_train(const inception_examples *examples, inception_error *error);
+INCEPTION_API void inception_head_close(inception_head **head);
+INCEPTION_API const inception_head_info *inception_head_get_info(const inception_head *head);
+
+/* logits[count][class_count] of `features`, [count][values]. */
+INCEPTION_API inception_status inception_head_logits(const inception_head *head, const float *features, size_t count,
+                                                     float *logits, inception_error *error);
+
+/* A text that a model file carries beside its tensors, UTF-8. */
+typedef struct inception_text {
+    const char *key, *value;
+} inception_text;
+
+/* Writes a model file: the weights at `path` (see inception_model_open) without auxiliary heads, and this layer in place of
+ * their classifier, whose input the features must have been. labels[class_count] are lines of text; `texts` go before
+ * what the weights say of themselves. The file appears whole or not at all. */
+INCEPTION_API inception_status inception_head_write(const inception_head *head, const char *path,
+                                                    const inception_model_options *options, const char *out,
+                                                    const char *const *labels, const inception_text *texts,
+                                                    size_t text_count, inception_error *error);
 
 /* ---- Pictures of results ----------------------------------------------------------------------------------------- */
 

@@ -93,7 +93,7 @@ static void fill_info(inception_model *model, int threads, inception_precision p
         .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads,
         .precision = precision,
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
-        .layer = model->model.kept,
+        .temperature = model->model.temperature, .layer = model->model.kept,
     };
 }
 
@@ -395,7 +395,8 @@ inception_status inception_session_run(inception_session *session, const float *
         inc_run_read(session->run, i, session->model->logits, scores);
         if (!all_finite(scores, classes))
             return inc_fail(error, INCEPTION_DATA, "the network's answer is not finite: its weights are damaged");
-        if (probabilities) inc_softmax(scores, (int)classes, probabilities + (size_t)i * classes);
+        if (probabilities)
+            inc_softmax(scores, (int)classes, session->model->info.temperature, probabilities + (size_t)i * classes);
     }
     return INCEPTION_OK;
 }
@@ -476,7 +477,7 @@ inception_status inception_session_layer(const inception_session *session, int p
     inc_run_read(session->run, photo, session->model->model.layer, out);
     if (!all_finite(out, (size_t)layer->height * (size_t)layer->width * (size_t)layer->channels))
         return inc_fail(error, INCEPTION_DATA, "layer %s is not finite: the weights are damaged", layer->name);
-    if (session->model->model.softmax) inc_softmax(out, layer->channels, out);
+    if (session->model->model.softmax) inc_softmax(out, layer->channels, session->model->info.temperature, out);
     return INCEPTION_OK;
 }
 

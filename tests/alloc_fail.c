@@ -168,6 +168,25 @@ static inception_status train(const char *path, inception_error *error)
     return error->status;
 }
 
+/* A new output layer for the network, of features that are made up. */
+static inception_status teach(const char *path, inception_error *error)
+{
+    enum { PHOTOS = 6, VALUES = 256 };
+    static const char *const names[PHOTOS] = {"a", "b", "c", "d", "e", "f"}, *const labels[2] = {"one", "two"};
+    static const int classes[PHOTOS] = {0, 1, 0, 1, 0, 1};
+    static float features[PHOTOS * VALUES];
+    inception_part parts[PHOTOS];
+    char out[96];
+    snprintf(out, sizeof out, "%s/taught", folder);
+    for (int i = 0; i < PHOTOS * VALUES; i++) features[i] = (float)((i * 7919) % 31 + 5 * classes[i / VALUES]);
+    inception_split(names, classes, PHOTOS, 2, 0, parts, error);
+    const inception_examples examples = {PHOTOS, VALUES, 2, features, classes, parts, false};
+    inception_head *head = error->status ? NULL : inception_head_train(&examples, error);
+    if (head) inception_head_write(head, path, NULL, out, labels, NULL, 0, error);
+    inception_head_close(&head);
+    return error->status;
+}
+
 /* Two pages of a PDF. */
 static inception_status draw(const char *path, inception_error *error)
 {
@@ -250,6 +269,12 @@ static void conversions(void **state)
     fail_each(calibrate, paths[0], 83, false);
 }
 
+static void output_layers(void **state)
+{
+    (void)state;
+    fail_each(teach, paths[0], 7, false);
+}
+
 static void photos(void **state)
 {
     (void)state;
@@ -329,7 +354,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models),      cmocka_unit_test(layers),      cmocka_unit_test(packs),
-        cmocka_unit_test(checkpoints), cmocka_unit_test(conversions), cmocka_unit_test(photos),
+        cmocka_unit_test(checkpoints), cmocka_unit_test(conversions), cmocka_unit_test(output_layers),
+        cmocka_unit_test(photos),
         cmocka_unit_test(other_weights), cmocka_unit_test(pictures), cmocka_unit_test(training),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);

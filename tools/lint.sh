@@ -21,6 +21,7 @@ onnx: base graph
 model: base checkpoint graph onnx
 engine: base graph
 train: base image checkpoint graph model engine
+head: base engine
 draw: base image'
 found=$(echo "$directions" | while IFS=: read -r folder allowed; do
     grep -n '#include "\.\./' src/"$folder"/*.[ch] | while IFS= read -r line; do

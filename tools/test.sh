@@ -60,7 +60,7 @@ golden() {
 }
 
 units='graph int8 kernels pool packs engine model image prepare checkpoint weights_files library labels layers draw terminal
-append pipeline onnx training learner'
+append pipeline onnx training learner head'
 
 part 'build with gcc' build build meson setup build -Dtests=false # as tools/try.sh does
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \
@@ -69,6 +69,7 @@ part 'lint' sh tools/lint.sh build
 for unit in $units; do part "unit $unit" "build/tests/test_$unit"; done
 for unit in $units; do part "unit $unit, sanitized" "build-asan/tests/test_$unit"; done
 part 'unit engine on AVX2' env ONEDNN_MAX_CPU_ISA=AVX2 build/tests/test_engine
+part 'unit head on AVX2' env ONEDNN_MAX_CPU_ISA=AVX2 build/tests/test_head
 part 'unit training on AVX2' env ONEDNN_MAX_CPU_ISA=AVX2 build/tests/test_training
 part 'every allocation fails once' build-asan/tests/alloc_fail
 part 'threads share a model, under ThreadSanitizer' sh tests/threads.sh
@@ -83,8 +84,9 @@ part 'whole folders' python3 tests/cli/test_folders.py build
 part 'fetch and URLs, sanitized' python3 tests/cli/test_fetch.py build-asan
 part 'command on a terminal, sanitized' python3 tests/cli/test_terminal.py build-asan
 part 'command, features' python3 tests/cli/test_features.py build
-golden "$oracles" 'tensorflow-cpu==2.12.1 tf_slim==1.1.0 opencv-python-headless==4.8.1.78 pillow==10.4.0' \
-    'prepare checkpoints networks googlenet trunk operators gradients'
+part 'command, train' python3 tests/cli/test_train.py build
+golden "$oracles" 'tensorflow-cpu==2.12.1 tf_slim==1.1.0 opencv-python-headless==4.8.1.78 pillow==10.4.0 scikit-learn==1.2.2' \
+    'prepare checkpoints networks googlenet trunk operators gradients head'
 golden "$oracles-onnx" 'onnx==1.23.2 onnxruntime==1.32.0 openvino==2026.4.1' onnx # TensorFlow's numpy is too old for them
 rm -r "$logs"
 echo "$passed passed, $failed failed, $skipped skipped"

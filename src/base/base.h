@@ -13,9 +13,7 @@
 #define INC_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A text that a file carries beside its tensors. */
-typedef struct inc_metadata {
-    const char *key, *value; /* UTF-8 */
-} inc_metadata;
+typedef inception_text inc_metadata;
 
 /* ---- error.c ---- */
 

@@ -156,13 +156,23 @@ void inc_engine_free(inc_engine *engine)
     free(engine);
 }
 
-void inc_softmax(const float *logits, int count, float *probabilities)
+void inc_softmax(const float *logits, int count, double temperature, float *probabilities)
 {
     float largest = logits[0];
     double sum = 0;
     for (int i = 1; i < count; i++) largest = fmaxf(largest, logits[i]);
-    for (int i = 0; i < count; i++) sum += exp((double)logits[i] - largest);
-    for (int i = 0; i < count; i++) probabilities[i] = (float)(exp((double)logits[i] - largest) / sum);
+    for (int i = 0; i < count; i++) sum += exp(((double)logits[i] - largest) / temperature);
+    for (int i = 0; i < count; i++) probabilities[i] = (float)(exp(((double)logits[i] - largest) / temperature) / sum);
+}
+
+inception_status inc_multiply(const inc_product *p, inception_error *error)
+{
+    const int64_t m = (int64_t)p->m, n = (int64_t)p->n, k = (int64_t)p->k;
+    int before = inc_alone_enter();
+    dnnl_status_t done = dnnl_sgemm(p->a_transposed ? 'T' : 'N', p->b_transposed ? 'T' : 'N', m, n, k, 1, p->a,
+                                    p->a_transposed ? m : k, p->b, p->b_transposed ? k : n, 0, p->c, n);
+    inc_alone_leave(before);
+    return done == dnnl_success ? INCEPTION_OK : inc_fail_onednn(error, "output layer", "matrix product");
 }
 
 /* What the threads share while they measure. */

@@ -79,7 +79,17 @@ inception_status inc_calibrator_compare(inc_calibrator *calibrator, const float 
 size_t inc_calibrator_losses(const inc_calibrator *calibrator, inception_layer_loss *losses);
 
 /* probabilities = exp(logits - max) / sum. */
-void inc_softmax(const float *logits, int count, float *probabilities);
+void inc_softmax(const float *logits, int count, double temperature, float *probabilities);
+
+/* A matrix product, row by row: c[m][n] = a[m][k] b[k][n], of which either may lie transposed. On the calling thread. */
+typedef struct inc_product {
+    size_t m, n, k;
+    const float *a, *b;
+    bool a_transposed, b_transposed; /* a is [k][m], b is [n][k] */
+    float *c;
+} inc_product;
+
+inception_status inc_multiply(const inc_product *product, inception_error *error);
 
 /* ---- training ---- */
 

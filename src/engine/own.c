@@ -51,7 +51,7 @@ static inception_status take_fewer(const inc_graph *graph, const inc_node *node,
 
 /* ---- steps on bytes ---- */
 
-_Static_assert(INC_QUANTIZED_TAPS <= INC_INT8_TAPS_MOST && INC_QUANTIZED_BLOCK == INC_INT8_LANES, "as graph/quantize.c says");
+_Static_assert(INC_QUANTIZED_TAPS <= INC_INT8_TAPS_MOST && INC_QUANTIZED_BLOCK == INC_INT8_LANES, "graph/quantize.c");
 
 /* False: the node has nothing to do with bytes. */
 static bool plan_int8(const inc_engine *e, const inc_graph *graph, const inc_node *node, inc_int8 *plan)

@@ -125,6 +125,14 @@ static inception_status build_graph(inc_model *model, const char *layer, incepti
     return INCEPTION_OK;
 }
 
+static inception_status find_temperature(inc_model *model, const char *path, inception_error *error)
+{
+    const char *text = inc_weights_metadata(model->weights, "temperature");
+    model->temperature = text ? inc_parse_number(text) : 1;
+    if (model->temperature > 0 && model->temperature <= DBL_MAX) return INCEPTION_OK;
+    return inc_fail(error, INCEPTION_DATA, "%s: a temperature of '%.40s' is no number above 0", path, text);
+}
+
 static inception_status open_file(inc_model *model, const char *path, const inception_model_options *options,
                                   inception_error *error)
 {
@@ -133,7 +141,8 @@ static inception_status open_file(inc_model *model, const char *path, const ince
     if (!model->weights) return inc_pass(error, &own);
     model->format = model->weights->format;
     model->ranges = inc_weights_metadata(model->weights, inc_ranges_key());
-    return inc_recognise(model, path, options, error);
+    inception_status status = find_temperature(model, path, error);
+    return status ? status : inc_recognise(model, path, options, error);
 }
 
 /* As if from a file without tensors. */
@@ -143,6 +152,7 @@ static inception_status open_untrained(inc_model *model, const inception_model_o
     if (!network) return inc_fail(error, INCEPTION_NOT_FOUND, "no network is called '%s'", options->network);
     bool heads = model->shape.heads;
     model->format = INCEPTION_FORMAT_MODEL_FILE;
+    model->temperature = 1;
     model->shape = inc_shape_default(network);
     model->shape.heads = heads;
     if (options->depth_multiplier > 0) model->shape.depth_multiplier = options->depth_multiplier;

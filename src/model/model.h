@@ -37,8 +37,11 @@ typedef struct inc_model {
     uint32_t layer;               /* ... its value in the graph ... */
     bool softmax;                 /* ... of which the softmax is meant */
     bool scaled;                  /* there are gammas, which not every file of this network has */
+    double temperature;           /* probabilities are softmax(logits / temperature) */
     const char *ranges;           /* of the values, for int8: see ranges.c; or NULL */
     bool packed;                  /* variables have no data: the weights come from a pack */
+    const inc_metadata *texts;    /* to be written with it, before those of `weights` */
+    size_t text_count;
     inception_weights *weights; /* views point into it */
     inc_arena arena;
 } inc_model;
@@ -102,6 +105,13 @@ bool inc_has_ranges(const char *path);
 
 /* Gives every value of the graph that is read its range; `text` NULL: there are none. */
 inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char *path, inception_error *error);
+
+/* ---- classifier.c ---- */
+
+/* Puts a classifier of so many classes in place of the model's: weights [inputs][classes], biases [classes], labels; all
+ * must outlive the model. MISMATCH: its input has another number of values. */
+inception_status inc_classifier_replace(inc_model *model, size_t inputs, int classes, const float *weights,
+                                        const float *biases, const char *const *labels, inception_error *error);
 
 /* See inception_convert(). ONNX wants a model opened without heads, whose graph it rewrites. */
 inception_status inc_model_write(inc_model *model, const char *out, inception_format format,

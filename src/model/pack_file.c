@@ -2,7 +2,7 @@
  * belongs to one weights file, one way to open it, one engine on one kind of CPU: all that is its key, and a pack with
  * another key is stale. Whatever does not fit is as good as no pack.
  *
- *     "INCPACK2", sizes of the parts below (u64 each: meta, hashes, block), hash of the block's form, hash of all in front
+ *     "INCPACK3", sizes of the parts below (u64 each: meta, hashes, block), hash of the block's form, hash of all in front
  *                 of the block but itself
  *     meta      texts ending in zero bytes: the key, then what the weights file would have told
  *     hashes    of each INC_PACK_CHUNK bytes of the block
@@ -10,16 +10,17 @@
 #include "private.h"
 
 #include <fcntl.h>
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "INCPACK2"
+#define MAGIC "INCPACK3"
 #define FRONT 48 /* bytes: magic, three sizes, two hashes */
 #define PAGE_BYTES 4096
-#define NUMBERS 7
+#define NUMBERS 8
 
 static size_t chunks_of(uint64_t bytes)
 {
@@ -108,9 +109,11 @@ static bool read_meta(inc_model *model, inc_reader *reader, const char *key, inc
     shape->input.width = atoi(numbers[4]);
     shape->input.height = atoi(numbers[5]);
     shape->input.preprocessing = (inception_preprocessing)atoi(numbers[6]);
+    model->temperature = inc_parse_number(numbers[7]);
     if (shape->classes < 1 || (size_t)shape->classes > inc_left(reader) || shape->min_depth < 1
         || shape->min_depth > 4096 || !(shape->depth_multiplier > 0 && shape->depth_multiplier <= 16)
-        || shape->input.width < 1 || shape->input.width > 4096 || shape->input.height < 1 || shape->input.height > 4096)
+        || shape->input.width < 1 || shape->input.width > 4096 || shape->input.height < 1 || shape->input.height > 4096
+        || !(model->temperature > 0 && model->temperature <= DBL_MAX))
         return false;
     model->labels = inc_arena_alloc(&model->arena, (size_t)shape->classes, sizeof *model->labels, error);
     model->wnids = inc_arena_alloc(&model->arena, (size_t)shape->classes, sizeof *model->wnids, error);
@@ -168,12 +171,13 @@ static inception_status make_meta(inc_buffer *front, const inc_pack *pack, const
 {
     const inc_shape *shape = &model->shape;
     const int numbers[NUMBERS] = {(int)model->format, shape->classes, 0, shape->min_depth, shape->input.width,
-                                  shape->input.height, (int)shape->input.preprocessing};
+                                  shape->input.height, (int)shape->input.preprocessing, 0};
     char number[32];
     inception_status status = add_text(front, pack->key, error);
     if (!status) status = add_text(front, shape->network->name, error);
     for (int i = 0; i < NUMBERS && !status; i++) {
         if (i == 2) inc_print_number(number, sizeof number, shape->depth_multiplier);
+        else if (i == 7) inc_print_number(number, sizeof number, model->temperature);
         else snprintf(number, sizeof number, "%d", numbers[i]);
         status = add_text(front, number, error);
     }

@@ -8,7 +8,7 @@
 
 /* What a file says of itself. */
 typedef struct description {
-    char classes[16], depth[32], smallest[16], width[16], height[16];
+    char classes[16], depth[32], smallest[16], width[16], height[16], temperature[32];
     inc_metadata *texts;
     size_t count;
 } description;
@@ -23,6 +23,16 @@ static char *join_lines(inc_model *model, const char *const *lines, inception_er
     return text;
 }
 
+/* Those whose keys are not there yet; one without a value keeps an older one out. */
+static void add_texts(description *about, const inc_metadata *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < about->count; k++) known |= strcmp(about->texts[k].key, texts[i].key) == 0;
+        if (!known) about->texts[about->count++] = texts[i];
+    }
+}
+
 static inception_status describe(inc_model *model, description *about, inception_error *error)
 {
     static const char *const ways[] = {"slim", "caffe"};
@@ -32,25 +42,26 @@ static inception_status describe(inc_model *model, description *about, inception
     snprintf(about->smallest, sizeof about->smallest, "%d", shape->min_depth);
     snprintf(about->width, sizeof about->width, "%d", shape->input.width);
     snprintf(about->height, sizeof about->height, "%d", shape->input.height);
+    inc_print_number(about->temperature, sizeof about->temperature, model->temperature);
     const char *labels = join_lines(model, model->labels, error), *wnids = join_lines(model, model->wnids, error);
     if (!labels || !wnids) return INCEPTION_MEMORY;
     const inc_metadata own[] = {
         {"network", shape->network->name},  {"classes", about->classes},   {"depth_multiplier", about->depth},
         {"min_depth", about->smallest},     {"input_width", about->width}, {"input_height", about->height},
         {"preprocessing", ways[shape->input.preprocessing]},               {"labels", labels},
-        {"wnids", wnids}, {inc_ranges_key(), model->ranges},
+        {"wnids", wnids}, {"temperature", model->temperature != 1 ? about->temperature : NULL},
+        {inc_ranges_key(), model->ranges},
     };
-    const inc_metadata *more = model->weights->metadata; /* what a model file tells besides goes on with it */
-    size_t most = INC_COUNT(own) + model->weights->metadata_count;
-    about->texts = inc_arena_alloc(&model->arena, most, sizeof *more, error);
+    about->texts = inc_arena_alloc(&model->arena, INC_COUNT(own) + model->text_count + model->weights->metadata_count,
+                                   sizeof *about->texts, error);
     if (!about->texts) return INCEPTION_MEMORY;
-    about->count = INC_COUNT(own) - !model->ranges;
-    memcpy(about->texts, own, about->count * sizeof *own);
-    for (size_t i = 0; i < model->weights->metadata_count; i++) {
-        bool known = false;
-        for (size_t k = 0; k < INC_COUNT(own); k++) known |= strcmp(own[k].key, more[i].key) == 0;
-        if (!known) about->texts[about->count++] = more[i];
-    }
+    add_texts(about, own, INC_COUNT(own));
+    add_texts(about, model->texts, model->text_count);
+    add_texts(about, model->weights->metadata, model->weights->metadata_count); /* what a model file tells goes on with it */
+    size_t kept = 0;
+    for (size_t i = 0; i < about->count; i++)
+        if (about->texts[i].value) about->texts[kept++] = about->texts[i];
+    about->count = kept;
     return INCEPTION_OK;
 }
 
@@ -81,14 +92,14 @@ static inception_status write_onnx(inc_model *model, const char *out, const desc
         "Photos as `inception prepare` writes them: BGR, 0...255 minus 104, 117, 123.",
     };
     const inc_onnx_about texts = {model->shape.network->name, inputs[model->shape.input.preprocessing], about->texts,
-                                  about->count};
+                                  about->count, model->temperature};
     inception_status status = inc_graph_rewrite(&model->graph, INC_ONNX_REWRITES, 1, error);
     return status ? status : inc_onnx_write(out, &model->graph, &texts, error);
 }
 
 inception_status inc_model_write(inc_model *model, const char *out, inception_format format, inception_error *error)
 {
-    description about;
+    description about = {0};
     if (format == INCEPTION_FORMAT_TF_V2) return write_tensors(model, out, NULL, error);
     if (format != INCEPTION_FORMAT_MODEL_FILE && format != INCEPTION_FORMAT_ONNX)
         return inc_fail(error, INCEPTION_INVALID,

@@ -234,6 +234,18 @@ static void add_simple(exporter *x, const char *operator, const char *input, con
     end_node(x, &node, operator, output);
 }
 
+/* Logits / temperature. */
+static void add_temperature(exporter *x, double temperature)
+{
+    inc_message node = {.error = x->error};
+    put_float(&node, "value_float", (float)temperature);
+    end_node(x, &node, "Constant", "temperature");
+    node = (inc_message){.error = x->error};
+    inc_put_text(&node, NODE_INPUT, "logits");
+    inc_put_text(&node, NODE_INPUT, "temperature");
+    end_node(x, &node, "Div", "logits/Div");
+}
+
 static inception_status add_graph(exporter *x, const inc_onnx_about *about)
 {
     char text[NAME_SIZE];
@@ -245,11 +257,12 @@ static inception_status add_graph(exporter *x, const inc_onnx_about *about)
     inc_put_text(&x->body, GRAPH_NAME, about->network);
     put_info(x, GRAPH_INPUT, "input", about->input, 4, input);
     put_info(x, GRAPH_OUTPUT, "logits", "Scores of the classes.", 2, classes);
-    put_info(x, GRAPH_OUTPUT, "probabilities", "Softmax of the scores.", 2, classes);
+    put_info(x, GRAPH_OUTPUT, "probabilities", "Softmax of the scores / temperature.", 2, classes);
     add_simple(x, "Transpose", "input", "input/Transpose", (int[]){0, 3, 1, 2});
     for (size_t n = 0; n < graph->node_count && !status; n++) status = add_node(x, &graph->nodes[n]);
     add_simple(x, "Flatten", name_of(x, kept, text), "logits", NULL);
-    add_simple(x, "Softmax", "logits", "probabilities", NULL);
+    if (about->temperature != 1) add_temperature(x, about->temperature);
+    add_simple(x, "Softmax", about->temperature != 1 ? "logits/Div" : "logits", "probabilities", NULL);
     return status ? status : x->body.status;
 }
 

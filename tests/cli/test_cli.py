@@ -26,7 +26,7 @@ from material import jpeg, model, png  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
 COMMAND = str(BUILD / "inception")
-COMMANDS = ["classify", "prepare", "fetch", "models", "inspect", "convert", "features"]
+COMMANDS = ["classify", "prepare", "fetch", "models", "inspect", "convert", "features", "train"]
 tap = Tap()
 
 

@@ -37,12 +37,12 @@ def noise(path, seed):
         file.write(b"BM" + head + pixels)
 
 
-def set_input(path, width, height):
-    """Has the model file say that its network sees photos of that size."""
+def set_texts(path, width, height):
+    """Has the model file say that its network sees photos of that size, and divides its logits."""
     with open(path, "rb") as file:
         size, = struct.unpack("<Q", file.read(8))
         header, tensors = json.loads(file.read(size)), file.read()
-    header["__metadata__"] = {"input_width": str(width), "input_height": str(height)}
+    header["__metadata__"] = {"input_width": str(width), "input_height": str(height), "temperature": "1.75"}
     text = json.dumps(header).encode()
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text + tensors)
@@ -126,7 +126,7 @@ def main():
                 tap.skip(f"{net}: TensorFlow's logits", "no test data")
         for name, (net, classes, multiplier, size) in VARIANTS.items():
             run(make, model, net, classes, multiplier)
-            set_input(model, *size)
+            set_texts(model, *size)
             check_network(name, net, model, noisy, classes, size)
         if os.path.exists(data("weights", "googlenet")):
             model = os.path.join(folder, "googlenet.caffemodel")

@@ -320,7 +320,8 @@ static void ranges_refused(void **state)
 {
     (void)state;
     static const char *const lines[] = {"", "0 1", "0 1 ", " 0 1 input", "0 input", "nan 1 input", "0 inf input",
-                                        "2 1 input", "0 1 inputs", "input", "- e input", "-1e31 0 input", "0 1e-40 input", "0 1e99 input", "x y input", "0 1 xinput"};
+                                        "2 1 input", "0 1 inputs", "input", "- e input", "-1e31 0 input",
+                                        "0 1e-40 input", "0 1e99 input", "x y input", "0 1 xinput"};
     inc_graph graph = {0};
     inception_error error;
     graph.input = inc_graph_activation(&graph, "input", 1, 1, 1, NULL);

@@ -1,0 +1,388 @@
+/* inception train: photos in classes -> a model that tells the classes apart. The network stays as it is; its features of
+ * all photos are computed once, and kept; a new output layer is learnt from them. */
+#include "train.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { WEIGHTS_NONE, WEIGHTS_AUTO };
+static const char *const weight_choices[] = {"none", "auto", NULL};
+
+typedef struct train_options {
+    common_settings common;
+    model_settings model;
+    net_settings net;
+    const char *output;
+    uint64_t seed;
+    int class_weights, threads;
+    bool force, json;
+} train_options;
+
+static const option_row rows[] = {
+    {"output", 'o', "FILE", OPTION_STRING, offsetof(train_options, output),
+     "the model file; default: called as the folder, .safetensors, in the current folder", 0, 0, NULL},
+    {"force", 0, NULL, OPTION_FLAG, offsetof(train_options, force), "replace FILE if it is there", 0, 0, NULL},
+    {"class-weights", 0, "W", OPTION_CHOICE, offsetof(train_options, class_weights),
+     "none (default): every photo counts as much; auto: every class does, however few photos it has", 0, 0, weight_choices},
+    {"seed", 0, "N", OPTION_SIZE, offsetof(train_options, seed),
+     "another one splits the photos in another way; default 0", 0, 0x1p53, NULL},
+    {"json", 'j', NULL, OPTION_FLAG, offsetof(train_options, json), "report as JSON", 0, 0, NULL},
+    {"threads", 't', "N", OPTION_INT, offsetof(train_options, threads),
+     "of the arithmetic, and as many (8 at most) that decode ahead; default: the CPUs this process may use", 1, 1024, NULL},
+    {"model", 'm', "MODEL", OPTION_LIST, offsetof(train_options, model.models),
+     "weights of the network that is taught: a file, or the name of a network (fetched if it is not in the cache); default: "
+     "the best one in the cache",
+     0, 0, NULL},
+    {.name = NULL},
+};
+
+static const option_group groups[] = {
+    {"Options", rows, 0},
+    {"", network_rows, offsetof(train_options, model)},
+    {"Downloads", net_rows, offsetof(train_options, net)},
+    {"General", common_rows, offsetof(train_options, common)},
+    {.title = NULL},
+};
+
+static const char *const examples[] = {
+    "inception train flowers/                    flowers.safetensors",
+    "inception classify -m flowers.safetensors photo.jpg",
+    "inception train -m v3 -o birds.safetensors birds.csv",
+    NULL,
+};
+
+typedef struct train_run {
+    const train_options *options;
+    char source[4096], digest[DIGEST_TEXT]; /* the weights, and their SHA-256 */
+    char *output;
+    inception_model_options model_options;
+    inception_model *model; /* up to the features */
+    inception_session *session;
+    int together; /* photos that are computed at once */
+    size_t values;
+    cli_dataset set;
+    float *features; /* [count][values] */
+    bool *known;     /* [count]: the features are there */
+    vector_cache *cache;
+    const char **names; /* [count] */
+    int *classes;       /* [count] */
+    inception_part *parts;
+    inception_head *head;
+    float *logits;
+    train_report report;
+} train_run;
+
+static exit_code complain_memory(void)
+{
+    complain("out of memory");
+    return EXIT_SYSTEM;
+}
+
+/* ---- Before work begins ---- */
+
+/* The name of the folder, or of the CSV file without its ending. */
+static char *default_output(const char *path)
+{
+    char *whole = realpath(path, NULL), *name = NULL;
+    if (!whole) return NULL;
+    const char *last = strrchr(whole, '/') + 1;
+    int length = (int)strlen(last) - (ends_in(last, ".csv") ? 4 : 0);
+    if (asprintf(&name, "%.*s.safetensors", length, length ? last : "model") < 0) name = NULL;
+    free(whole);
+    return name;
+}
+
+static exit_code check_output(train_run *train, const char *path)
+{
+    if (!path_exists(path)) {
+        complain("%s: no such folder or file", path);
+        return EXIT_NO_INPUT;
+    }
+    train->output = train->options->output ? strdup(train->options->output) : default_output(path);
+    if (!train->output) return complain_memory();
+    if (path_exists(train->output) && !train->options->force) {
+        complain("%s: is there already; --force replaces it, --output names another file", train->output);
+        return EXIT_IO;
+    }
+    const char *slash = strrchr(train->output, '/');
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - train->output) + 1 : 1, slash ? train->output : ".");
+    if (access(folder, W_OK) == 0) return EXIT_FINE;
+    complain("%s: cannot be written: no such folder, or no permission", train->output);
+    return EXIT_IO;
+}
+
+/* Of a checkpoint in several files the index, which has the checksums of the others. */
+static exit_code digest_source(train_run *train)
+{
+    char index[4200];
+    struct stat info;
+    inception_error error = {0};
+    snprintf(index, sizeof index, "%s.index", train->source);
+    const char *path = stat(train->source, &info) == 0 && S_ISREG(info.st_mode) ? train->source : index;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        complain("%s: cannot be opened as a file; of a folder name the checkpoint in it", train->source);
+        return EXIT_NO_INPUT;
+    }
+    bool good = extras(NULL)->digest_file(fd, path, 0, "SHA256", train->digest, &error);
+    close(fd);
+    return good ? EXIT_FINE : complain_error(&error);
+}
+
+static exit_code find_model(train_run *train)
+{
+    const model_settings *settings = &train->options->model;
+    const inception_network *network;
+    exit_code code = network_check("train", settings->network, &network);
+    if (!code && settings->models.count > 1) code = complain_usage("train", "option --model can be given once");
+    const char *name = settings->models.count ? settings->models.items[0] : settings->network;
+    if (!code) code = model_find(name, &train->options->net, train->source, sizeof train->source, &network);
+    if (!code) code = digest_source(train);
+    if (code) return code;
+    train->model_options = model_options(settings, network);
+    train->model_options.threads = train->options->threads;
+    train->model_options.layer = INCEPTION_FEATURES;
+    train->model_options.layer_only = true;
+    return EXIT_FINE;
+}
+
+static exit_code open_model(train_run *train)
+{
+    inception_error error = {0};
+    train->model = inception_model_open(train->source, &train->model_options, &error);
+    if (!train->model) return complain_error(&error);
+    const inception_model_info *info = inception_model_get_info(train->model);
+    train->together = info->threads < MOST_TOGETHER ? info->threads : MOST_TOGETHER;
+    train->session = inception_session_open(train->model, train->together, &error);
+    if (!train->session) return complain_error(&error);
+    train->values = (size_t)info->layer->height * (size_t)info->layer->width * (size_t)info->layer->channels;
+    return EXIT_FINE;
+}
+
+/* ---- Features ---- */
+
+/* All that they depend on besides the photo. */
+static void open_cache(train_run *train)
+{
+    const inception_model_info *info = inception_model_get_info(train->model);
+    char key[1024];
+    snprintf(key, sizeof key, "%s %s %s %dx%d/%d %zu, depth %.17g/%d, averages %d", inception_version(), train->digest,
+             info->network->name, info->input.width, info->input.height, (int)info->input.preprocessing, train->values,
+             info->depth_multiplier, info->min_depth, train->options->model.moving_averages);
+    train->cache = vector_cache_open(key, train->values);
+    vector_cache_read(train->cache, &train->set, train->features, train->known);
+}
+
+static void skip_photo(train_run *train, size_t number, const inception_error *error)
+{
+    complain_input(train->set.examples[number].path, error);
+    tally_failure(&train->set.tally, error->status);
+}
+
+/* `numbers`: the examples that the photos are. */
+static exit_code look(train_run *train, const cli_loaded *const *photos, const size_t *numbers, size_t count)
+{
+    const inception_image *images[MOST_TOGETHER];
+    size_t good[MOST_TOGETHER];
+    int together = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (photos[i]->image) good[together] = numbers[i], images[together++] = photos[i]->image;
+        else skip_photo(train, numbers[i], &photos[i]->error);
+    }
+    inception_error error = {0};
+    float *vectors = together ? malloc((size_t)together * train->values * sizeof *vectors) : NULL;
+    if (together && !vectors) return complain_memory();
+    if (together && inception_features(train->session, images, together, vectors, &error)) {
+        free(vectors);
+        return complain_error(&error);
+    }
+    for (int i = 0; i < together; i++) {
+        const float *vector = vectors + (size_t)i * train->values;
+        memcpy(train->features + good[i] * train->values, vector, train->values * sizeof *vector);
+        vector_cache_add(train->cache, train->set.examples[good[i]].digest, vector);
+        train->known[good[i]] = true;
+    }
+    free(vectors);
+    return EXIT_FINE;
+}
+
+/* The photos at paths[count], which are the examples `numbers`. */
+static exit_code look_at_all(train_run *train, char **paths, const size_t *numbers, size_t count)
+{
+    photo_settings settings = {.net.offline = true};
+    inception_error error = {0};
+    const cli_loaded *photos[MOST_TOGETHER];
+    size_t taken = 0, got;
+    exit_code code = EXIT_FINE;
+    photo_walk *walk = photos_open(&settings, paths, (int)count, &error);
+    photo_pipeline *pipeline =
+        walk ? pipeline_open(walk, &settings, inception_model_get_info(train->model)->threads, &error) : NULL;
+    cli_pace *pace = pipeline ? pace_open(walk, train->options->common.quiet) : NULL;
+    if (!pipeline) code = complain_error(&error);
+    while (!code && (got = pipeline_take(pipeline, photos, (size_t)train->together)) > 0) {
+        code = look(train, photos, numbers + taken, got);
+        taken += got;
+        pace_step(pace, taken);
+    }
+    pace_close(&pace);
+    pipeline_close(&pipeline);
+    photos_close(&walk);
+    return interrupted() ? EXIT_INTERRUPTED : code;
+}
+
+static exit_code find_features(train_run *train)
+{
+    size_t count = train->set.count, missing = 0;
+    train->features = calloc(count, train->values * sizeof *train->features);
+    train->known = calloc(count, sizeof *train->known);
+    char **paths = calloc(count, sizeof *paths);
+    size_t *numbers = calloc(count, sizeof *numbers);
+    exit_code code = train->features && train->known && paths && numbers ? EXIT_FINE : complain_memory();
+    if (!code) open_cache(train);
+    for (size_t i = 0; i < count && !code; i++)
+        if (!train->known[i]) paths[missing] = train->set.examples[i].path, numbers[missing++] = i;
+    train->report.cached = count - missing;
+    if (!code && train->options->common.verbose)
+        complain("%s from %s: %zu features of %zu photos, %zu of them in the cache",
+                 inception_model_get_info(train->model)->network->name, train->source, train->values, count,
+                 train->report.cached);
+    if (!code && missing) code = look_at_all(train, paths, numbers, missing);
+    free(paths);
+    free(numbers);
+    return code;
+}
+
+/* Photos that could not be decoded go. */
+static exit_code keep_known(train_run *train)
+{
+    size_t kept = 0, count = train->set.count, row = train->values * sizeof *train->features;
+    for (size_t i = 0; i < count; i++) {
+        if (train->known[i]) memmove(train->features + kept++ * train->values, train->features + i * train->values, row);
+        train->known[i] = !train->known[i];
+    }
+    return dataset_leave_out(&train->set, train->known);
+}
+
+/* ---- The output layer ---- */
+
+static exit_code learn(train_run *train)
+{
+    const cli_dataset *set = &train->set;
+    inception_error error = {0};
+    train->names = calloc(set->count, sizeof *train->names);
+    train->classes = calloc(set->count, sizeof *train->classes);
+    train->parts = calloc(set->count, sizeof *train->parts);
+    train->logits = calloc(set->count * (size_t)set->classes, sizeof *train->logits);
+    if (!train->names || !train->classes || !train->parts || !train->logits) return complain_memory();
+    for (size_t i = 0; i < set->count; i++)
+        train->names[i] = set->examples[i].name, train->classes[i] = set->examples[i].class;
+    inception_split(train->names, train->classes, set->count, set->classes, train->options->seed, train->parts, &error);
+    const inception_examples lesson = {
+        .count = set->count, .values = train->values, .class_count = set->classes, .features = train->features,
+        .classes = train->classes, .parts = train->parts, .balanced = train->options->class_weights == WEIGHTS_AUTO,
+    };
+    train->head = error.status ? NULL : inception_head_train(&lesson, &error);
+    if (train->head) inception_head_logits(train->head, train->features, set->count, train->logits, &error);
+    return error.status ? complain_error(&error) : EXIT_FINE;
+}
+
+static exit_code write_model(train_run *train)
+{
+    enum { SIZE = 64 };
+    static const char *const parts[INCEPTION_PARTS] = {"train", "validation", "test"};
+    const inception_head_info *info = inception_head_get_info(train->head);
+    char keys[2 * INCEPTION_PARTS][SIZE], values[2 * INCEPTION_PARTS + 2][SIZE];
+    inception_text texts[2 * INCEPTION_PARTS + 4];
+    size_t count = 0;
+    for (int p = 0; p < INCEPTION_PARTS; p++)
+        for (int accuracy = 0; accuracy < 2; accuracy++, count++) {
+            snprintf(keys[count], SIZE, "%s_%s", parts[p], accuracy ? "accuracy" : "photos");
+            if (accuracy) snprintf(values[count], SIZE, "%.6f", share_of(info->right[p], info->photos[p]).value);
+            else snprintf(values[count], SIZE, "%zu", info->photos[p]);
+            texts[count] = (inception_text){keys[count], accuracy && !info->photos[p] ? NULL : values[count]};
+        }
+    snprintf(values[count], SIZE, "%llu", (unsigned long long)train->options->seed);
+    texts[count] = (inception_text){"seed", values[count]}, count++;
+    snprintf(values[count], SIZE, "%g", info->penalty);
+    texts[count] = (inception_text){"penalty", values[count]}, count++;
+    texts[count++] = (inception_text){"source_network", inception_model_get_info(train->model)->network->name};
+    texts[count++] = (inception_text){"source_sha256", train->digest};
+    inception_error error = {0};
+    return inception_head_write(train->head, train->source, &train->model_options, train->output,
+                                (const char *const *)train->set.labels, texts, count, &error)
+             ? complain_error(&error) : EXIT_FINE;
+}
+
+static exit_code report(train_run *train)
+{
+    train_report *r = &train->report;
+    r->set = &train->set, r->parts = train->parts, r->logits = train->logits;
+    r->info = inception_head_get_info(train->head);
+    r->source = train->source, r->source_digest = train->digest, r->output = train->output;
+    r->network = inception_model_get_info(train->model)->network->name;
+    r->seed = train->options->seed;
+    exit_code code = train->options->json ? report_json(r) : report_text(r);
+    train->set.tally.done = train->set.count;
+    return code ? code : tally_exit(&train->set.tally, train->options->common.quiet);
+}
+
+static exit_code teach(train_run *train, const char *path)
+{
+    double began = progress_now(), then;
+    exit_code code = check_output(train, path);
+    if (!code) code = find_model(train);
+    catch_interrupts();
+    if (!code) code = dataset_read(&train->set, path, train->options->common.quiet);
+    if (!code) code = open_model(train);
+    then = progress_now();
+    if (!code) code = find_features(train);
+    if (!code) code = keep_known(train);
+    train->report.features_s = progress_now() - then;
+    then = progress_now();
+    if (!code) code = learn(train);
+    train->report.head_s = progress_now() - then;
+    if (!code && interrupted()) code = EXIT_INTERRUPTED;
+    if (!code) code = write_model(train);
+    train->report.total_s = progress_now() - began;
+    return code ? code : report(train);
+}
+
+static exit_code run(void *given, char **operands, int count)
+{
+    (void)count;
+    train_options *options = given;
+    options->net.quiet = options->common.quiet;
+    train_run train = {.options = options};
+    inception_error error = {0};
+    exit_code code = extras(&error) ? teach(&train, operands[0]) : complain_error(&error); /* they have the digests */
+    void *const all[] = {train.output, train.features, train.known, train.names, train.classes, train.parts, train.logits};
+    for (size_t i = 0; i < COUNT(all); i++) free(all[i]);
+    vector_cache_close(&train.cache);
+    dataset_free(&train.set);
+    inception_head_close(&train.head);
+    inception_session_close(&train.session);
+    inception_model_close(&train.model);
+    return code;
+}
+
+const cli_command train_command = {
+    .name = "train",
+    .summary = "teach a network new classes from photos of them",
+    .operands = "DIR",
+    .about = "Makes a model from a folder DIR that holds a folder of photos for each class, called as the class; or from a "
+             "CSV file in place of DIR, whose header names the columns 'file' (paths relative to the CSV file) and 'label'. "
+             "The network stays as it is but for its output layer, which is new. Its features of the photos are computed "
+             "once and kept in the cache folder. About 70 % of the photos are learnt from, 14 % choose, 16 % measure what "
+             "came out; which, is decided by the names of the photos.",
+    .examples = examples,
+    .groups = groups,
+    .options_size = sizeof(train_options),
+    .defaults = &(const train_options){.seed = 0},
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};

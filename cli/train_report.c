@@ -1,0 +1,169 @@
+/* What came out of training: how many photos of which class, how often the answers are right, what is taken for what. */
+#include "train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_CONFUSIONS 10
+
+static const char *const part_names[INCEPTION_PARTS] = {"train", "validation", "test"};
+
+share share_of(size_t right, size_t count)
+{
+    const double z = 1.959963984540054, n = (double)count; /* 97.5 % of a normal distribution lie below z */
+    if (!count) return (share){0, 0, 1};
+    double p = (double)right / n, middle = (p + z * z / (2 * n)) / (1 + z * z / n);
+    double reach = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    return (share){p, fmax(0, middle - reach), fmin(1, middle + reach)};
+}
+
+typedef struct confusion {
+    int is, taken_for;
+    size_t count;
+} confusion;
+
+static int most_first(const void *a, const void *b)
+{
+    const confusion *x = a, *y = b;
+    if (x->count != y->count) return x->count > y->count ? -1 : 1;
+    return x->is != y->is ? x->is - y->is : x->taken_for - y->taken_for;
+}
+
+static int by_classes(const void *a, const void *b)
+{
+    const confusion *x = a, *y = b;
+    return x->is != y->is ? x->is - y->is : x->taken_for - y->taken_for;
+}
+
+/* The most frequent wrong answers to the test's photos; free() them. */
+static confusion *find_confusions(const train_report *r, size_t *count)
+{
+    const size_t classes = (size_t)r->set->classes;
+    confusion *all = calloc(r->set->count + 1, sizeof *all);
+    size_t wrong = 0, kept = 0;
+    for (size_t i = 0; i < r->set->count && all; i++) {
+        const float *logits = r->logits + i * classes;
+        int best = 0;
+        for (int c = 1; c < r->set->classes; c++)
+            if (logits[c] > logits[best]) best = c;
+        if (r->parts[i] == INCEPTION_TEST && best != r->set->examples[i].class)
+            all[wrong++] = (confusion){r->set->examples[i].class, best, 1};
+    }
+    if (all) qsort(all, wrong, sizeof *all, by_classes);
+    for (size_t i = 0; i < wrong; i++) {
+        if (kept && by_classes(&all[kept - 1], &all[i]) == 0) all[kept - 1].count++;
+        else all[kept++] = all[i];
+    }
+    if (all) qsort(all, kept, sizeof *all, most_first);
+    *count = kept < MOST_CONFUSIONS ? kept : MOST_CONFUSIONS;
+    return all;
+}
+
+static size_t photos_of(const train_report *r, int class, inception_part part)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->set->count; i++) count += r->set->examples[i].class == class && r->parts[i] == part;
+    return count;
+}
+
+/* ---- Text ---- */
+
+static void write_classes(const train_report *r)
+{
+    int widest = 5;
+    for (int c = 0; c < r->set->classes; c++)
+        if (text_width(r->set->labels[c]) > widest) widest = text_width(r->set->labels[c]);
+    if (widest > 40) widest = 40;
+    printf("%-*s  train  validation  test\n", widest, "class");
+    for (int c = 0; c < r->set->classes; c++) {
+        int taken = text_cut(stdout, r->set->labels[c], widest);
+        printf("%*s  %5zu  %10zu  %4zu\n", widest - taken, "", photos_of(r, c, INCEPTION_TRAIN),
+               photos_of(r, c, INCEPTION_VALIDATION), photos_of(r, c, INCEPTION_TEST));
+    }
+}
+
+static void write_accuracy(const train_report *r)
+{
+    fputs("\nright answers\n", stdout);
+    for (int p = 0; p < INCEPTION_PARTS; p++) {
+        share s = share_of(r->info->right[p], r->info->photos[p]);
+        if (!r->info->photos[p]) {
+            printf("%-10s  no photos\n", part_names[p]);
+            continue;
+        }
+        printf("%-10s  %5.1f %%  (%zu of %zu)", part_names[p], 100 * s.value, r->info->right[p], r->info->photos[p]);
+        if (p == INCEPTION_TEST) printf(", with 95 %% certainty %.1f to %.1f %%", 100 * s.low, 100 * s.high);
+        fputc('\n', stdout);
+    }
+}
+
+exit_code report_text(const train_report *r)
+{
+    size_t count;
+    confusion *worst = find_confusions(r, &count);
+    write_classes(r);
+    write_accuracy(r);
+    if (count) fputs("\nmistakes in the test\n", stdout);
+    for (size_t i = 0; i < count; i++) {
+        printf("%5zu  ", worst[i].count);
+        text_write(stdout, r->set->labels[worst[i].is]);
+        fputs(" taken for ", stdout);
+        text_write(stdout, r->set->labels[worst[i].taken_for]);
+        fputc('\n', stdout);
+    }
+    free(worst);
+    fputc('\n', stdout);
+    text_write(stdout, r->output);
+    printf(" written: %.1f s, of which features %.1f s", r->total_s, r->features_s);
+    if (r->cached) printf(" (%zu of %zu photos from the cache)", r->cached, r->set->count);
+    printf(", output layer %.1f s\n", r->head_s);
+    return output_flush();
+}
+
+/* ---- JSON ---- */
+
+static json_t *classes_json(const train_report *r)
+{
+    json_t *classes = json_array();
+    for (int c = 0; c < r->set->classes; c++) {
+        json_t *row = json_pack("{s:o}", "label", text_json(r->set->labels[c]));
+        for (int p = 0; p < INCEPTION_PARTS; p++)
+            json_object_set_new(row, part_names[p], json_integer((json_int_t)photos_of(r, c, (inception_part)p)));
+        json_array_append_new(classes, row);
+    }
+    return classes;
+}
+
+static json_t *accuracy_json(const train_report *r)
+{
+    json_t *parts = json_object();
+    for (int p = 0; p < INCEPTION_PARTS; p++) {
+        share s = share_of(r->info->right[p], r->info->photos[p]);
+        json_t *row = json_pack("{s:I, s:I}", "photos", (json_int_t)r->info->photos[p], "right",
+                                (json_int_t)r->info->right[p]);
+        if (r->info->photos[p])
+            json_object_update_new(row, json_pack("{s:f, s:[f,f]}", "accuracy", s.value, "interval", s.low, s.high));
+        json_object_set_new(parts, part_names[p], row);
+    }
+    return parts;
+}
+
+exit_code report_json(const train_report *r)
+{
+    size_t count;
+    confusion *worst = find_confusions(r, &count);
+    json_t *mistakes = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(mistakes, json_pack("{s:o, s:o, s:I}", "label", text_json(r->set->labels[worst[i].is]),
+                                                  "taken_for", text_json(r->set->labels[worst[i].taken_for]), "photos",
+                                                  (json_int_t)worst[i].count));
+    free(worst);
+    return output_json(json_pack(
+        "{s:o, s:s, s:o, s:s, s:I, s:o, s:o, s:o, s:f, s:f, s:I, s:I, s:O, s:{s:f, s:f, s:f}}",
+        "model", text_json(r->output), "network", r->network, "source", text_json(r->source), "source_sha256",
+        r->source_digest, "seed", (json_int_t)r->seed, "classes", classes_json(r), "accuracy", accuracy_json(r), "mistakes",
+        mistakes, "temperature", r->info->temperature, "penalty", r->info->penalty, "cached_photos", (json_int_t)r->cached,
+        "copies_left_out", (json_int_t)r->set->copies, "skipped", r->set->skipped, "seconds", "total", r->total_s,
+        "features", r->features_s, "output_layer", r->head_s));
+}

@@ -1,0 +1,268 @@
+/* Multinomial logistic regression on features, in whole passes over all photos:
+ *
+ *     mean over the training photos, weighted by class, of -log softmax(W x + b)[right]  +  penalty / 2 |W|^2
+ *
+ * The features are moved to a mean of 0 and scaled to a mean square length of 1, so that a penalty means the same whatever
+ * the network; biases are free, so moving changes nothing but how fast the minimum is found. Penalties are tried from the
+ * strongest on, each beginning where the one before ended, until the validation photos fare worse. The best is taken, and
+ * with it the validation photos are learnt too, once they have told how often it is right and at which temperature.
+ * Everything is done in one order on one thread: the same bits whatever the machine is busy with. */
+#include "head.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STRONGEST 0.1
+#define RATIO 0.31622776601683794 /* two penalties in a decade */
+#define PENALTIES 15
+#define WORSE_IN_A_ROW 3
+#define STEPS 300
+#define SHORTEST 1e-5 /* gradient: what is left to gain is far below what a photo more or less changes */
+
+/* The photos in order of their parts. */
+typedef struct lesson {
+    const inception_examples *examples;
+    size_t values, counts[INCEPTION_PARTS];
+    size_t learnt;                /* photos, from the first on */
+    int classes;
+    double *mean, length;         /* of the features that are learnt from */
+    float *x;                     /* [count][values], moved and scaled */
+    int *right, *answers;         /* [count]; answers: of the part that is examined */
+    double *importance;           /* [classes], of each photo of the class */
+    double penalty;
+    float *weights, *gradient;    /* [classes][values] */
+    float *logits;                /* [count][classes]; of training, then their gradients */
+    double *place, *best;         /* [classes][values + 1]: weights, then the biases of all */
+} lesson;
+
+static void free_lesson(lesson *l)
+{
+    void *const all[] = {l->mean, l->x, l->right, l->answers, l->importance, l->weights, l->gradient, l->logits, l->place,
+                         l->best};
+    for (size_t i = 0; i < INC_COUNT(all); i++) free(all[i]);
+}
+
+static bool allocate(lesson *l, inception_error *error)
+{
+    size_t count = l->examples->count, classes = (size_t)l->classes, weights;
+    if (!inc_mul(l->values + 1, classes, &weights)) return inc_fail_memory(error, 0), false;
+    return (l->mean = inc_calloc(l->values, sizeof *l->mean, error))
+        && (l->x = inc_calloc(count * l->values, sizeof *l->x, error))
+        && (l->right = inc_calloc(count, sizeof *l->right, error))
+        && (l->answers = inc_calloc(count, sizeof *l->answers, error))
+        && (l->importance = inc_calloc(classes, sizeof *l->importance, error))
+        && (l->weights = inc_calloc(weights, sizeof *l->weights, error))
+        && (l->gradient = inc_calloc(weights, sizeof *l->gradient, error))
+        && (l->logits = inc_calloc(count * classes, sizeof *l->logits, error))
+        && (l->place = inc_calloc(weights, sizeof *l->place, error))
+        && (l->best = inc_calloc(weights, sizeof *l->best, error));
+}
+
+/* ---- The photos ---- */
+
+static void measure_features(lesson *l)
+{
+    const inception_examples *e = l->examples;
+    for (size_t i = 0; i < e->count; i++)
+        for (size_t v = 0; v < l->values && e->parts[i] == INCEPTION_TRAIN; v++)
+            l->mean[v] += (double)e->features[i * l->values + v] / (double)l->counts[INCEPTION_TRAIN];
+    double squares = 0, whole = 0;
+    for (size_t i = 0; i < e->count; i++)
+        for (size_t v = 0; v < l->values && e->parts[i] == INCEPTION_TRAIN; v++) {
+            double x = (double)e->features[i * l->values + v] - l->mean[v];
+            squares += x * x;
+            whole += l->mean[v] * l->mean[v];
+        }
+    bool alike = squares <= 1e-12 * whole; /* but for rounding */
+    l->length = alike ? 1 : sqrt(squares / (double)l->counts[INCEPTION_TRAIN]);
+}
+
+static void arrange(lesson *l)
+{
+    const inception_examples *e = l->examples;
+    size_t at = 0;
+    for (int part = 0; part < INCEPTION_PARTS; part++)
+        for (size_t i = 0; i < e->count; i++) {
+            if ((int)e->parts[i] != part) continue;
+            for (size_t v = 0; v < l->values; v++)
+                l->x[at * l->values + v] = (float)(((double)e->features[i * l->values + v] - l->mean[v]) / l->length);
+            l->right[at++] = e->classes[i];
+        }
+}
+
+static void weigh_classes(lesson *l)
+{
+    for (size_t n = 0; n < l->counts[INCEPTION_TRAIN]; n++) l->importance[l->right[n]]++;
+    for (int c = 0; c < l->classes; c++)
+        l->importance[c] = l->examples->balanced
+                             ? (double)l->counts[INCEPTION_TRAIN] / (l->classes * l->importance[c]) : 1;
+}
+
+/* ---- The loss ---- */
+
+/* Mean loss of `count` photos from `first` on; their logits become the gradients for them. */
+static double loss_of(lesson *l, size_t first, size_t count)
+{
+    double loss = 0, total = 0;
+    const double *bias = l->place + (size_t)l->classes * l->values;
+    for (size_t n = first; n < first + count; n++) total += l->importance[l->right[n]];
+    for (size_t n = first; n < first + count; n++) {
+        float *z = l->logits + n * (size_t)l->classes;
+        double largest = -INFINITY, sum = 0, share = l->importance[l->right[n]] / total;
+        for (int c = 0; c < l->classes; c++) largest = fmax(largest, (double)z[c] + bias[c]);
+        for (int c = 0; c < l->classes; c++) sum += exp((double)z[c] + bias[c] - largest);
+        loss += share * (log(sum) - ((double)z[l->right[n]] + bias[l->right[n]] - largest));
+        for (int c = 0; c < l->classes; c++)
+            z[c] = (float)(share * (exp((double)z[c] + bias[c] - largest) / sum - (c == l->right[n])));
+    }
+    return loss;
+}
+
+/* W x of `count` photos from `first` on. */
+static inception_status multiply(lesson *l, size_t first, size_t count, inception_error *error)
+{
+    for (size_t i = 0; i < (size_t)l->classes * l->values; i++) l->weights[i] = (float)l->place[i];
+    const inc_product logits = {.m = count, .n = (size_t)l->classes, .k = l->values, .a = l->x + first * l->values,
+                                .b = l->weights, .b_transposed = true, .c = l->logits + first * (size_t)l->classes};
+    return inc_multiply(&logits, error);
+}
+
+/* An inc_function of the weights and biases. */
+static inception_status training_loss(void *context, const double *place, double *value, double *gradient,
+                                      inception_error *error)
+{
+    lesson *l = context;
+    const size_t count = l->learnt, weights = (size_t)l->classes * l->values;
+    double *held = l->place;
+    l->place = (double *)place; /* only read */
+    inception_status status = multiply(l, 0, count, error);
+    *value = status ? 0 : loss_of(l, 0, count);
+    l->place = held;
+    const inc_product back = {.m = (size_t)l->classes, .n = l->values, .k = count, .a = l->logits, .a_transposed = true,
+                              .b = l->x, .c = l->gradient};
+    if (!status) status = inc_multiply(&back, error);
+    for (size_t i = 0; i < weights; i++) {
+        *value += l->penalty / 2 * place[i] * place[i];
+        gradient[i] = (double)l->gradient[i] + l->penalty * place[i];
+    }
+    memset(gradient + weights, 0, (size_t)l->classes * sizeof *gradient);
+    for (size_t i = 0; i < count * (size_t)l->classes; i++)
+        gradient[weights + i % (size_t)l->classes] += (double)l->logits[i];
+    return status;
+}
+
+/* ---- The choice ---- */
+
+static inception_status search_penalties(lesson *l, inception_head *head, inception_error *error)
+{
+    const size_t size = (size_t)l->classes * (l->values + 1);
+    const size_t first = l->counts[INCEPTION_TRAIN], count = l->counts[INCEPTION_VALIDATION];
+    double least = INFINITY;
+    inception_status status = INCEPTION_OK;
+    l->penalty = STRONGEST;
+    l->learnt = first;
+    for (int i = 0, worse = 0; i < PENALTIES && worse < WORSE_IN_A_ROW && !status; i++, l->penalty *= RATIO) {
+        status = inc_minimise(training_loss, l, size, l->place, SHORTEST, STEPS, error);
+        if (!status) status = multiply(l, first, count, error);
+        double loss = status ? 0 : loss_of(l, first, count);
+        worse = loss < least ? 0 : worse + 1;
+        if (status || worse) continue;
+        least = loss;
+        head->info.penalty = l->penalty;
+        memcpy(l->best, l->place, size * sizeof *l->best);
+    }
+    return status;
+}
+
+/* The layer for features as they come. */
+static void unfold(const lesson *l, inception_head *head)
+{
+    const size_t classes = (size_t)l->classes;
+    for (size_t c = 0; c < classes; c++) {
+        double bias = l->best[classes * l->values + c];
+        for (size_t v = 0; v < l->values; v++) {
+            double weight = l->best[c * l->values + v] / l->length;
+            head->weights[v * classes + c] = (float)weight;
+            bias -= weight * l->mean[v];
+        }
+        head->biases[c] = (float)bias;
+    }
+}
+
+/* How many photos of a part the layer is right about; for validation the temperature too. */
+static inception_status examine(lesson *l, inception_head *head, inception_part part, inception_error *error)
+{
+    const inception_examples *e = l->examples;
+    const size_t classes = (size_t)l->classes;
+    size_t count = 0;
+    inception_status status = inc_head_logits(head, e->features, e->count, l->logits, error);
+    for (size_t i = 0; i < e->count && !status; i++) {
+        const float *z = l->logits + i * classes;
+        int best = 0;
+        if (e->parts[i] != part) continue;
+        for (int c = 1; c < l->classes; c++)
+            if (z[c] > z[best]) best = c;
+        head->info.right[part] += best == e->classes[i];
+        memmove(l->logits + count * classes, z, classes * sizeof *z);
+        l->answers[count++] = e->classes[i];
+    }
+    head->info.photos[part] = count;
+    if (part == INCEPTION_VALIDATION) head->info.temperature = inc_temperature(l->logits, l->answers, count, l->classes);
+    return status;
+}
+
+static inception_status learn(lesson *l, inception_head *head, inception_error *error)
+{
+    measure_features(l);
+    arrange(l);
+    weigh_classes(l);
+    inception_status status = search_penalties(l, head, error);
+    if (status) return status;
+    unfold(l, head);
+    status = examine(l, head, INCEPTION_VALIDATION, error);
+    l->learnt += l->counts[INCEPTION_VALIDATION];
+    l->penalty = head->info.penalty;
+    if (!status)
+        status = inc_minimise(training_loss, l, (size_t)l->classes * (l->values + 1), l->best, SHORTEST, STEPS, error);
+    unfold(l, head);
+    if (!status) status = examine(l, head, INCEPTION_TRAIN, error);
+    return status ? status : examine(l, head, INCEPTION_TEST, error);
+}
+
+/* ---- The layer ---- */
+
+inception_head *inc_head_train(const inception_examples *examples, inception_error *error)
+{
+    lesson l = {.examples = examples, .values = examples->values, .classes = examples->class_count};
+    inception_head *head = inc_calloc(1, sizeof *head, error);
+    inception_status status = INCEPTION_MEMORY;
+    for (size_t i = 0; i < examples->count; i++) l.counts[examples->parts[i]]++;
+    if (head) head->values = l.values, head->classes = l.classes;
+    if (head && allocate(&l, error) && (head->weights = inc_calloc(l.values * (size_t)l.classes, sizeof(float), error))
+        && (head->biases = inc_calloc((size_t)l.classes, sizeof(float), error)))
+        status = learn(&l, head, error);
+    free_lesson(&l);
+    if (!status) return head;
+    inc_head_free(head);
+    return NULL;
+}
+
+void inc_head_free(inception_head *head)
+{
+    if (!head) return;
+    free(head->weights);
+    free(head->biases);
+    free(head);
+}
+
+inception_status inc_head_logits(const inception_head *head, const float *features, size_t count, float *logits,
+                                 inception_error *error)
+{
+    const inc_product product = {.m = count, .n = (size_t)head->classes, .k = head->values, .a = features,
+                                 .b = head->weights, .c = logits};
+    inception_status status = inc_multiply(&product, error);
+    const size_t classes = (size_t)head->classes;
+    for (size_t i = 0; i < count * classes && !status; i++) logits[i] += head->biases[i % classes];
+    return status;
+}

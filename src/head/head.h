@@ -1,0 +1,44 @@
+/* A new output layer for a network that stays as it is: which photos it learns from, and the learning. It knows features,
+ * not networks. */
+#ifndef INC_HEAD_H
+#define INC_HEAD_H
+
+#include "../engine/engine.h"
+
+/* ---- split.c: see inception_split() ---- */
+
+uint64_t inc_name_hash(const char *name, uint64_t seed);
+inception_status inc_split(const char *const *names, const int *classes, size_t count, uint64_t seed, inception_part *parts,
+                           inception_error *error);
+
+/* ---- head.c ---- */
+
+struct inception_head {
+    inception_head_info info;
+    size_t values;
+    int classes;
+    float *weights, *biases; /* [values][classes], [classes] */
+};
+
+inception_head *inc_head_train(const inception_examples *examples, inception_error *error);
+void inc_head_free(inception_head *head);
+inception_status inc_head_logits(const inception_head *head, const float *features, size_t count, float *logits,
+                                 inception_error *error);
+
+/* ---- temperature.c ---- */
+
+/* The temperature at which the softmax of logits[count][classes] makes the classes `right` most likely. */
+double inc_temperature(const float *logits, const int *right, size_t count, int classes);
+
+/* ---- minimise.c: a smooth function's smallest value, by L-BFGS ---- */
+
+/* Value of the function at x[size], and its gradient. */
+typedef inception_status inc_function(void *context, const double *x, double *value, double *gradient,
+                                      inception_error *error);
+
+/* x: where to begin, then the place. Ends when the gradient is shorter than `enough`, when no step leads down any more, or
+ * after `most` steps. */
+inception_status inc_minimise(inc_function *function, void *context, size_t size, double *x, double enough, int most,
+                              inception_error *error);
+
+#endif

@@ -1,0 +1,279 @@
+"""inception train as a person runs it, on small pictures of three colours and a small network of random weights.
+
+    test_train.py [BUILD]            BUILD holds the executable; default: build
+"""
+import hashlib
+import json
+import math
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from tap import Tap  # noqa: E402
+
+BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
+COMMAND = str(BUILD / "inception")
+COLOURS = {"blue": (60, 60, 190), "green": (60, 190, 60), "red": (190, 60, 60)}
+COUNTS = {"blue": 24, "green": 9, "red": 15}
+SLOW = 10 if "asan" in BUILD.name else 1
+tap = Tap()
+
+
+def picture(colour, seed, size=24):
+    """A PNG of noise around a colour."""
+    noise = random.Random(seed)
+    rows = b"".join(b"\0" + bytes(max(0, min(255, int(noise.gauss(c, 40)))) for _ in range(size) for c in colour)
+                    for _ in range(size))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def environment(cache="cache"):
+    return {**os.environ, "LC_ALL": "C", "XDG_CACHE_HOME": os.path.abspath(cache)}
+
+
+def call(*words, cache="cache"):
+    done = subprocess.run([COMMAND, *map(str, words)], capture_output=True, timeout=300 * SLOW, env=environment(cache))
+    done.out, done.err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    return done
+
+
+def train(*words, cache="cache"):
+    return call("train", "-m", "tiny.safetensors", *words, cache=cache)
+
+
+def check(name, done, code, out="", err=""):
+    note = f"expected exit {code}, {out!r}, {err!r}\nexit {done.returncode}\n{done.out[:800]}\n{done.err[:800]}"
+    return tap.ok(done.returncode == code and out in done.out and err in done.err, name, note)
+
+
+def make_set(folder, counts=None):
+    for label, count in (counts or COUNTS).items():
+        os.makedirs(f"{folder}/{label}")
+        for i in range(count):
+            Path(f"{folder}/{label}/{i}.png").write_bytes(picture(COLOURS[label], f"{label}{i}"))
+
+
+def metadata(path):
+    data = Path(path).read_bytes()
+    return json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])["__metadata__"]
+
+
+def hash_of(name, seed=0):
+    """FNV-1a of seed and name, MurmurHash3's finish."""
+    x = 0xcbf29ce484222325
+    for byte in seed.to_bytes(8, "little") + name.encode():
+        x = (x ^ byte) * 0x100000001b3 % 2**64
+    x = (x ^ x >> 33) * 0xff51afd7ed558ccd % 2**64
+    x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53 % 2**64
+    return x ^ x >> 33
+
+
+def split(names):
+    """Counts of train, validation and test, for a class of three photos or more."""
+    hashes = sorted(map(hash_of, names))
+    cent = (2**64 - 1) // 100
+    test = min(max(sum(h < 16 * cent for h in hashes), 1), len(names) - 2)
+    validation = min(max(sum(h < 30 * cent for h in hashes), test + 1), len(names) - 1)
+    return {"train": len(names) - validation, "validation": validation - test, "test": test}
+
+
+def wilson(right, count, z=1.959963984540054):
+    """Both solutions p of (right / count - p)^2 = z^2 p (1 - p) / count, by the quadratic formula."""
+    a, b, c = 1 + z * z / count, -2 * right / count - z * z / count, (right / count) ** 2
+    root = math.sqrt(b * b - 4 * a * c)
+    return [(-b - root) / (2 * a), (-b + root) / (2 * a)]
+
+
+def test_default():
+    done = train("colours/")
+    check("a model from a folder", done, 0, "colours.safetensors written")
+    tap.ok("right answers" in done.out and "with 95 % certainty" in done.out and done.err == "", "a report", done.out)
+    found = metadata("colours.safetensors")
+    tap.ok(found["labels"] == "blue\ngreen\nred" and found["network"] == "inception_v2" and found["seed"] == "0"
+           and found["source_sha256"] == hashlib.sha256(Path("tiny.safetensors").read_bytes()).hexdigest()
+           and found["train_photos"].isdigit() and 0 <= float(found["test_accuracy"]) <= 1, "what the file says", found)
+    check("not over a file", train("colours"), 74, err="--force replaces it")
+    again = train("colours", "--force", "--json")
+    report = json.loads(again.out)
+    tap.ok(report["cached_photos"] == 48, "the second time nothing is computed", report)
+    tap.ok([{k: c[k] for k in ("train", "validation", "test")} for c in report["classes"]]
+           == [split([f"{label}/{i}.png" for i in range(n)]) for label, n in COUNTS.items()], "the split", report["classes"])
+    right = [report["accuracy"][p] for p in ("train", "validation", "test")]
+    tap.ok(all(p["right"] / p["photos"] == p["accuracy"] and max(
+        abs(a - b) for a, b in zip(p["interval"], wilson(p["right"], p["photos"]))) < 1e-6 for p in right),
+        "accuracies and their intervals", right)
+    tap.ok(right[2]["accuracy"] >= .8, "colours can be told apart", right)
+    records = [json.loads(line) for line in call("classify", "-m", "colours.safetensors", "-f", "jsonl",
+                                                 "colours").out.splitlines()]
+    hits = sum(Path(r["file"]).parent.name == r["predictions"][0]["label"] for r in records)
+    tap.ok(len(records) == 48 and hits >= 44, "classify with it", hits)
+    worst = 0
+    for r in records:
+        powers = [math.exp(p["logit"] / report["temperature"]) for p in r["predictions"]]
+        worst = max(worst, *(abs(q / sum(powers) - p["probability"]) for p, q in zip(r["predictions"], powers)))
+    tap.ok(worst < 1e-5 and report["temperature"] != 1, "probabilities are softmax(logits / temperature)", worst)
+    return Path("colours.safetensors").read_bytes()
+
+
+def test_same_bits(model):
+    for words, cache in ((["-t1"], "cold1"), (["-t3"], "cold3"), ([], "cache")):
+        train("colours", "-o", "same.safetensors", "--force", *words, cache=cache)
+        tap.ok(Path("same.safetensors").read_bytes() == model, f"the same file again: {words}, {cache}")
+    shutil.copytree("colours", "elsewhere/colours")
+    train("elsewhere/colours", "-o", "same.safetensors", "--force", cache="cold4")
+    tap.ok(Path("same.safetensors").read_bytes() == model, "the same file from photos in another place")
+    lines = ["file,label,more", *(f'"{label}/{i}.png",{label},x' for label, n in COUNTS.items() for i in range(n))]
+    Path("colours/list.csv").write_text("\ufeff" + "\r\n".join(reversed(lines[1:] + lines[:1])) + "\r\n")
+    check("train with a CSV of these photos", train("colours/list.csv", "-o", "same.safetensors", "--force"), 0)
+    tap.ok(Path("same.safetensors").read_bytes() == model, "gives the same file")
+    os.unlink("colours/list.csv")
+    other = json.loads(train("colours", "-o", "other.safetensors", "--json", "--seed=1").out)
+    tap.ok(other["seed"] == 1 and Path("other.safetensors").read_bytes() != model, "another seed: another split", other)
+    check("class weights", train("colours", "-o", "other.safetensors", "--force", "--class-weights=auto"), 0)
+
+
+def test_cache(model):
+    where = list(Path("cache/inception/features").iterdir())
+    tap.ok(len(where) == 1, "one file of features", where)
+    whole = where[0].read_bytes()
+    size = len(whole) // 48
+
+    def again(what, cached):
+        report = json.loads(train("colours", "-o", "same.safetensors", "--force", "--json").out)
+        tap.ok(report["cached_photos"] == cached and Path("same.safetensors").read_bytes() == model, what, report)
+
+    for place in (70, 5 * size, 7 * size + 64, 9 * size + 500):  # checksum, photo, features
+        where[0].write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1:])
+        again(f"byte {place} is damaged: that photo is computed again", 47)
+    where[0].write_bytes(whole[:-10])
+    again("a record is cut off", 47)
+    again("and written again", 48)
+    where[0].write_bytes(b"rubbish" * 1000)
+    again("rubbish", 0)
+    Path("file").write_text("")
+    check("no cache folder", train("colours", "-o", "same.safetensors", "--force", cache="file"), 0)
+
+
+def test_other_commands():
+    model = "colours.safetensors"
+    check("inspect", call("inspect", model), 0, "source_sha256")
+    check("features", call("features", "-m", model, "colours/red/1.png"), 0, "v255")
+    check("bench", call("bench", "-m", model, "-s", "0.1"), 0)
+    for out in ("c.onnx", "c.ckpt", "c.safetensors"):
+        check(f"convert to {out}", call("convert", model, out), 0)
+    a, b = metadata(model), metadata("c.safetensors")
+    tap.ok(a == b, "a conversion keeps what the file says", (a, b))
+    tap.ok(b"logits/Div" in Path("c.onnx").read_bytes(), "ONNX divides by the temperature")
+    check("teach what was taught", call("train", "-m", model, "colours", "-o", "twice.safetensors"), 0)
+    found = metadata("twice.safetensors")
+    tap.ok(found["source_sha256"] == hashlib.sha256(Path(model).read_bytes()).hexdigest(), "says whom", found)
+
+
+def test_bad_data():
+    make_set("bad", {"blue": 3, "red": 3})
+
+    def refuse(name, code, err, path="bad"):
+        check(name, train(path, "-o", "no.safetensors"), code, err=err)
+        tap.ok(not Path("no.safetensors").exists(), "no file")
+
+    refuse("no such folder", 66, "nowhere: no such", "nowhere")
+    refuse("no classes", 65, "a folder of photos for each class", "bad/red")
+    os.makedirs("bad/empty/deeper")
+    refuse("an empty class", 65, "bad/empty: no photo in this folder")
+    Path("bad/empty/notes.png").write_text("no picture")
+    refuse("a class without photos", 65, "bad/empty: no photo in this folder (1 other files in it)")
+    Path("bad/empty/one.png").write_bytes(picture((9, 9, 9), 1))
+    refuse("a class with one photo", 65, "class 'empty' has one photo")
+    shutil.rmtree("bad/empty")
+    os.rename("bad/blue", "hidden")
+    refuse("one class", 65, "one class; train wants two or more")
+    shutil.copytree("hidden", "bad/Red")
+    refuse("two classes of one name", 65, "'Red' and 'red' differ in case only")
+    os.rename("bad/Red", "bad/.ipynb_checkpoints")
+    refuse("a hidden folder is no class", 65, "one class")
+    os.symlink(os.path.abspath("hidden"), "bad/blue")
+    check("a link to a folder is a class", train("bad", "-o", "ok.safetensors"), 0)
+    shutil.copy("bad/red/1.png", "hidden/stray.png")
+    shutil.copy("bad/red/1.png", "bad/red/copy.png")
+    Path("bad/red/broken.png").write_bytes(picture(COLOURS["red"], 7)[:300])
+    Path("bad/red/.hidden.png").write_bytes(picture(COLOURS["blue"], 8))
+    done = train("bad", "-o", "ok.safetensors", "--force", "--json")
+    check("a broken photo is skipped", done, 1, err="bad/red/broken.png")
+    report = json.loads(done.out)
+    tap.ok(report["skipped"] == ["red/broken.png"] and report["copies_left_out"] == 1, "and listed", report)
+    tap.ok(sum(report["classes"][1][p] for p in ("train", "validation", "test")) == 3, "a copy counts once", report)
+    tap.ok("the same photo in two classes: blue/stray.png and red/1.png" in done.err, "a photo in two classes", done.err)
+    for photo in ("0", "1", "2", "copy"):
+        Path(f"bad/red/{photo}.png").write_bytes(picture(COLOURS["red"], photo)[:300])
+    refuse("no photo of a class can be read", 65, "class 'red' has no photo that can be read")
+    check("no folder for the model", train("colours", "-o", "no/m.safetensors"), 74, err="no/m.safetensors: cannot be written")
+
+
+def test_bad_csv():
+    def refuse(name, text, err):
+        Path("colours/bad.csv").write_text(text)
+        check(name, train("colours/bad.csv", "-o", "no.safetensors"), 65, err=err)
+
+    refuse("csv: no header", "red/1.png,red\nred/2.png,red\n", "no columns 'file' and 'label'")
+    refuse("csv: nothing", "", "no classes; train wants")
+    refuse("csv: a field too few", "file,label\nred/1.png,red\nred/2.png\n", "record 3: ")
+    refuse("csv: open quotes", 'file,label\n"red/1.png,red\n', "record 2: ")
+    refuse("csv: no label", "file,label\nred/1.png,\n", "record 2: an empty file or label")
+    refuse("csv: several labels", "label,file\nred,red/1.png\nblue,red/1.png\n", "'red/1.png' has the labels 'blue' and 'red'")
+    refuse("csv: a label of two lines", 'file,label\nred/1.png,"a\nb"\nred/2.png,c\n', "not called by a line of UTF-8")
+    rows = [f"{label}/{i}.png,{label}" for label in ("red", "blue") for i in range(4)]
+    Path("colours/bad.csv").write_text("\n".join(["file,label", *rows, rows[0], "red/none.png,red"]))
+    done = train("colours/bad.csv", "-o", "csv.safetensors", "--json")
+    check("csv: a file that is not there", done, 1, err="colours/red/none.png: cannot open")
+    tap.ok(json.loads(done.out)["copies_left_out"] == 1, "csv: a record twice", done.out)
+    os.unlink("colours/bad.csv")
+
+
+def test_interrupt():
+    os.makedirs("long/a")
+    os.makedirs("long/b")
+    large = picture((100, 100, 100), 1, 1000)
+    for i in range(120):
+        Path(f"long/{'ab'[i % 2]}/{i}.png").write_bytes(large + bytes([i]))  # what follows the picture is passed over
+    running = subprocess.Popen([COMMAND, "train", "-m", "tiny.safetensors", "long"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=environment("cold5"))
+    features = Path("cold5/inception/features")
+    for _ in range(3000):
+        if features.exists() and any(f.stat().st_size > 5000 for f in features.iterdir()):
+            break
+        time.sleep(.01)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    tap.ok(running.returncode == 130 and not Path("long.safetensors").exists(), "Ctrl-C: 130 and no model",
+           (running.returncode, out, err))
+    left = [f for f in os.listdir() if f.startswith("long.")]
+    tap.ok(not left, "nothing is left half written", left)
+    report = json.loads(train("long", "--json", cache="cold5").out)
+    tap.ok(0 < report["cached_photos"] < 120, "what was computed is kept", report["cached_photos"])
+
+
+with tempfile.TemporaryDirectory() as here:
+    os.chdir(here)
+    subprocess.run([BUILD / "tests" / "tiny_model", "tiny.safetensors"], check=True)
+    make_set("colours")
+    first = test_default()
+    tap.attempt(test_same_bits, first)
+    tap.attempt(test_cache, first)
+    for test in (test_other_commands, test_bad_data, test_bad_csv, test_interrupt):
+        tap.attempt(test)
+    os.chdir("/")
+tap.done()

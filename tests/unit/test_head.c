@@ -1,0 +1,378 @@
+/* A new output layer: the split, the minimum of the loss, the temperature, the file. */
+#include "../formula.h"
+
+#include "../../src/head/head.h"
+
+#include <stdio.h>
+#include <unistd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static double random_number(void) /* -1 ... 1 */
+{
+    static uint64_t state = 1;
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(state >> 40) / 8388608.0 - 1;
+}
+
+/* ---- The split ---- */
+
+/* Computed in Python from the definitions of FNV-1a and of MurmurHash3's finish. */
+static void hashes(void **state)
+{
+    (void)state;
+    assert_true(inc_name_hash("rose/1.jpg", 0) == 0xbad069ad53179092);
+    assert_true(inc_name_hash("rose/1.jpg", 7) == 0x1bf26edb9b05dd06);
+    assert_true(inc_name_hash("", 0) == 0x7bd3144f29c0cc9e);
+    assert_true(inc_name_hash("tulip/\xc3\xbc.png", ((uint64_t)1 << 63) + 1) == 0x7678e8156049e36c);
+}
+
+enum { MANY = 3000 };
+
+typedef struct named {
+    char texts[MANY][24];
+    const char *names[MANY];
+    int classes[MANY];
+    inception_part parts[MANY];
+} named;
+
+static named *make_names(void)
+{
+    named *n = calloc(1, sizeof *n);
+    assert_non_null(n);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(n->texts[i], sizeof n->texts[i], "class%d/photo%d.jpg", i % 3, i);
+        n->names[i] = n->texts[i];
+        n->classes[i] = i % 3;
+    }
+    return n;
+}
+
+static void split_by_names_alone(void **state)
+{
+    (void)state;
+    named *n = make_names();
+    inception_part again[MANY];
+    int counts[INCEPTION_PARTS] = {0}, same = 0;
+    assert_int_equal(inception_split(n->names, n->classes, MANY, 3, 0, n->parts, NULL), INCEPTION_OK);
+    for (int i = 0; i < MANY; i++) {
+        uint64_t hash = inc_name_hash(n->names[i], 0) / (UINT64_MAX / 100);
+        assert_int_equal(n->parts[i], hash < 16 ? INCEPTION_TEST : hash < 30 ? INCEPTION_VALIDATION : INCEPTION_TRAIN);
+        counts[n->parts[i]]++;
+    }
+    assert_in_range(counts[INCEPTION_TEST], MANY * 16 / 100 - 80, MANY * 16 / 100 + 80); /* four deviations */
+    assert_in_range(counts[INCEPTION_VALIDATION], MANY * 14 / 100 - 76, MANY * 14 / 100 + 76);
+    inception_split(n->names + 900, n->classes + 900, MANY - 900, 3, 0, again + 900, NULL); /* without some */
+    for (int i = 900; i < MANY; i++) assert_int_equal(again[i], n->parts[i]);
+    inception_split(n->names, n->classes, MANY, 3, 1, again, NULL);
+    for (int i = 0; i < MANY; i++) same += again[i] == n->parts[i];
+    assert_in_range(same, MANY * 45 / 100, MANY * 63 / 100); /* .7 .7 + .14 .14 + .16 .16 = .535 expected */
+    free(n);
+}
+
+static void few_photos(void **state)
+{
+    (void)state;
+    named *n = make_names();
+    for (int first = 0; first + 12 < MANY; first++)
+        for (size_t count = 1; count <= 12; count++) {
+            int counts[INCEPTION_PARTS] = {0}, zeros[12] = {0};
+            inception_split(n->names + first, zeros, count, 1, 0, n->parts, NULL);
+            for (size_t i = 0; i < count; i++) counts[n->parts[i]]++;
+            assert_true(counts[INCEPTION_TRAIN] >= 1);
+            assert_true(counts[INCEPTION_VALIDATION] >= (count > 1));
+            assert_true(count > 2 ? counts[INCEPTION_TEST] >= 1 : counts[INCEPTION_TEST] == 0);
+        }
+    free(n);
+}
+
+/* ---- The arithmetic ---- */
+
+static void products(void **state)
+{
+    (void)state;
+    enum { M = 37, N = 5, K = 70 };
+    float a[M * K], b[K * N], c[M * N];
+    for (int i = 0; i < M * K; i++) a[i] = (float)random_number();
+    for (int i = 0; i < K * N; i++) b[i] = (float)random_number();
+    for (int way = 0; way < 4; way++) {
+        inc_product p = {M, N, K, a, b, way & 1, way & 2, c};
+        assert_int_equal(inc_multiply(&p, NULL), INCEPTION_OK);
+        for (int m = 0; m < M; m++)
+            for (int n = 0; n < N; n++) {
+                double sum = 0;
+                for (int k = 0; k < K; k++)
+                    sum += (double)a[way & 1 ? k * M + m : m * K + k] * b[way & 2 ? n * K + k : k * N + n];
+                assert_true(fabs(c[m * N + n] - sum) < 1e-5); /* 70 products of at most 1, in single precision */
+            }
+    }
+}
+
+/* Rosenbrock's valley in several pairs; its lowest place is (1, 1), at 0. */
+static inception_status valley(void *context, const double *x, double *value, double *gradient, inception_error *error)
+{
+    (void)context, (void)error;
+    *value = 0;
+    for (int i = 0; i < 6; i += 2) {
+        double down = x[i + 1] - x[i] * x[i], along = 1 - x[i];
+        *value += 100 * down * down + along * along;
+        gradient[i] = -400 * down * x[i] - 2 * along;
+        gradient[i + 1] = 200 * down;
+    }
+    return INCEPTION_OK;
+}
+
+static void lowest_place(void **state)
+{
+    (void)state;
+    double x[6] = {-1.2, 1, 0, 0, 3, -2};
+    assert_int_equal(inc_minimise(valley, NULL, 6, x, 1e-9, 1000, NULL), INCEPTION_OK);
+    for (int i = 0; i < 6; i++) assert_true(fabs(x[i] - 1) < 1e-7);
+}
+
+enum { PHOTOS = 240, VALUES = 19, CLASSES = 4 };
+
+static float features[PHOTOS * VALUES];
+static int classes[PHOTOS];
+static inception_part parts[PHOTOS];
+static const inception_examples examples = {PHOTOS, VALUES, CLASSES, features, classes, parts, false};
+
+/* Overlapping clouds, the classes of unlike sizes; values far from 0 and of unlike sizes. */
+static void make_clouds(void)
+{
+    for (int i = 0; i < PHOTOS; i++) {
+        classes[i] = i % 10 < 4 ? 0 : i % 10 < 7 ? 1 : i % 10 < 9 ? 2 : 3;
+        parts[i] = i / 10 % 4 == 3 ? INCEPTION_VALIDATION : i / 10 % 4 == 2 ? INCEPTION_TEST : INCEPTION_TRAIN;
+        for (int v = 0; v < VALUES; v++)
+            features[i * VALUES + v] = (float)(5 + (1 + v % 3) * (random_number() + (v % CLASSES == classes[i] ? 0.5 : 0)));
+    }
+}
+
+/* The gradient of the loss by its definition, in double, is 0 at the weights that were found. Nearly: a step down wins about
+ * the square of the gradient, and logits in single precision tell the loss to 1e-8 only. */
+#define NEARLY_0 1e-4
+
+static void optimum(const inception_examples *e)
+{
+    /* Scaled as the training photos are; learnt from those of validation, too. */
+    double mean[VALUES] = {0}, squares = 0, gradient[VALUES + 1][CLASSES] = {{0}}, total = 0, counts[CLASSES] = {0};
+    int trained = 0;
+    inception_error error = {0};
+    inception_head *head = inception_head_train(e, &error);
+    assert_non_null(head);
+    for (int i = 0; i < PHOTOS; i++) trained += !parts[i], counts[classes[i]] += !parts[i];
+    for (int i = 0; i < PHOTOS; i++)
+        for (int v = 0; v < VALUES && !parts[i]; v++) mean[v] += (double)features[i * VALUES + v] / trained;
+    for (int i = 0; i < PHOTOS; i++)
+        for (int v = 0; v < VALUES && !parts[i]; v++)
+            squares += pow((double)features[i * VALUES + v] - mean[v], 2) / trained;
+    for (int i = 0; i < PHOTOS; i++) {
+        double z[CLASSES], sum = 0, weight = e->balanced ? 1 / counts[classes[i]] : 1;
+        if (parts[i] == INCEPTION_TEST) continue;
+        total += weight;
+        for (int c = 0; c < CLASSES; c++) {
+            z[c] = head->biases[c];
+            for (int v = 0; v < VALUES; v++) z[c] += (double)features[i * VALUES + v] * head->weights[v * CLASSES + c];
+            sum += exp(z[c]);
+        }
+        for (int c = 0; c < CLASSES; c++) {
+            double off = weight * (exp(z[c]) / sum - (c == classes[i]));
+            for (int v = 0; v < VALUES; v++)
+                gradient[v][c] += off * ((double)features[i * VALUES + v] - mean[v]) / sqrt(squares);
+            gradient[VALUES][c] += off;
+        }
+    }
+    for (int c = 0; c < CLASSES; c++)
+        for (int v = 0; v <= VALUES; v++) {
+            double scaled = v < VALUES ? head->weights[v * CLASSES + c] * sqrt(squares) : 0;
+            assert_true(fabs(gradient[v][c] / total + head->info.penalty * scaled) < NEARLY_0);
+        }
+    inception_head_close(&head);
+}
+
+static void lowest_loss(void **state)
+{
+    (void)state;
+    inception_examples balanced = examples;
+    make_clouds();
+    optimum(&examples);
+    balanced.balanced = true;
+    optimum(&balanced);
+}
+
+/* Where photos are all alike, the best answer is how frequent each class is; where classes weigh the same, none. */
+static void nothing_to_see(void **state)
+{
+    (void)state;
+    float logits[CLASSES];
+    make_clouds();
+    for (int i = 0; i < PHOTOS * VALUES; i++) features[i] = 2.5f;
+    inception_examples e = examples;
+    for (int balanced = 0; balanced < 2; balanced++) {
+        e.balanced = balanced;
+        inception_head *head = inception_head_train(&e, NULL);
+        assert_int_equal(inception_head_logits(head, features, 1, logits, NULL), INCEPTION_OK);
+        const double wanted[CLASSES] = {log(.4), log(.3), log(.2), log(.1)};
+        for (int c = 1; c < CLASSES; c++)
+            assert_true(fabs(logits[c] - logits[0] - (balanced ? 0 : wanted[c] - wanted[0])) < 1e-4);
+        inception_head_close(&head);
+    }
+}
+
+static void same_bits(void **state)
+{
+    (void)state;
+    make_clouds();
+    inception_head *a = inception_head_train(&examples, NULL), *b = inception_head_train(&examples, NULL);
+    assert_memory_equal(a->weights, b->weights, VALUES * CLASSES * sizeof(float));
+    assert_memory_equal(&a->info, &b->info, sizeof a->info);
+    assert_int_equal(a->info.photos[INCEPTION_TRAIN], 120);
+    assert_int_equal(a->info.photos[INCEPTION_VALIDATION], 60);
+    assert_int_equal(a->info.photos[INCEPTION_TEST], 60);
+    inception_head_close(&a);
+    inception_head_close(&b);
+}
+
+/* Logits of 0 and 3, of which r in n are right: the counts of both sides, plus one, are the odds exp(3 / T). */
+static void temperatures(void **state)
+{
+    (void)state;
+    enum { N = 50 };
+    float logits[N][2];
+    int right[N];
+    for (int r = 30; r <= N; r += 5) {
+        for (int i = 0; i < N; i++) logits[i][0] = 0, logits[i][1] = 3, right[i] = i < r;
+        double t = inc_temperature(logits[0], right, N, 2), part = ((double)r * (N + 1) + (N - r)) / (N * (N + 2.0));
+        assert_true(fabs(t - 3 / log(part / (1 - part))) < 1e-4 * t);
+    }
+}
+
+/* ---- The file ---- */
+
+static char folder[] = "/tmp/inception-head-XXXXXX", source[64], taught[64];
+static const char *const labels[CLASSES] = {"rose", "tulip", "\xc3\xa4hre", "a, \"b\""};
+
+/* A head for the features of a small network, a quarter as wide as the published one. */
+static inception_head *make_head(size_t values)
+{
+    float *x = calloc(PHOTOS * values, sizeof *x);
+    make_clouds();
+    for (size_t i = 0; i < PHOTOS * values; i++) x[i] = (float)random_number() + (float)classes[i / values] * (i % 7 == 0);
+    inception_examples e = {PHOTOS, values, CLASSES, x, classes, parts, false};
+    inception_head *head = inception_head_train(&e, NULL);
+    assert_non_null(head);
+    free(x);
+    return head;
+}
+
+static void check_answers(const inception_head *head, const char *cache)
+{
+    float x[256], wanted[CLASSES], logits[CLASSES], probabilities[CLASSES], *input = calloc(224 * 224 * 3, sizeof *input);
+    double sum = 0;
+    inception_error error = {0};
+    inception_model_options options;
+    inception_model_options_default(&options);
+    options.layer = INCEPTION_FEATURES, options.cache = cache;
+    for (size_t i = 0; i < 224 * 224 * 3; i++) input[i] = (float)random_number();
+    inception_model *model = inception_model_open(taught, &options, &error);
+    if (!model) print_message("%s\n", error.message);
+    assert_non_null(model);
+    const inception_model_info *info = inception_model_get_info(model);
+    assert_int_equal(info->classes, CLASSES);
+    assert_true(fabs(info->temperature / head->info.temperature - 1) < 1e-8);
+    for (int c = 0; c < CLASSES; c++) assert_string_equal(inception_model_label(model, c), labels[c]);
+    inception_session *session = inception_session_open(model, 1, &error);
+    assert_int_equal(inception_session_run(session, input, 1, logits, probabilities, &error), INCEPTION_OK);
+    assert_int_equal(inception_session_layer(session, 0, x, &error), INCEPTION_OK);
+    assert_int_equal(inception_head_logits(head, x, 1, wanted, NULL), INCEPTION_OK);
+    for (int c = 0; c < CLASSES; c++) sum += exp(logits[c] / head->info.temperature);
+    for (int c = 0; c < CLASSES; c++) {
+        assert_true(fabsf(logits[c] - wanted[c]) < 1e-4f * (1 + fabsf(wanted[c])));
+        assert_true(fabs(probabilities[c] - exp(logits[c] / head->info.temperature) / sum) < 1e-6);
+    }
+    inception_session_close(&session);
+    inception_model_close(&model);
+    free(input);
+}
+
+static void written(void **state)
+{
+    (void)state;
+    inc_shape shape = inc_shape_default(inception_network_find("v2"));
+    shape.depth_multiplier = 0.25, shape.classes = 7;
+    assert_true(formula_write(shape, source, NULL));
+    inception_head *head = make_head(256), *wrong = make_head(255);
+    inception_error error = {0};
+    const inception_text texts[] = {{"seed", "12"}, {"network", "not to be believed"}};
+    assert_int_equal(inception_head_write(wrong, source, NULL, taught, labels, NULL, 0, &error), INCEPTION_MISMATCH);
+    assert_non_null(strstr(error.message, "reads 256 values, not 255"));
+    assert_int_equal(access(taught, F_OK), -1);
+    error = (inception_error){0};
+    assert_int_equal(inception_head_write(head, source, NULL, taught, labels, texts, 2, &error), INCEPTION_OK);
+    inception_weights *before = inception_weights_open(source, NULL), *after = inception_weights_open(taught, NULL);
+    assert_int_equal(inception_weights_count(before), inception_weights_count(after));
+    for (size_t i = 0; i < inception_weights_count(before); i++) {
+        const inception_tensor *a = inception_weights_tensor(before, i), *b = inception_weights_tensor(after, i);
+        assert_string_equal(a->name, b->name);
+        if (strstr(a->name, "/Logits/")) assert_int_equal(b->dims[b->rank - 1], CLASSES);
+        else assert_memory_equal(a->data, b->data, a->count * sizeof(float));
+    }
+    assert_string_equal(inc_weights_metadata(after, "seed"), "12");
+    assert_string_equal(inc_weights_metadata(after, "network"), "inception_v2");
+    inception_weights_close(&before);
+    inception_weights_close(&after);
+    for (int i = 0; i < 3; i++) check_answers(head, i ? folder : NULL); /* the last time from a pack */
+    inception_head_close(&wrong);
+    inception_head_close(&head);
+}
+
+static void misuse(void **state)
+{
+    (void)state;
+    inception_error error = {0};
+    inception_examples e = examples;
+    make_clouds();
+    e.class_count = CLASSES + 1;
+    assert_null(inception_head_train(&e, &error));
+    assert_string_equal(error.message, "class 4 has no example to learn from");
+    e.class_count = CLASSES - 1, error = (inception_error){0};
+    assert_null(inception_head_train(&e, &error));
+    assert_non_null(strstr(error.message, "not one of the classes"));
+    features[17] = NAN, error = (inception_error){0};
+    assert_null(inception_head_train(&examples, &error));
+    assert_string_equal(error.message, "example 0 has a feature that is not finite");
+    assert_null(inception_head_train(NULL, NULL));
+    assert_int_equal(inception_head_logits(NULL, features, 1, features, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_head_write(NULL, source, NULL, taught, labels, NULL, 0, NULL), INCEPTION_INVALID);
+    int class = 3;
+    assert_int_equal(inception_split((const char *[]){"a"}, &class, 1, 3, 0, parts, NULL), INCEPTION_INVALID);
+}
+
+static int make_files(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder)) return 1;
+    snprintf(source, sizeof source, "%s/source.safetensors", folder);
+    snprintf(taught, sizeof taught, "%s/taught.safetensors", folder);
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    char command[96];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hashes), cmocka_unit_test(split_by_names_alone), cmocka_unit_test(few_photos),
+        cmocka_unit_test(products), cmocka_unit_test(lowest_place), cmocka_unit_test(lowest_loss),
+        cmocka_unit_test(nothing_to_see), cmocka_unit_test(same_bits), cmocka_unit_test(temperatures),
+        cmocka_unit_test(written), cmocka_unit_test(misuse),
+    };
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
