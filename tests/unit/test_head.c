@@ -234,7 +234,8 @@ static void same_bits(void **state)
     inception_head_close(&b);
 }
 
-/* Logits of 0 and 3, of which r in n are right: the counts of both sides, plus one, are the odds exp(3 / T). */
+/* Logits of 0 and 3, of which r in n are right. The loss of a photo with z = 3 / T is p ln(1 + e^-z) + (1 - p) ln(1 + e^z),
+ * p the share of right ones after Platt; its slope in ln T, with that of 10 / 2n (ln T)^2, is 0 at the minimum. */
 static void temperatures(void **state)
 {
     (void)state;
@@ -244,8 +245,12 @@ static void temperatures(void **state)
     for (int r = 30; r <= N; r += 5) {
         for (int i = 0; i < N; i++) logits[i][0] = 0, logits[i][1] = 3, right[i] = i < r;
         double t = inc_temperature(logits[0], right, N, 2), part = ((double)r * (N + 1) + (N - r)) / (N * (N + 2.0));
-        assert_true(fabs(t - 3 / log(part / (1 - part))) < 1e-4 * t);
+        double slope = -3 / t * (1 / (1 + exp(-3 / t)) - part) + 10.0 / N * log(t);
+        assert_true(fabs(slope) < 1e-6);
     }
+    float few[2][2] = {{0, 5}, {5, 0}}; /* one right, one wrong */
+    double t = inc_temperature(few[0], (int[]){1, 1}, 2, 2);
+    assert_true(t > 1 && t < 3);
 }
 
 /* ---- The file ---- */
