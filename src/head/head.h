@@ -27,7 +27,8 @@ inception_status inc_head_logits(const inception_head *head, const float *featur
 
 /* ---- temperature.c ---- */
 
-/* The temperature at which the softmax of logits[count][classes] makes the classes `right` most likely, nearer to 1 if they are few. */
+/* The temperature at which the softmax of logits[count][classes] makes the classes `right` most likely, nearer to 1 if they
+ * are few. */
 double inc_temperature(const float *logits, const int *right, size_t count, int classes);
 
 /* ---- minimise.c: a smooth function's smallest value, by L-BFGS ---- */
