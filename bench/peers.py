@@ -324,6 +324,9 @@ def main():
     for needed in [options.command] + ([] if options.model else [options.maker]):
         if not os.path.exists(needed):
             sys.exit(f"{needed} is not there: build the project first, with its tests, or say --build")
+    for name in options.networks:
+        if name not in NETWORKS:
+            sys.exit(f"--networks: there is no '{name}'; there are {', '.join(NETWORKS)}")
     options.folder = os.path.abspath(options.folder)
     if os.path.commonpath([options.folder, ROOT]) == ROOT:
         sys.exit("--folder must lie outside the tree: what is installed there is not the project's")
