@@ -268,8 +268,7 @@ static exit_code run(void *given, char **operands, int count)
     contest.count = options->model.models.count ? options->model.models.count : 1;
     contest.contestants = calloc(contest.count, sizeof *contest.contestants);
     if (!contest.contestants) {
-        complain("out of memory");
-        code = EXIT_SYSTEM;
+        code = complain_memory();
         goto end;
     }
     if (options->format == FORMAT_TEXT) terminal_start(&contest.terminal, options->common.color, options->picture);

@@ -45,6 +45,9 @@ exit_code exit_of(inception_status status);
 /* Shows a line on standard error in place of the one before, until a message comes or NULL. */
 void status_line(const char *text);
 
+/* Complains that memory is out and returns the exit code of that. */
+exit_code complain_memory(void);
+
 /* Complains with the error's message and returns its exit code. */
 exit_code complain_error(const inception_error *error);
 

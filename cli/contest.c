@@ -33,8 +33,7 @@ exit_code contestant_open(cli_contestant *contestant, const char *name, const ne
     contestant->title = contestant->info->network->title;
     contestant->answers = calloc((size_t)together * (size_t)contestant->info->classes, sizeof *contestant->answers);
     if (contestant->path && contestant->answers) return EXIT_FINE;
-    complain("out of memory");
-    return EXIT_SYSTEM;
+    return complain_memory();
 }
 
 void contestant_close(cli_contestant *contestant)

@@ -14,12 +14,6 @@
 #define MOST_COLUMNS 256
 #define NAMED 5 /* examples that a warning names */
 
-static exit_code complain_memory(void)
-{
-    complain("out of memory");
-    return EXIT_SYSTEM;
-}
-
 /* Takes path and name, which are allocated; copies label. */
 static exit_code add_example(cli_dataset *set, char *path, char *name, const char *label)
 {

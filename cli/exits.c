@@ -68,6 +68,12 @@ exit_code exit_of(inception_status status)
     return (size_t)status < COUNT(status_exits) ? status_exits[status] : EXIT_INTERNAL;
 }
 
+exit_code complain_memory(void)
+{
+    complain("out of memory");
+    return EXIT_SYSTEM;
+}
+
 exit_code complain_error(const inception_error *error)
 {
     complain("%s", error->message);

@@ -179,8 +179,7 @@ static exit_code open_model(features_run *features)
         complain("%s of %s from %s: [%d,%d,%d]", layer->name, inception_model_get_info(features->model)->network->name,
                  path, layer->height, layer->width, layer->channels);
     if (features->vector) return EXIT_FINE;
-    complain("out of memory");
-    return EXIT_SYSTEM;
+    return complain_memory();
 }
 
 static exit_code list_layers(features_run *features)
@@ -294,8 +293,7 @@ static exit_code look_at_wanted(features_run *features)
     if (features->options->top) features->ranking.limit = (size_t)features->options->top;
     features->vector = calloc(features->values, sizeof *features->vector);
     if (features->vector) return EXIT_FINE;
-    complain("out of memory");
-    return EXIT_SYSTEM;
+    return complain_memory();
 }
 
 /* Ranks, or writes vectors. */

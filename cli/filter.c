@@ -124,7 +124,7 @@ static exit_code choose_words(const class_choice *choice, const char *words)
     for (size_t length; !code && !found && (length = next_synonym(&words)) > 0; words += length) {
         bool known;
         char *word = strndup(words, length);
-        if (!word) return complain("out of memory"), EXIT_SYSTEM;
+        if (!word) return complain_memory();
         for (char *end = word + length; end > word && end[-1] == ' ';) *--end = '\0';
         code = choose_word(choice, word, &known);
         if (!code && !known) code = refuse_unknown(choice, word);
@@ -159,7 +159,7 @@ exit_code filter_classes(const filter_settings *settings, cli_contestant *contes
     for (size_t i = 0; i < count; i++) {
         size_t classes = (size_t)contestants[i].info->classes;
         contestants[i].allowed = malloc(classes * sizeof *contestants[i].allowed);
-        if (!contestants[i].allowed) return complain("out of memory"), EXIT_SYSTEM;
+        if (!contestants[i].allowed) return complain_memory();
         memset(contestants[i].allowed, !settings->allow.count, classes);
     }
     exit_code code = choose_all(&(class_choice){"allow", true, contestants, count}, &settings->allow);

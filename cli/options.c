@@ -217,8 +217,7 @@ bool options_parse(const cli_command *command, int argc, char **argv, void **opt
     *options = malloc(command->options_size);
     if (*options) memcpy(*options, command->defaults, command->options_size);
     if (!*options || !start_lists(&parser, *options, argc)) {
-        complain("out of memory");
-        *code = EXIT_SYSTEM;
+        *code = complain_memory();
         return false;
     }
     for (;;) {

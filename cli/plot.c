@@ -77,10 +77,7 @@ exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inc
 {
     if (!sheet) return EXIT_FINE;
     inception_card_column *columns = calloc(count, sizeof *columns);
-    if (!columns) {
-        complain("out of memory");
-        return EXIT_SYSTEM;
-    }
+    if (!columns) return complain_memory();
     inception_prediction closest[MOST_COLUMNS];
     char labels[MOST_COLUMNS][128];
     for (size_t i = 0; i < count; i++) {

@@ -214,8 +214,7 @@ static exit_code choose_input(prepare_run *preparation)
     size_t values = (size_t)preparation->input.width * (size_t)preparation->input.height * 3;
     preparation->prepared = calloc(values, sizeof *preparation->prepared);
     if (preparation->prepared) return EXIT_FINE;
-    complain("out of memory");
-    return EXIT_SYSTEM;
+    return complain_memory();
 }
 
 static exit_code run(void *given, char **operands, int count)

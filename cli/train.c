@@ -75,12 +75,6 @@ typedef struct train_run {
     train_report report;
 } train_run;
 
-static exit_code complain_memory(void)
-{
-    complain("out of memory");
-    return EXIT_SYSTEM;
-}
-
 /* ---- Before work begins ---- */
 
 /* The name of the folder, or of the CSV file without its ending. */

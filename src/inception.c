@@ -5,7 +5,6 @@
 #include "model/model.h"
 #include "private.h"
 
-#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -369,13 +368,6 @@ static inception_status check_count(const inception_session *session, int count,
     return inc_fail(error, INCEPTION_INVALID, "count: %d is not 1 to %d", count, session->max_batch);
 }
 
-static bool all_finite(const float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(values[i])) return false;
-    return true;
-}
-
 inception_status inception_session_run(inception_session *session, const float *inputs, int count, float *logits,
                                        float *probabilities, inception_error *error)
 {
@@ -393,7 +385,7 @@ inception_status inception_session_run(inception_session *session, const float *
     for (int i = 0; i < count; i++) {
         float *scores = (logits ? logits : session->logits) + (size_t)i * classes;
         inc_run_read(session->run, i, session->model->logits, scores);
-        if (!all_finite(scores, classes))
+        if (inc_count_not_finite(scores, classes))
             return inc_fail(error, INCEPTION_DATA, "the network's answer is not finite: its weights are damaged");
         if (probabilities)
             inc_softmax(scores, (int)classes, session->model->info.temperature, probabilities + (size_t)i * classes);
@@ -475,7 +467,7 @@ inception_status inception_session_layer(const inception_session *session, int p
         return inc_fail(error, INCEPTION_INVALID, "inception_session_layer: photo %d of the %d that were run", photo,
                         session->ran);
     inc_run_read(session->run, photo, session->model->model.layer, out);
-    if (!all_finite(out, (size_t)layer->height * (size_t)layer->width * (size_t)layer->channels))
+    if (inc_count_not_finite(out, (size_t)layer->height * (size_t)layer->width * (size_t)layer->channels))
         return inc_fail(error, INCEPTION_DATA, "layer %s is not finite: the weights are damaged", layer->name);
     if (session->model->model.softmax) inc_softmax(out, layer->channels, session->model->info.temperature, out);
     return INCEPTION_OK;

@@ -85,6 +85,7 @@ void inc_pool_meet(inc_pool *pool);
 
 /* ---- number.c ---- */
 
+uint64_t inc_count_not_finite(const float *values, uint64_t count); /* NaN and infinities */
 void inc_print_number(char *text, size_t size, double number); /* at least nine digits, and no more than bring it back */
 double inc_parse_number(const char *text);                     /* 0 where the text is no number */
 

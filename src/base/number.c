@@ -1,7 +1,9 @@
 /* Numbers in files have a decimal point, whatever the program that uses the library has made its locale. */
 #include "base.h"
 
+#include <float.h>
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,6 +19,13 @@ static void leave(locale_t plain, locale_t before)
 {
     uselocale(before);
     if (plain) freelocale(plain);
+}
+
+uint64_t inc_count_not_finite(const float *values, uint64_t count)
+{
+    uint64_t bad = 0; /* counted and not found: such a loop becomes vectors */
+    for (uint64_t i = 0; i < count; i++) bad += !(fabsf(values[i]) <= FLT_MAX);
+    return bad;
 }
 
 void inc_print_number(char *text, size_t size, double number)

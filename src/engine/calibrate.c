@@ -5,7 +5,6 @@
  * clipped. */
 #include "private.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,9 +43,7 @@ static void widen(histogram *h)
 /* Zeros are left out: they are exact in any range. False: not all are finite. */
 static bool count_values(histogram *h, const float *values, uint64_t count)
 {
-    uint64_t finite = 0;
-    for (uint64_t i = 0; i < count; i++) finite += fabsf(values[i]) <= FLT_MAX;
-    if (finite < count) return false;
+    if (inc_count_not_finite(values, count)) return false;
     for (uint64_t i = 0; i < count; i++) {
         float value = values[i];
         if (value < h->low) h->low = value;

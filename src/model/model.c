@@ -2,7 +2,6 @@
 #include "private.h"
 
 #include <float.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +52,7 @@ static inception_status bind(inc_model *model, inc_value *value, const inception
 /* A ReLU turns what is not a number into 0, so the answer would not show it. */
 static inception_status check_finite(const inc_value *value, const char *path, inception_error *error)
 {
-    uint64_t count = inc_value_count(value), bad = 0;
-    for (uint64_t i = 0; i < count; i++) bad += !(fabsf(value->data[i]) <= FLT_MAX);
+    uint64_t bad = inc_count_not_finite(value->data, inc_value_count(value));
     if (!bad) return INCEPTION_OK;
     return inc_fail(error, INCEPTION_DATA, "%s: %llu values are not finite: %s", path, (unsigned long long)bad,
                     value->name);

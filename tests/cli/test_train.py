@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
+from split import hash_of  # noqa: E402
 from tap import Tap  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
@@ -70,16 +71,6 @@ def make_set(folder, counts=None):
 def metadata(path):
     data = Path(path).read_bytes()
     return json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])["__metadata__"]
-
-
-def hash_of(name, seed=0):
-    """FNV-1a of seed and name, MurmurHash3's finish."""
-    x = 0xcbf29ce484222325
-    for byte in seed.to_bytes(8, "little") + name.encode():
-        x = (x ^ byte) * 0x100000001b3 % 2**64
-    x = (x ^ x >> 33) * 0xff51afd7ed558ccd % 2**64
-    x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53 % 2**64
-    return x ^ x >> 33
 
 
 def split(names):

@@ -18,6 +18,7 @@ import warnings
 import numpy as np
 
 from oracle import COMMAND, ROOT, Tap, data, run
+from split import hash_of
 
 SEEDS, VALUES = range(int(sys.argv[2]) if len(sys.argv) > 2 else 3), 1024
 FLOWERS = data("data", "flowers")
@@ -30,15 +31,6 @@ from threadpoolctl import threadpool_limits  # noqa: E402
 
 warnings.filterwarnings("ignore")  # that the last digits are not reached
 threadpool_limits(1)  # its matrices are small: a second thread only waits
-
-
-def hash_of(name, seed):
-    x = 0xcbf29ce484222325
-    for byte in seed.to_bytes(8, "little") + name.encode():
-        x = (x ^ byte) * 0x100000001b3 % 2**64
-    x = (x ^ x >> 33) * 0xff51afd7ed558ccd % 2**64
-    x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53 % 2**64
-    return x ^ x >> 33
 
 
 def photos():

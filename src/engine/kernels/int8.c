@@ -18,11 +18,6 @@
 
 typedef int64_t places __attribute__((vector_size(PIXELS * sizeof(int64_t))));
 
-static int blocks_of(const inc_int8 *plan)
-{
-    return (plan->out + LANES - 1) / LANES;
-}
-
 /* 16 channels of a pixel, none less than `least`, which is at least 0 for bytes. */
 INLINE void write(const inc_int8 *plan, uint8_t *to, __m512 values, __m512 least)
 {
@@ -125,7 +120,7 @@ typedef struct share {
 static void convolve_panel(const inc_int8 *plan, const inc_int8_data *data, const share *s, const uint8_t *const *at)
 {
     static tile_function *const whole[] = {tile_8_1, tile_8_2, tile_8_3}, *const single[] = {tile_1_1, tile_1_2, tile_1_3};
-    int taps = plan->kernel_h * plan->kernel_w, channels = blocks_of(plan) * LANES, kind = s->to - s->from - 1;
+    int taps = plan->kernel_h * plan->kernel_w, channels = inc_int8_blocks(plan) * LANES, kind = s->to - s->from - 1;
     size_t products = (size_t)(taps * plan->in);
     const uint8_t *weights = data->packed;
     const float *ends = (const float *)(weights + (size_t)channels * products) + s->from * INC_INT8_ENDS * LANES;
@@ -143,7 +138,7 @@ static void convolve_panel(const inc_int8 *plan, const inc_int8_data *data, cons
 static void convolve(const inc_int8 *plan, const inc_int8_data *data, const share *s)
 {
     const uint8_t *at[INC_INT8_TAPS_MOST * PIXELS * GROUP];
-    int taps = plan->kernel_h * plan->kernel_w, channels = blocks_of(plan) * LANES;
+    int taps = plan->kernel_h * plan->kernel_w, channels = inc_int8_blocks(plan) * LANES;
     size_t channel_bytes = (size_t)(taps * plan->in) + INC_INT8_ENDS * sizeof(float);
     const uint8_t *outside = (const uint8_t *)data->packed + (size_t)channels * channel_bytes;
     int panels = (s->to - s->from + BLOCKS - 1) / BLOCKS; /* of like width: a narrow one waits for its loads */
@@ -198,7 +193,7 @@ static void pool(const inc_int8 *plan, const inc_int8_data *data, int first, int
     enum { WIDE = 64 };
     __m512 ends[INC_INT8_ENDS];
     spread(data->packed, ends);
-    int channels = blocks_of(plan) * LANES, rows[2], columns[2];
+    int channels = inc_int8_blocks(plan) * LANES, rows[2], columns[2];
     for (int pixel = first; pixel < end; pixel++) {
         clip(pixel / plan->width * plan->stride - plan->top, plan->kernel_h, plan->src_height, rows);
         clip(pixel % plan->width * plan->stride - plan->left, plan->kernel_w, plan->src_width, columns);
@@ -226,7 +221,7 @@ static void quantize(const inc_int8 *plan, const inc_int8_data *data, int first,
 {
     __m512 ends[INC_INT8_ENDS];
     spread(data->packed, ends);
-    for (int b = 0; b < blocks_of(plan); b++)
+    for (int b = 0; b < inc_int8_blocks(plan); b++)
         for (int pixel = first; pixel < end; pixel++) {
             const uint8_t *from = (const uint8_t *)data->src + (size_t)pixel * plan->src_pixel + (size_t)b * plan->src_block;
             uint8_t *to = (uint8_t *)data->dst + (size_t)pixel * plan->dst_pixel + (size_t)b * plan->dst_block;
@@ -272,7 +267,7 @@ static void quantize_photo(const inc_int8 *plan, const inc_int8_data *data, int 
  * part of the weights: whichever is more. */
 static bool by_channels(const inc_int8 *plan, int threads)
 {
-    int pixels = plan->height * plan->width, blocks = blocks_of(plan);
+    int pixels = plan->height * plan->width, blocks = inc_int8_blocks(plan);
     if (plan->kind != INC_INT8_CONV || blocks < threads) return false;
     if (pixels < threads * PIXELS) return true;
     return plan->kernel_h * plan->kernel_w * plan->across * plan->out > plan->src_height * plan->src_width
@@ -281,7 +276,7 @@ static bool by_channels(const inc_int8 *plan, int threads)
 
 void inc_int8_run(const inc_int8 *plan, const inc_int8_data *data, int thread, int threads)
 {
-    int pixels = plan->height * plan->width, blocks = blocks_of(plan), tiles = (pixels + PIXELS - 1) / PIXELS;
+    int pixels = plan->height * plan->width, blocks = inc_int8_blocks(plan), tiles = (pixels + PIXELS - 1) / PIXELS;
     bool split = by_channels(plan, threads);
     int first = split ? 0 : tiles * thread / threads * PIXELS;
     int end = split || thread + 1 == threads ? pixels : tiles * (thread + 1) / threads * PIXELS;

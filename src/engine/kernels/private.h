@@ -13,6 +13,12 @@
 #define INC_POINTS_MOST 64
 #define INC_TILES_LEAST 20 /* fewer: their weights are read for too little work */
 
+/* Of 16 channels, of the output of a step on bytes. */
+static inline int inc_int8_blocks(const inc_int8 *plan)
+{
+    return (plan->out + INC_INT8_LANES - 1) / INC_INT8_LANES;
+}
+
 #define INC_INT8_ENDS 3 /* of a step on bytes: factor, shift, least */
 
 /* What is in kernels.h, for vectors of 16 and of 8. */

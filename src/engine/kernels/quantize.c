@@ -7,11 +7,6 @@
 
 #define WEIGHT_MOST 127 /* -128 would have no negative */
 
-static size_t blocks_of(const inc_int8 *plan)
-{
-    return ((size_t)plan->out + INC_INT8_LANES - 1) / INC_INT8_LANES;
-}
-
 static size_t products_of(const inc_int8 *plan)
 {
     return (size_t)(plan->kernel_h * plan->kernel_w) * (size_t)plan->in;
@@ -31,7 +26,8 @@ inc_quant inc_quant_of_range(float low, float high)
 size_t inc_int8_packed_bytes(const inc_int8 *plan)
 {
     if (plan->kind != INC_INT8_CONV) return INC_INT8_ENDS * sizeof(float);
-    return blocks_of(plan) * INC_INT8_LANES * (products_of(plan) + INC_INT8_ENDS * sizeof(float)) + (size_t)plan->in;
+    size_t channels = (size_t)inc_int8_blocks(plan) * INC_INT8_LANES;
+    return channels * (products_of(plan) + INC_INT8_ENDS * sizeof(float)) + (size_t)plan->in;
 }
 
 static float least_of(const inc_int8 *plan, inc_quant dst)
@@ -63,7 +59,7 @@ static double pack_channel(const inc_int8 *plan, const float *weights, int chann
 void inc_int8_pack_conv(const inc_int8 *plan, const float *weights, int channels, const float *scale, const float *bias,
                         inc_quant src, const inc_quant *dst, void *packed)
 {
-    size_t all = blocks_of(plan) * INC_INT8_LANES;
+    size_t all = (size_t)inc_int8_blocks(plan) * INC_INT8_LANES;
     memset(packed, 0, inc_int8_packed_bytes(plan));
     float *ends = (float *)((uint8_t *)packed + all * products_of(plan));
     for (int o = 0; o < plan->out; o++) {
