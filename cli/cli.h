@@ -8,6 +8,7 @@
 #include <inception.h>
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -75,6 +76,9 @@ exit_code tally_exit(const cli_tally *tally, bool quiet);
 /* From here on SIGINT only sets what interrupted() tells; a second one ends the process. */
 void catch_interrupts(void);
 bool interrupted(void);
+
+/* Waits for the condition, a tenth of a second at most: a signal may come to any thread, so the one that waits looks up. */
+void wait_a_little(pthread_cond_t *condition, pthread_mutex_t *lock);
 
 /* What is refused for its size, a line each; the help and the manual print it. */
 extern const char *const limits[]; /* NULL ends it */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const exit_meaning exit_meanings[] = {
     {EXIT_FINE, "all went well (inspect --diff: the files are equal)"},
@@ -145,4 +146,14 @@ void catch_interrupts(void)
 bool interrupted(void)
 {
     return interrupts;
+}
+
+void wait_a_little(pthread_cond_t *condition, pthread_mutex_t *lock)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 100000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(condition, lock, &until);
 }

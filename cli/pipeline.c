@@ -11,12 +11,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MOST_THREADS 8
 #define PLACES 16
 #define MOST_BYTES ((uint64_t)256 << 20)
-#define WAIT_NS 100000000 /* until Ctrl-C is noticed */
 
 typedef struct place {
     cli_loaded loaded;
@@ -154,24 +152,13 @@ static void release_photos(photo_pipeline *pipeline)
     pthread_cond_signal(&pipeline->room);
 }
 
-/* A signal may come to any thread, so the one that waits looks up from time to time. */
-static void wait_a_little(photo_pipeline *pipeline)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += WAIT_NS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&pipeline->ready, &pipeline->lock, &until);
-}
-
 size_t pipeline_take(photo_pipeline *pipeline, const cli_loaded **photos, size_t most)
 {
     pthread_mutex_lock(&pipeline->lock);
     release_photos(pipeline);
     const place *first = &pipeline->places[pipeline->released % PLACES];
     while (!first->ready && !interrupted() && !(pipeline->ended && pipeline->begun == pipeline->released))
-        wait_a_little(pipeline);
+        wait_a_little(&pipeline->ready, &pipeline->lock);
     size_t count = 0;
     for (const place *next = first; count < most && count < PLACES && next->ready && !interrupted();) {
         photos[count++] = &next->loaded;

@@ -1,7 +1,9 @@
-/* inception train: photos in classes -> a model that tells the classes apart. The network stays as it is; its features of
- * all photos are computed once, and kept; a new output layer is learnt from them. */
+/* inception train: photos in classes -> a model that tells the classes apart. First the network stays as it is; its features
+ * of all photos are computed once, and kept; a new output layer is learnt from them. Then, where that is asked for, further
+ * layers are trained with it (tune.c); or all of a new network. */
 #include "train.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@ typedef struct train_options {
     common_settings common;
     model_settings model;
     net_settings net;
+    tune_settings tune;
     const char *output;
     uint64_t seed;
     int class_weights, threads;
@@ -42,6 +45,7 @@ static const option_row rows[] = {
 static const option_group groups[] = {
     {"Options", rows, 0},
     {"", network_rows, offsetof(train_options, model)},
+    {"Training more than the output layer", tune_rows, offsetof(train_options, tune)},
     {"Downloads", net_rows, offsetof(train_options, net)},
     {"General", common_rows, offsetof(train_options, common)},
     {.title = NULL},
@@ -51,8 +55,13 @@ static const char *const examples[] = {
     "inception train flowers/                    flowers.safetensors",
     "inception classify -m flowers.safetensors photo.jpg",
     "inception train -m v3 -o birds.safetensors birds.csv",
+    "inception train -m v3 --unfreeze Mixed_7b,Mixed_7c flowers/",
+    "inception train -n v2 --depth-multiplier 0.5 --from-scratch flowers/",
     NULL,
 };
+
+#define MOST_TEXTS 12
+#define TOLD 24
 
 typedef struct train_run {
     const train_options *options;
@@ -71,9 +80,18 @@ typedef struct train_run {
     int *classes;       /* [count] */
     inception_part *parts;
     inception_head *head;
+    inception_head_info info; /* of the model that is written */
     float *logits;
+    float *class_weights; /* [classes]; NULL: all the same */
+    char told[MOST_TEXTS][TOLD];
+    char run[4096], best[4300]; /* of training by gradients: the folder, and the file that is to be finished */
     train_report report;
 } train_run;
+
+static bool tuned(const train_run *train)
+{
+    return train->options->tune.from_scratch || train->options->tune.unfreeze.count;
+}
 
 /* ---- Before work begins ---- */
 
@@ -127,32 +145,52 @@ static exit_code digest_source(train_run *train)
     return good ? EXIT_FINE : complain_error(&error);
 }
 
+/* A network that begins anew. */
+static exit_code choose_network(train_run *train, const inception_network *network)
+{
+    const tune_settings *how = &train->options->tune;
+    if (how->unfreeze.count)
+        return complain_usage("train", "options --from-scratch and --unfreeze exclude each other: from scratch, all is trained");
+    if (train->options->model.models.count)
+        return complain_usage("train", "options --from-scratch and --model exclude each other; --network names a network");
+    if (!network) return complain_usage("train", "--from-scratch wants a network: --network v2, say");
+    train->model_options = model_options(&train->options->model, network);
+    train->model_options.threads = train->options->threads ? train->options->threads : inception_cpu_count();
+    train->report.network = network->name;
+    return EXIT_FINE;
+}
+
 static exit_code find_model(train_run *train)
 {
     const model_settings *settings = &train->options->model;
     const inception_network *network;
     exit_code code = network_check("train", settings->network, &network);
     if (!code && settings->models.count > 1) code = complain_usage("train", "option --model can be given once");
+    if (!code && train->options->tune.from_scratch) return choose_network(train, network);
+    if (!code && train->options->tune.input_size)
+        code = complain_usage("train", "option --input-size wants --from-scratch: other networks have their size");
     const char *name = settings->models.count ? settings->models.items[0] : settings->network;
     if (!code) code = model_find(name, &train->options->net, train->source, sizeof train->source, &network);
     if (!code) code = digest_source(train);
     if (code) return code;
     train->model_options = model_options(settings, network);
-    train->model_options.threads = train->options->threads;
-    train->model_options.layer = INCEPTION_FEATURES;
-    train->model_options.layer_only = true;
+    train->model_options.threads = train->options->threads ? train->options->threads : inception_cpu_count();
     return EXIT_FINE;
 }
 
 static exit_code open_model(train_run *train)
 {
     inception_error error = {0};
-    train->model = inception_model_open(train->source, &train->model_options, &error);
+    inception_model_options options = train->model_options;
+    options.layer = INCEPTION_FEATURES;
+    options.layer_only = true;
+    train->model = inception_model_open(train->source, &options, &error);
     if (!train->model) return complain_error(&error);
     const inception_model_info *info = inception_model_get_info(train->model);
     train->together = info->threads < MOST_TOGETHER ? info->threads : MOST_TOGETHER;
     train->session = inception_session_open(train->model, train->together, &error);
     if (!train->session) return complain_error(&error);
+    train->report.network = info->network->name;
     train->values = (size_t)info->layer->height * (size_t)info->layer->width * (size_t)info->layer->channels;
     return EXIT_FINE;
 }
@@ -230,12 +268,14 @@ static exit_code look_at_all(train_run *train, char **paths, const size_t *numbe
 
 static exit_code find_features(train_run *train)
 {
+    exit_code code = open_model(train);
+    if (code) return code;
     size_t count = train->set.count, missing = 0;
     train->features = calloc(count, train->values * sizeof *train->features);
     train->known = calloc(count, sizeof *train->known);
     char **paths = calloc(count, sizeof *paths);
     size_t *numbers = calloc(count, sizeof *numbers);
-    exit_code code = train->features && train->known && paths && numbers ? EXIT_FINE : complain_memory();
+    if (!train->features || !train->known || !paths || !numbers) code = complain_memory();
     if (!code) open_cache(train);
     for (size_t i = 0; i < count && !code; i++)
         if (!train->known[i]) paths[missing] = train->set.examples[i].path, numbers[missing++] = i;
@@ -255,15 +295,48 @@ static exit_code keep_known(train_run *train)
 {
     size_t kept = 0, count = train->set.count, row = train->values * sizeof *train->features;
     for (size_t i = 0; i < count; i++) {
-        if (train->known[i]) memmove(train->features + kept++ * train->values, train->features + i * train->values, row);
+        if (train->known[i] && train->features)
+            memmove(train->features + kept++ * train->values, train->features + i * train->values, row);
         train->known[i] = !train->known[i];
     }
     return dataset_leave_out(&train->set, train->known);
 }
 
+/* ---- Where no features are wanted: can the photos be decoded? ---- */
+
+static exit_code decode_all(train_run *train, char **paths)
+{
+    photo_settings settings = {.net.offline = true};
+    inception_error error = {0};
+    const cli_loaded *photo;
+    photo_walk *walk = photos_open(&settings, paths, (int)train->set.count, &error);
+    photo_pipeline *pipeline = walk ? pipeline_open(walk, &settings, train->model_options.threads, &error) : NULL;
+    cli_pace *pace = pipeline ? pace_open(walk, train->options->common.quiet) : NULL;
+    for (size_t i = 0; pipeline && pipeline_take(pipeline, &photo, 1); i++) {
+        train->known[i] = photo->image != NULL;
+        if (!photo->image) skip_photo(train, i, &photo->error);
+        pace_step(pace, i + 1);
+    }
+    pace_close(&pace);
+    pipeline_close(&pipeline);
+    photos_close(&walk);
+    return error.status ? complain_error(&error) : interrupted() ? EXIT_INTERRUPTED : EXIT_FINE;
+}
+
+static exit_code check_photos(train_run *train)
+{
+    train->known = calloc(train->set.count, sizeof *train->known);
+    char **paths = calloc(train->set.count, sizeof *paths);
+    exit_code code = train->known && paths ? EXIT_FINE : complain_memory();
+    for (size_t i = 0; i < train->set.count && !code; i++) paths[i] = train->set.examples[i].path;
+    if (!code) code = decode_all(train, paths);
+    free(paths);
+    return code;
+}
+
 /* ---- The output layer ---- */
 
-static exit_code learn(train_run *train)
+static exit_code split(train_run *train)
 {
     const cli_dataset *set = &train->set;
     inception_error error = {0};
@@ -275,53 +348,144 @@ static exit_code learn(train_run *train)
     for (size_t i = 0; i < set->count; i++)
         train->names[i] = set->examples[i].name, train->classes[i] = set->examples[i].class;
     inception_split(train->names, train->classes, set->count, set->classes, train->options->seed, train->parts, &error);
+    return error.status ? complain_error(&error) : EXIT_FINE;
+}
+
+static exit_code learn(train_run *train)
+{
+    const cli_dataset *set = &train->set;
+    inception_error error = {0};
     const inception_examples lesson = {
         .count = set->count, .values = train->values, .class_count = set->classes, .features = train->features,
         .classes = train->classes, .parts = train->parts, .balanced = train->options->class_weights == WEIGHTS_AUTO,
     };
-    train->head = error.status ? NULL : inception_head_train(&lesson, &error);
+    train->head = inception_head_train(&lesson, &error);
     if (train->head) inception_head_logits(train->head, train->features, set->count, train->logits, &error);
-    return error.status ? complain_error(&error) : EXIT_FINE;
+    if (error.status) return complain_error(&error);
+    train->info = *inception_head_get_info(train->head);
+    return EXIT_FINE;
+}
+
+/* Photos of a class weigh as much as those of another, together. */
+static exit_code balance(train_run *train)
+{
+    const cli_dataset *set = &train->set;
+    size_t *counts = calloc((size_t)set->classes, sizeof *counts), all = 0;
+    train->class_weights = calloc((size_t)set->classes, sizeof *train->class_weights);
+    for (size_t i = 0; i < set->count && counts; i++)
+        if (train->parts[i] == INCEPTION_TRAIN) counts[set->examples[i].class]++, all++;
+    for (int c = 0; c < set->classes && counts && train->class_weights; c++)
+        train->class_weights[c] = (float)((double)all / ((double)set->classes * (double)counts[c]));
+    free(counts);
+    return counts && train->class_weights ? EXIT_FINE : complain_memory();
+}
+
+/* What the model file says of its making, in texts[MOST_TEXTS]; the strings are the run's. */
+static size_t tell(train_run *train, inception_text *texts)
+{
+    static const char *const keys[INCEPTION_PARTS][2] = {
+        {"train_photos", "train_accuracy"}, {"validation_photos", "validation_accuracy"}, {"test_photos", "test_accuracy"},
+    };
+    const inception_head_info *info = &train->info;
+    size_t count = 0;
+    for (int p = 0; p < INCEPTION_PARTS; p++)
+        for (int accuracy = 0; accuracy < 2; accuracy++, count++) {
+            char *value = train->told[count];
+            if (accuracy) snprintf(value, TOLD, "%.6f", share_of(info->right[p], info->photos[p]).value);
+            else snprintf(value, TOLD, "%zu", info->photos[p]);
+            texts[count] = (inception_text){keys[p][accuracy], accuracy && !info->photos[p] ? NULL : value};
+        }
+    snprintf(train->told[count], TOLD, "%llu", (unsigned long long)train->options->seed);
+    texts[count] = (inception_text){"seed", train->told[count]}, count++;
+    snprintf(train->told[count], TOLD, "%g", info->penalty);
+    texts[count] = (inception_text){"penalty", info->penalty > 0 ? train->told[count] : NULL}, count++;
+    return count;
+}
+
+/* And of what it was made from; a file that more is learnt from hands that on. */
+static size_t tell_source(const train_run *train, inception_text *texts)
+{
+    texts[0] = (inception_text){"source_network", inception_model_get_info(train->model)->network->name};
+    texts[1] = (inception_text){"source_sha256", train->digest};
+    return 2;
+}
+
+static exit_code write_head(train_run *train, const char *path, const inception_text *texts, size_t count)
+{
+    inception_error error = {0};
+    return inception_head_write(train->head, train->source, &train->model_options, path,
+                                (const char *const *)train->set.labels, texts, count, &error)
+             ? complain_error(&error) : EXIT_FINE;
+}
+
+/* The output layer stands; now further layers, or all of them. */
+static exit_code learn_more(train_run *train)
+{
+    char start[4200];
+    const bool resumed = tune_begun(train->run), anew = train->options->tune.from_scratch;
+    tune_task task = {
+        .how = &train->options->tune, .set = &train->set, .parts = train->parts, .model = train->model_options,
+        .folder = train->run, .seed = train->options->seed, .quiet = train->options->common.quiet,
+    };
+    if (train->options->class_weights == WEIGHTS_AUTO && balance(train)) return EXIT_SYSTEM;
+    task.class_weights = train->class_weights;
+    snprintf(start, sizeof start, "%s/%s.safetensors", train->run, resumed ? "checkpoint" : "start");
+    if (!anew) task.start = start;
+    if (!anew && !resumed) {
+        inception_text texts[MOST_TEXTS];
+        exit_code code = write_head(train, start, texts, tell_source(train, texts));
+        if (code) return code;
+    }
+    return tune(&task, train->logits, &train->info, train->best, sizeof train->best);
 }
 
 static exit_code write_model(train_run *train)
 {
-    enum { SIZE = 64 };
-    static const char *const parts[INCEPTION_PARTS] = {"train", "validation", "test"};
-    const inception_head_info *info = inception_head_get_info(train->head);
-    char keys[2 * INCEPTION_PARTS][SIZE], values[2 * INCEPTION_PARTS + 2][SIZE];
-    inception_text texts[2 * INCEPTION_PARTS + 4];
-    size_t count = 0;
-    for (int p = 0; p < INCEPTION_PARTS; p++)
-        for (int accuracy = 0; accuracy < 2; accuracy++, count++) {
-            snprintf(keys[count], SIZE, "%s_%s", parts[p], accuracy ? "accuracy" : "photos");
-            if (accuracy) snprintf(values[count], SIZE, "%.6f", share_of(info->right[p], info->photos[p]).value);
-            else snprintf(values[count], SIZE, "%zu", info->photos[p]);
-            texts[count] = (inception_text){keys[count], accuracy && !info->photos[p] ? NULL : values[count]};
-        }
-    snprintf(values[count], SIZE, "%llu", (unsigned long long)train->options->seed);
-    texts[count] = (inception_text){"seed", values[count]}, count++;
-    snprintf(values[count], SIZE, "%g", info->penalty);
-    texts[count] = (inception_text){"penalty", values[count]}, count++;
-    texts[count++] = (inception_text){"source_network", inception_model_get_info(train->model)->network->name};
-    texts[count++] = (inception_text){"source_sha256", train->digest};
+    inception_text texts[MOST_TEXTS];
     inception_error error = {0};
-    return inception_head_write(train->head, train->source, &train->model_options, train->output,
-                                (const char *const *)train->set.labels, texts, count, &error)
-             ? complain_error(&error) : EXIT_FINE;
+    size_t count = tell(train, texts);
+    if (!tuned(train)) return write_head(train, train->output, texts, count + tell_source(train, texts + count));
+    texts[count++] = (inception_text){"training_best", NULL};
+    if (inception_training_finish(train->best, train->output, train->info.temperature, texts, count, &error))
+        return complain_error(&error);
+    tune_clean(train->run);
+    return EXIT_FINE;
 }
 
 static exit_code report(train_run *train)
 {
     train_report *r = &train->report;
     r->set = &train->set, r->parts = train->parts, r->logits = train->logits;
-    r->info = inception_head_get_info(train->head);
+    r->info = &train->info;
     r->source = train->source, r->source_digest = train->digest, r->output = train->output;
-    r->network = inception_model_get_info(train->model)->network->name;
     r->seed = train->options->seed;
     exit_code code = train->options->json ? report_json(r) : report_text(r);
     train->set.tally.done = train->set.count;
     return code ? code : tally_exit(&train->set.tally, train->options->common.quiet);
+}
+
+/* The folder of a run by gradients, which may have been begun. */
+static exit_code make_folder(train_run *train)
+{
+    const tune_settings *how = &train->options->tune;
+    const int length = (int)strlen(train->output) - (ends_in(train->output, ".safetensors") ? 12 : 0);
+    if (how->folder) snprintf(train->run, sizeof train->run, "%s", how->folder);
+    else snprintf(train->run, sizeof train->run, "%.*s.run", length, train->output);
+    if (mkdir(train->run, 0777) != 0 && errno != EEXIST) {
+        complain("%s: cannot make the folder: %s", train->run, strerror(errno));
+        return EXIT_IO;
+    }
+    const bool begun = tune_begun(train->run);
+    if (begun && !how->resume && !train->options->force) {
+        complain("%s: a run was begun here; --resume goes on with it, --force begins anew", train->run);
+        return EXIT_IO;
+    }
+    if (begun && !how->resume) tune_clean(train->run), mkdir(train->run, 0777);
+    if (!begun && how->resume) {
+        complain("%s: there is no checkpoint to resume from", train->run);
+        return EXIT_NO_INPUT;
+    }
+    return EXIT_FINE;
 }
 
 static exit_code teach(train_run *train, const char *path)
@@ -329,17 +493,23 @@ static exit_code teach(train_run *train, const char *path)
     double began = progress_now(), then;
     exit_code code = check_output(train, path);
     if (!code) code = find_model(train);
+    if (!code && tuned(train)) code = make_folder(train);
+    if (code) return code;
+    const bool features = !train->options->tune.from_scratch && !(tuned(train) && tune_begun(train->run));
     catch_interrupts();
-    if (!code) code = dataset_read(&train->set, path, train->options->common.quiet);
-    if (!code) code = open_model(train);
+    code = dataset_read(&train->set, path, train->options->common.quiet);
     then = progress_now();
-    if (!code) code = find_features(train);
+    if (!code) code = features ? find_features(train) : check_photos(train);
     if (!code) code = keep_known(train);
     train->report.features_s = progress_now() - then;
     then = progress_now();
-    if (!code) code = learn(train);
+    if (!code) code = split(train);
+    if (!code && features) code = learn(train);
     train->report.head_s = progress_now() - then;
     if (!code && interrupted()) code = EXIT_INTERRUPTED;
+    then = progress_now();
+    if (!code && tuned(train)) code = learn_more(train);
+    train->report.tune_s = progress_now() - then;
     if (!code) code = write_model(train);
     train->report.total_s = progress_now() - began;
     return code ? code : report(train);
@@ -353,7 +523,8 @@ static exit_code run(void *given, char **operands, int count)
     train_run train = {.options = options};
     inception_error error = {0};
     exit_code code = extras(&error) ? teach(&train, operands[0]) : complain_error(&error); /* they have the digests */
-    void *const all[] = {train.output, train.features, train.known, train.names, train.classes, train.parts, train.logits};
+    void *const all[] = {train.output, train.features, train.known, train.names, train.classes, train.parts, train.logits,
+                         train.class_weights};
     for (size_t i = 0; i < COUNT(all); i++) free(all[i]);
     vector_cache_close(&train.cache);
     dataset_free(&train.set);
@@ -375,7 +546,7 @@ const cli_command train_command = {
     .examples = examples,
     .groups = groups,
     .options_size = sizeof(train_options),
-    .defaults = &(const train_options){.seed = 0},
+    .defaults = &(const train_options){.tune = TUNE_DEFAULTS},
     .min_operands = 1,
     .max_operands = 1,
     .run = run,

@@ -42,6 +42,64 @@ void vector_cache_close(vector_cache **cache);
 void vector_cache_read(vector_cache *cache, const cli_dataset *set, float *features, bool *known);
 void vector_cache_add(vector_cache *cache, const char *digest, const float *features); /* failures are passed over */
 
+/* ---- feed.c: batches of distorted photos, made ahead ---- */
+
+typedef struct cli_feed cli_feed;
+
+typedef struct feed_settings {
+    const cli_dataset *set;
+    const size_t *which; /* [count]: the examples that are learnt from */
+    size_t count, batch; /* batch: photos in a step */
+    inception_input input;
+    const float *class_weights; /* [classes], or NULL */
+    double mix_up;              /* 0: none */
+    uint64_t seed, first, end;  /* steps */
+    int threads;
+    bool slow;
+} feed_settings;
+
+cli_feed *feed_open(const feed_settings *how, inception_error *error);
+void feed_close(cli_feed **feed);
+
+/* The next step's inputs [batch][height][width][3], targets [batch][classes] and weights [batch], until it is released.
+ * False: a photo cannot be read any more, or Ctrl-C was pressed. */
+bool feed_take(cli_feed *feed, const float **inputs, const float **targets, const float **weights, inception_error *error);
+void feed_release(cli_feed *feed);
+
+/* ---- tune.c: training by gradients ---- */
+
+typedef struct tune_settings {
+    string_list unfreeze;
+    bool from_scratch, batch_statistics, slow, resume;
+    int epochs, batch, accumulate, optimiser, schedule, input_size, patience;
+    double rate, warm_up, momentum, epsilon, weight_decay, label_smoothing, dropout, mix_up, average_decay, norm_decay;
+    const char *folder;
+} tune_settings;
+
+extern const option_row tune_rows[];
+#define SCHEDULE_AUTO (INCEPTION_SCHEDULE_COSINE + 1)
+#define TUNE_DEFAULTS {.batch = 32, .accumulate = 1, .schedule = SCHEDULE_AUTO, .momentum = 0.9, .epsilon = 1, \
+                       .weight_decay = 4e-5, .dropout = 0.2, .norm_decay = 0.9997}
+
+/* What is trained, on which photos. */
+typedef struct tune_task {
+    const tune_settings *how;
+    const cli_dataset *set;
+    const inception_part *parts; /* [count] */
+    const float *class_weights;  /* [classes], or NULL */
+    inception_model_options model;
+    const char *start;  /* a model file with these classes; NULL: from nothing */
+    const char *folder; /* of the run, which is there */
+    uint64_t seed;
+    bool quiet;
+} tune_task;
+
+/* Trains, then fills `logits` [count][classes], of all photos, and `info`. `best` gets the path of the
+ * file that came out best in validation, to be finished; it and all else that the run needed is removed by tune_clean(). */
+exit_code tune(const tune_task *task, float *logits, inception_head_info *info, char *best, size_t size);
+void tune_clean(const char *folder);
+bool tune_begun(const char *folder); /* is there something to resume? */
+
 /* ---- train_report.c ---- */
 
 typedef struct train_report {
@@ -52,7 +110,7 @@ typedef struct train_report {
     const char *source, *source_digest, *network, *output;
     uint64_t seed;
     size_t cached;              /* photos whose features were there */
-    double features_s, head_s, total_s; /* seconds */
+    double features_s, head_s, tune_s, total_s; /* seconds */
 } train_report;
 
 /* The share, and between which bounds it lies with a certainty of 95 % (Wilson 1927). */

@@ -115,9 +115,12 @@ exit_code report_text(const train_report *r)
     free(worst);
     fputc('\n', stdout);
     text_write(stdout, r->output);
-    printf(" written: %.1f s, of which features %.1f s", r->total_s, r->features_s);
+    printf(" written: %.1f s", r->total_s);
+    if (r->info->penalty > 0 || r->cached) printf(", of which features %.1f s", r->features_s);
     if (r->cached) printf(" (%zu of %zu photos from the cache)", r->cached, r->set->count);
-    printf(", output layer %.1f s\n", r->head_s);
+    if (r->head_s >= 0.05) printf(", output layer %.1f s", r->head_s);
+    if (r->tune_s >= 0.05) printf(", training %.1f s", r->tune_s);
+    fputc('\n', stdout);
     return output_flush();
 }
 
@@ -160,10 +163,10 @@ exit_code report_json(const train_report *r)
                                                   (json_int_t)worst[i].count));
     free(worst);
     return output_json(json_pack(
-        "{s:o, s:s, s:o, s:s, s:I, s:o, s:o, s:o, s:f, s:f, s:I, s:I, s:O, s:{s:f, s:f, s:f}}",
-        "model", text_json(r->output), "network", r->network, "source", text_json(r->source), "source_sha256",
-        r->source_digest, "seed", (json_int_t)r->seed, "classes", classes_json(r), "accuracy", accuracy_json(r), "mistakes",
+        "{s:o, s:s?, s:o, s:s?, s:I, s:o, s:o, s:o, s:f, s:f, s:I, s:I, s:O, s:{s:f, s:f, s:f, s:f}}",
+        "model", text_json(r->output), "network", r->network, "source", *r->source ? text_json(r->source) : json_null(), "source_sha256",
+        *r->source_digest ? r->source_digest : NULL, "seed", (json_int_t)r->seed, "classes", classes_json(r), "accuracy", accuracy_json(r), "mistakes",
         mistakes, "temperature", r->info->temperature, "penalty", r->info->penalty, "cached_photos", (json_int_t)r->cached,
         "copies_left_out", (json_int_t)r->set->copies, "skipped", r->set->skipped, "seconds", "total", r->total_s,
-        "features", r->features_s, "output_layer", r->head_s));
+        "features", r->features_s, "output_layer", r->head_s, "training", r->tune_s));
 }

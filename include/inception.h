@@ -487,6 +487,110 @@ INCEPTION_API inception_status inception_head_write(const inception_head *head, 
                                                     const char *const *labels, const inception_text *texts,
                                                     size_t text_count, inception_error *error);
 
+/* ---- Training a network ------------------------------------------------------------------------------------------- */
+
+/* Further layers of a network, or all of them, by gradients:
+ *
+ *     open, then for each step: photos by inception_distort() and inception_training_step(); now and then
+ *     inception_training_write(), whose file is a model like any other and what inception_training_resume() goes on
+ *     from; at last inception_training_finish()
+ *
+ * Steps of the same batches give the same variables to the bit, with any number of threads, on the same machine, resumed or
+ * not. For one thread at a time. */
+typedef struct inception_training inception_training;
+
+/* Rules by which variables follow their gradients, TensorFlow's of these names. */
+typedef enum inception_optimiser { INCEPTION_RMSPROP, INCEPTION_MOMENTUM, INCEPTION_ADAM } inception_optimiser;
+
+typedef struct inception_training_options {
+    inception_model_options model; /* of what is opened; layer, labels, precision, crop and cache have no meaning */
+    int width, height;             /* of the input of a network that begins anew; 0 (default): the network's own */
+    const char *const *labels;     /* and its classes, [class_count] lines of text */
+    int class_count;
+    const char *const *scopes;     /* [scope_count]: layers to be trained besides the classifier, by the beginnings of
+                                      their variables' names, with or without the network's own in front; none
+                                      (default): all */
+    int scope_count;
+    int batch, accumulate;         /* photos whose gradients are taken at once, default 32; and how many times that before
+                                      variables change, default 1: a step is batch * accumulate photos */
+    bool batch_statistics;         /* batch norm by the batch at hand, which moves the moving statistics; default false: by
+                                      those, which stay */
+    bool several_labels;           /* sigmoid cross entropy in place of softmax; default false */
+    inception_optimiser optimiser; /* default RMSPROP */
+    double momentum;               /* of RMSPROP and MOMENTUM, default 0.9 */
+    double rms_decay;              /* of RMSPROP, default 0.9 */
+    double beta1, beta2;           /* of ADAM, default 0.9 and 0.999 */
+    double epsilon;                /* of RMSPROP and ADAM, default 1 */
+    double norm_decay;             /* of batch norm's moving statistics in a batch, default 0.9997 */
+    double keep;                   /* the part that dropout lets through, default 0.8; 1: all */
+    double weight_decay;           /* default 0.00004 */
+    double label_smoothing;        /* default 0 */
+    double average_decay;          /* of the moving averages of variables in a step; 0 (default): none are kept */
+    uint64_t seed;                 /* of first values and of dropout; default 0 */
+} inception_training_options;
+
+INCEPTION_API void inception_training_options_default(inception_training_options *options);
+
+/* Opens the weights at `path`, whose classes stay; or, `path` NULL, begins options->model.network anew, with TF-Slim's
+ * first values and its auxiliary classifier, where the input is large enough for it. */
+INCEPTION_API inception_training *inception_training_open(const char *path, const inception_training_options *options,
+                                                          inception_error *error);
+INCEPTION_API void inception_training_close(inception_training **training);
+INCEPTION_API const inception_input *inception_training_input(const inception_training *training);
+INCEPTION_API uint64_t inception_training_steps(const inception_training *training); /* so far */
+
+typedef struct inception_losses {
+    double classes, heads, decay; /* of the classifier, of auxiliary ones, of the size of weights: each with its weight in
+                                     the sum that is made small */
+    int right; /* photos whose most probable class is the one that has the largest part in their target */
+} inception_losses;
+
+/* A step: inputs float32 [photos][height][width][3], targets float32 [photos][classes], the part of each class or, with
+ * several labels, 0 or 1 of each; weights [photos], how much each photo counts, or NULL. INCEPTION_DATA where the loss is not
+ * finite any more: the variables are as they were. */
+INCEPTION_API inception_status inception_training_step(inception_training *training, const float *inputs,
+                                                       const float *targets, const float *weights, double rate,
+                                                       inception_losses *losses, inception_error *error);
+
+/* Writes a model file that has, besides the variables, their moving averages and what the optimiser remembers, under the
+ * names that TensorFlow gives them, and the number of steps as `global_step`. */
+INCEPTION_API inception_status inception_training_write(const inception_training *training, const char *out,
+                                                        const inception_text *texts, size_t text_count,
+                                                        inception_error *error);
+
+/* Goes on from what such a file tells; the training was opened from it, or with the same options as the one that wrote it. */
+INCEPTION_API inception_status inception_training_resume(inception_training *training, const char *path,
+                                                         inception_error *error);
+
+/* Writes the model that the file of inception_training_write() holds: moving averages in place of the variables where it has
+ * some, nothing else of training, the temperature, and `texts` before what the file says of itself; a text whose value is
+ * NULL keeps one of the file's out. */
+INCEPTION_API inception_status inception_training_finish(const char *path, const char *out, double temperature,
+                                                         const inception_text *texts, size_t text_count,
+                                                         inception_error *error);
+
+/* The temperature at which softmax(logits / temperature) makes classes[count] most likely, nearer to 1 where they are few;
+ * logits [count][class_count]. */
+INCEPTION_API double inception_temperature(const float *logits, const int *classes, size_t count, int class_count);
+
+/* How the rate changes from step to step. */
+typedef enum inception_schedule {
+    INCEPTION_SCHEDULE_FIXED,
+    INCEPTION_SCHEDULE_EXPONENTIAL, /* times `factor` after each `interval` steps */
+    INCEPTION_SCHEDULE_COSINE,      /* down to 0 along half a cosine, which ends with the last step */
+} inception_schedule;
+
+typedef struct inception_rate {
+    inception_schedule schedule;
+    double rate;                /* after warm-up */
+    double factor;              /* of EXPONENTIAL */
+    uint64_t interval;          /* of EXPONENTIAL, at least 1 */
+    uint64_t warm_up, steps;    /* that the rate rises evenly from 0; all of them */
+} inception_rate;
+
+/* The rate of step `step`, 0 being the first. */
+INCEPTION_API double inception_rate_at(const inception_rate *rate, uint64_t step);
+
 /* ---- Pictures of results ----------------------------------------------------------------------------------------- */
 
 /* Cards: a photo, uncropped, the part that the network looked at lightly marked, and what the networks said of it as bars

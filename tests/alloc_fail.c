@@ -167,8 +167,8 @@ static inception_status train(const char *path, inception_error *error)
     assert_true(join(&n, ends, 2) && simple(&n, INC_OP_DROPOUT) && conv(&n, 5, 5, 1, INC_VALID, 3, true));
     assert_true(finish(&n));
     inc_learning how = inc_learning_default();
-    inc_optimiser_options rule = inc_optimiser_default(INC_RMSPROP);
-    inc_losses losses;
+    inc_optimiser_options rule = inc_optimiser_default(INCEPTION_RMSPROP);
+    inception_losses losses;
     how.batch = how.threads = 2;
     countdown = when;
     inc_learner *learner = inc_learner_new(&n.graph, &how, &rule, error);

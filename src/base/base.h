@@ -67,6 +67,11 @@ void inc_arena_free(inc_arena *arena);
 
 uint64_t inc_hash(const void *data, size_t size); /* against damage, not against malice */
 
+/* ---- random.c ---- */
+
+uint64_t inc_random(uint64_t *state); /* any state is a good one to begin with */
+double inc_random_uniform(uint64_t *state); /* in [0, 1) */
+
 /* ---- pool.c ---- */
 
 typedef struct inc_pool inc_pool;

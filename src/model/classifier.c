@@ -1,6 +1,16 @@
 /* Another classifier on a network: the last layer's variables, and what the model says of its classes. */
 #include "private.h"
 
+inception_status inc_name_classes(inc_model *model, const char *const *labels, inception_error *error)
+{
+    const size_t classes = (size_t)model->shape.classes;
+    model->labels = inc_arena_alloc(&model->arena, classes, sizeof *model->labels, error);
+    model->wnids = inc_arena_alloc(&model->arena, classes, sizeof *model->wnids, error);
+    if (!model->labels || !model->wnids) return INCEPTION_MEMORY;
+    for (size_t i = 0; i < classes; i++) model->labels[i] = labels[i], model->wnids[i] = "";
+    return INCEPTION_OK;
+}
+
 inception_status inc_classifier_replace(inc_model *model, size_t inputs, int classes, const float *weights,
                                         const float *biases, const char *const *labels, inception_error *error)
 {
@@ -11,12 +21,8 @@ inception_status inc_classifier_replace(inc_model *model, size_t inputs, int cla
     if (inputs != wanted)
         return inc_fail(error, INCEPTION_MISMATCH, "%s: the classifier reads %llu values, not %zu", kernel->name,
                         (unsigned long long)wanted, inputs);
-    model->labels = inc_arena_alloc(&model->arena, (size_t)classes, sizeof *model->labels, error);
-    model->wnids = inc_arena_alloc(&model->arena, (size_t)classes, sizeof *model->wnids, error);
-    if (!model->labels || !model->wnids) return INCEPTION_MEMORY;
-    for (int i = 0; i < classes; i++) model->labels[i] = labels[i], model->wnids[i] = "";
     model->shape.classes = classes;
     kernel->dims[kernel->rank - 1] = bias->dims[0] = classes;
     kernel->data = weights, bias->data = biases;
-    return INCEPTION_OK;
+    return inc_name_classes(model, labels, error);
 }

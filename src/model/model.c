@@ -187,6 +187,26 @@ failed:
     return status;
 }
 
+static inception_status begin(inc_model *model, const char *const *labels, uint64_t seed, inception_error *error)
+{
+    model->weights = inc_calloc(1, sizeof *model->weights, error); /* as if from a file without tensors */
+    if (!model->weights) return INCEPTION_MEMORY;
+    inception_status status = build_graph(model, NULL, error);
+    if (!status) status = inc_check_logits(&model->graph, model, model->shape.network->name, error);
+    if (!status) status = inc_fill_initial(model, seed, error);
+    if (!status) status = inc_name_classes(model, labels, error);
+    return status;
+}
+
+inception_status inc_model_begin(inc_model *model, const inc_shape *shape, const char *const *labels, uint64_t seed,
+                                 inception_error *error)
+{
+    *model = (inc_model){.shape = *shape, .format = INCEPTION_FORMAT_MODEL_FILE, .temperature = 1};
+    inception_status status = begin(model, labels, seed, error);
+    if (status) inc_model_close(model);
+    return status;
+}
+
 inception_status inc_model_open_packed(inc_model *model, const char *path, const inception_model_options *options,
                                        inception_error *error)
 {

@@ -42,6 +42,8 @@ typedef struct inc_model {
     bool packed;                  /* variables have no data: the weights come from a pack */
     const inc_metadata *texts;    /* to be written with it, before those of `weights` */
     size_t text_count;
+    const inception_tensor *slots; /* to be written with it: what goes with variables while they are trained */
+    size_t slot_count;
     inception_weights *weights; /* views point into it */
     inc_arena arena;
 } inc_model;
@@ -56,6 +58,11 @@ inception_status inc_recognise(inc_model *model, const char *path, const incepti
 inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
                                 inception_error *error);
 void inc_model_close(inc_model *model); /* accepts a zeroed struct */
+
+/* A network of that shape with the values that training begins with, random ones from the seed. labels[classes] must
+ * outlive it. */
+inception_status inc_model_begin(inc_model *model, const inc_shape *shape, const char *const *labels, uint64_t seed,
+                                 inception_error *error);
 
 /* ---- pack_file.c: weights as the engine wants them, kept in a folder ---- */
 

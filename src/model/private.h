@@ -32,6 +32,9 @@ bool inc_same_shape(const inception_weights *weights, const inception_tensor *te
 /* "3x3x32x64", into text of at least 96 bytes; returns text. */
 char *inc_shape_text(char *text, int rank, const int64_t *dims);
 
+/* Classes called so, without WordNet ids. */
+inception_status inc_name_classes(inc_model *model, const char *const *labels, inception_error *error);
+
 /* Class names from the label file `file`, or (NULL) from the file's metadata, or ImageNet's, or numbers. */
 inception_status inc_label_classes(inc_model *model, const char *path, const char *file, inception_error *error);
 
@@ -43,6 +46,9 @@ inception_status inc_label_file_read(const char *path, const void *data, size_t 
 
 /* Gives every variable a value to begin with, the same each time. */
 inception_status inc_fill_untrained(inc_model *model, inception_error *error);
+
+/* The same as training begins with. */
+inception_status inc_fill_initial(inc_model *model, uint64_t seed, inception_error *error);
 
 /* What the ranges are called in a model file. */
 const char *inc_ranges_key(void);

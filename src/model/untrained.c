@@ -4,22 +4,12 @@
 
 #include <math.h>
 
-/* In [-1, 1): a step of SplitMix64 (Steele et al. 2014). */
-static double uniform(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    z ^= z >> 31;
-    return (double)(int64_t)z * 0x1p-63;
-}
-
 static inception_status fill(inc_model *model, inc_value *value, uint64_t *state, inception_error *error)
 {
     uint64_t count = inc_value_count(value), outputs = (uint64_t)value->dims[value->rank - 1];
     float *data = inc_arena_alloc(&model->graph.arena, count, sizeof *data, error);
     double limit = value->rank > 1 ? sqrt(6.0 * (double)outputs / (double)count) : 0;
-    for (uint64_t i = 0; data && i < count && limit > 0; i++) data[i] = (float)(limit * uniform(state));
+    for (uint64_t i = 0; data && i < count && limit > 0; i++) data[i] = (float)(limit * (2 * inc_random_uniform(state) - 1));
     value->data = data;
     return data ? INCEPTION_OK : INCEPTION_MEMORY;
 }

@@ -67,9 +67,9 @@ static inception_status describe(inc_model *model, description *about, inception
 
 static inception_status write_tensors(inc_model *model, const char *out, const description *about, inception_error *error)
 {
-    inception_tensor *tensors = inc_calloc(model->graph.value_count, sizeof *tensors, error);
-    if (!tensors) return INCEPTION_MEMORY;
     size_t count = 0;
+    inception_tensor *tensors = inc_calloc(model->graph.value_count + model->slot_count, sizeof *tensors, error);
+    if (!tensors) return INCEPTION_MEMORY;
     for (size_t i = 0; i < model->graph.value_count; i++) {
         const inc_value *value = &model->graph.values[i];
         if (!value->variable || !value->data) continue;
@@ -78,6 +78,7 @@ static inception_status write_tensors(inc_model *model, const char *out, const d
                                      .count = inc_value_count(value), .data = value->data};
         for (int d = 0; d < value->rank; d++) tensor->dims[d] = value->dims[d];
     }
+    for (size_t i = 0; i < model->slot_count; i++) tensors[count++] = model->slots[i];
     inception_status status =
         about ? inc_safetensors_write(out, tensors, count, about->texts, about->count, error)
               : inc_bundle_write(out, tensors, count, error);

@@ -41,7 +41,7 @@ static bool in_scopes(const inc_learning *how, const char *name)
     return in;
 }
 
-/* Moving statistics follow the batches, not a gradient. */
+/* Moving statistics follow the batches, not a gradient. The last node is the classifier. */
 static void mark_trained(inc_learner *l)
 {
     const inc_graph *graph = l->graph;
@@ -52,7 +52,7 @@ static void mark_trained(inc_learner *l)
                                        conv ? node->conv.bias : norm ? node->norm.gamma : INC_NONE};
         for (int i = 0; i < 2; i++)
             if (variables[i] != INC_NONE)
-                l->trained[variables[i]] = in_scopes(&l->how, graph->values[variables[i]].name);
+                l->trained[variables[i]] = n + 1 == graph->node_count || in_scopes(&l->how, graph->values[variables[i]].name);
     }
 }
 
@@ -164,14 +164,40 @@ inc_trainer *inc_learner_trainer(const inc_learner *l)
     return l->trainer;
 }
 
+inc_optimiser *inc_learner_optimiser(inc_learner *l)
+{
+    return &l->optimiser;
+}
+
+int inc_learner_classes(const inc_learner *l)
+{
+    return l->classes;
+}
+
 /* ---- a step ---- */
 
+static int largest_of(const float *values, int count)
+{
+    int largest = 0;
+    for (int i = 1; i < count; i++)
+        if (values[i] > values[largest]) largest = i;
+    return largest;
+}
+
+static int count_right(const inc_learner *l, const float *targets)
+{
+    int right = 0;
+    for (int n = 0; n < l->how.batch; n++)
+        right += largest_of(l->logits + n * l->classes, l->classes) == largest_of(targets + n * l->classes, l->classes);
+    return right;
+}
+
 inception_status inc_learner_look(inc_learner *l, const float *inputs, const float *targets, const float *weights,
-                                  uint64_t noise, inc_losses *losses, inception_error *error)
+                                  uint64_t noise, inception_losses *losses, inception_error *error)
 {
     const inc_targets all = {l->how.batch, l->classes, targets, weights, l->how.smoothing};
     inception_status status = inc_trainer_forward(l->trainer, inputs, noise, error);
-    *losses = (inc_losses){.decay = l->frozen_decay};
+    *losses = (inception_losses){.decay = l->frozen_decay};
     for (size_t h = 0; h < l->head_count && !status; h++) {
         const head *at = &l->heads[h];
         inc_trainer_read(l->trainer, at->value, l->logits);
@@ -179,6 +205,7 @@ inception_status inc_learner_look(inc_learner *l, const float *inputs, const flo
                                             : inc_softmax_cross_entropy(&all, l->logits, at->weight, l->gradient);
         *(h + 1 < l->head_count ? &losses->heads : &losses->classes) += loss;
         inc_trainer_push(l->trainer, at->value, l->gradient);
+        losses->right = count_right(l, targets); /* the last one's stays */
     }
     if (!status) status = inc_trainer_backward(l->trainer, error);
     if (!status) losses->decay += decay(l, true);

@@ -59,12 +59,12 @@ static const struct {
     float first_slot; /* begins at this; the second at 0 */
     void (*step)(const piece *p);
 } rules[] = {
-    [INC_RMSPROP] = {{.rule = INC_RMSPROP, .decay = 0.9, .momentum = 0.9, .epsilon = 1}, 2, 1, rmsprop},
-    [INC_MOMENTUM] = {{.rule = INC_MOMENTUM, .momentum = 0.9}, 1, 0, momentum},
-    [INC_ADAM] = {{.rule = INC_ADAM, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1}, 2, 0, adam},
+    [INCEPTION_RMSPROP] = {{.rule = INCEPTION_RMSPROP, .decay = 0.9, .momentum = 0.9, .epsilon = 1}, 2, 1, rmsprop},
+    [INCEPTION_MOMENTUM] = {{.rule = INCEPTION_MOMENTUM, .momentum = 0.9}, 1, 0, momentum},
+    [INCEPTION_ADAM] = {{.rule = INCEPTION_ADAM, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1}, 2, 0, adam},
 };
 
-inc_optimiser_options inc_optimiser_default(inc_rule rule)
+inc_optimiser_options inc_optimiser_default(inception_optimiser rule)
 {
     return rules[rule].defaults;
 }
@@ -107,7 +107,7 @@ static void step(void *context, int thread)
 void inc_optimiser_step(inc_optimiser *o, double rate, float *values, const float *gradients, inc_pool *pool, int threads)
 {
     double t = (double)++o->steps;
-    if (o->options.rule == INC_ADAM) rate *= sqrt(1 - pow(o->options.beta2, t)) / (1 - pow(o->options.beta1, t));
+    if (o->options.rule == INCEPTION_ADAM) rate *= sqrt(1 - pow(o->options.beta2, t)) / (1 - pow(o->options.beta1, t));
     stepping s = {o, {.options = &o->options, .rate = (float)rate, .w = values, .slots = o->slots, .g = gradients}, threads};
     inc_pool_run(pool, step, &s);
 }

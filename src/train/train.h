@@ -5,6 +5,7 @@
 
 #include "../engine/engine.h"
 #include "../graph/graph.h"
+#include "../model/model.h"
 
 /* ---- loss.c: as TensorFlow's losses of the same names, the mean over what has a weight other than 0 ---- */
 
@@ -27,15 +28,13 @@ bool inc_is_decayed(const char *name);
 
 /* ---- optimiser.c: TensorFlow's rules ---- */
 
-typedef enum inc_rule { INC_RMSPROP, INC_MOMENTUM, INC_ADAM } inc_rule;
-
 typedef struct inc_optimiser_options {
-    inc_rule rule;
+    inception_optimiser rule;
     double decay, momentum, epsilon; /* of RMSProp; momentum is also that rule's, epsilon also Adam's */
     double beta1, beta2;             /* of Adam */
 } inc_optimiser_options;
 
-inc_optimiser_options inc_optimiser_default(inc_rule rule); /* TF-Slim's */
+inc_optimiser_options inc_optimiser_default(inception_optimiser rule); /* TF-Slim's */
 
 typedef struct inc_optimiser {
     inc_optimiser_options options;
@@ -53,11 +52,15 @@ void inc_optimiser_end(inc_optimiser *optimiser); /* accepts a zeroed one */
 void inc_optimiser_step(inc_optimiser *optimiser, double rate, float *values, const float *gradients, inc_pool *pool,
                         int threads);
 
+/* ---- schedule.c: see inception_rate_at() ---- */
+
+double inc_rate_at(const inception_rate *rate, uint64_t step);
+
 /* ---- learner.c ---- */
 
 typedef struct inc_learning {
     int batch, threads;
-    const char *const *scopes; /* [scope_count]: variables whose names begin so are trained; none: all */
+    const char *const *scopes; /* [scope_count]: variables whose names begin so are trained, and the classifier; none: all */
     int scope_count;
     bool batch_statistics, several_labels;
     double norm_decay, keep, weight_decay, smoothing;
@@ -66,10 +69,6 @@ typedef struct inc_learning {
 
 inc_learning inc_learning_default(void); /* TF-Slim's, but for batch and threads */
 
-typedef struct inc_losses {
-    double classes, heads, decay; /* each with its weight */
-} inc_losses;
-
 typedef struct inc_learner inc_learner;
 
 /* The graph is rewritten, and must outlive the learner with the data of its variables. */
@@ -77,12 +76,29 @@ inc_learner *inc_learner_new(inc_graph *graph, const inc_learning *how, const in
                              inception_error *error);
 void inc_learner_free(inc_learner *learner);
 inc_trainer *inc_learner_trainer(const inc_learner *learner);
+inc_optimiser *inc_learner_optimiser(inc_learner *learner);
+int inc_learner_classes(const inc_learner *learner);
 
 /* Losses and gradients of a batch: `inputs` float32 [batch][height][width][channels], `targets` as in inc_targets. */
 inception_status inc_learner_look(inc_learner *learner, const float *inputs, const float *targets, const float *weights,
-                                  uint64_t noise, inc_losses *losses, inception_error *error);
+                                  uint64_t noise, inception_losses *losses, inception_error *error);
 
 /* Changes what is trained by the gradients. */
 void inc_learner_change(inc_learner *learner, double rate);
+
+/* ---- course.c: a learner with what lives from step to step, see inception_training_open() ---- */
+
+typedef struct inc_course inc_course;
+
+/* Takes the model over. */
+inc_course *inc_course_new(inc_model *model, const inception_training_options *options, inception_error *error);
+void inc_course_free(inc_course *course);
+const inc_model *inc_course_model(const inc_course *course);
+uint64_t inc_course_steps(const inc_course *course);
+inception_status inc_course_step(inc_course *course, const float *inputs, const float *targets, const float *weights,
+                                 double rate, inception_losses *losses, inception_error *error);
+inception_status inc_course_write(inc_course *course, const char *out, const inception_text *texts, size_t text_count,
+                                  inception_error *error);
+inception_status inc_course_resume(inc_course *course, const char *path, inception_error *error);
 
 #endif

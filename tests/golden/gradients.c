@@ -61,7 +61,7 @@ int main(int argc, char **argv)
     if (argc < 7) return fprintf(stderr, "usage: gradients NETWORK CLASSES moving|batch STEPS PHOTO LABEL ...\n"), 64;
     inception_error error = {0};
     inc_graph graph = {0};
-    inc_losses losses;
+    inception_losses losses;
     int batch = (argc - 5) / 2, steps = atoi(argv[4]);
     inc_shape shape = inc_shape_default(inception_network_find(argv[1]));
     shape.classes = atoi(argv[2]);
@@ -71,7 +71,7 @@ int main(int argc, char **argv)
     how.threads = inception_cpu_count();
     how.keep = 1;
     how.batch_statistics = strcmp(argv[3], "batch") == 0;
-    inc_optimiser_options rmsprop = inc_optimiser_default(INC_RMSPROP);
+    inc_optimiser_options rmsprop = inc_optimiser_default(INCEPTION_RMSPROP);
     float *inputs = calloc((size_t)batch * (size_t)shape.input.width * (size_t)shape.input.height * 3, sizeof *inputs);
     float *targets = calloc((size_t)batch * (size_t)shape.classes, sizeof *targets);
     bool good = inputs && targets && !inc_build(&shape, &graph, &error) && formula_bind(&graph)

@@ -126,10 +126,10 @@ static int measure_loss(bool sigmoid, double smoothing, bool weighted)
 
 static int optimise(const char *name, double rate, double epsilon, int steps)
 {
-    static const char *const names[] = {[INC_RMSPROP] = "rmsprop", [INC_MOMENTUM] = "momentum", [INC_ADAM] = "adam"};
+    static const char *const names[] = {[INCEPTION_RMSPROP] = "rmsprop", [INCEPTION_MOMENTUM] = "momentum", [INCEPTION_ADAM] = "adam"};
     inc_optimiser_options rule = {0};
     for (size_t i = 0; i < INC_COUNT(names); i++)
-        if (strcmp(name, names[i]) == 0) rule = inc_optimiser_default((inc_rule)i);
+        if (strcmp(name, names[i]) == 0) rule = inc_optimiser_default((inception_optimiser)i);
     rule.epsilon = epsilon;
     net n = begin(6, 6, 3);
     bool good = conv(&n, 3, 3, 2, INC_SAME, 8, true) && simple(&n, INC_OP_RELU)
@@ -141,7 +141,7 @@ static int optimise(const char *name, double rate, double epsilon, int steps)
     inception_error error = {0};
     float targets[PHOTOS * CLASSES], *input = numbers("input", PHOTOS * 6 * 6 * 3);
     inc_learner *l = good && input && finish(&n) ? inc_learner_new(&n.graph, &how, &rule, &error) : NULL;
-    inc_losses losses;
+    inception_losses losses;
     set_targets(targets, false);
     for (int step = 0; l && step < steps && !error.status; step++) {
         inc_learner_look(l, input, targets, NULL, 0, &losses, &error);

@@ -54,12 +54,12 @@ static void first_steps(void **state)
 {
     (void)state;
     const struct {
-        inc_rule rule;
+        inception_optimiser rule;
         double wanted;
     } rows[] = {
-        {INC_RMSPROP, 1 - 0.1 * 3 / 1.6733200530681511}, /* ms = 1 + (9 - 1) / 10; sqrt(1.8 + 1) */
-        {INC_MOMENTUM, 1 - 0.1 * 3},
-        {INC_ADAM, 1 - 0.1 * sqrt(0.001) / 0.1 * 0.3 / (sqrt(0.009) + 1)},
+        {INCEPTION_RMSPROP, 1 - 0.1 * 3 / 1.6733200530681511}, /* ms = 1 + (9 - 1) / 10; sqrt(1.8 + 1) */
+        {INCEPTION_MOMENTUM, 1 - 0.1 * 3},
+        {INCEPTION_ADAM, 1 - 0.1 * sqrt(0.001) / 0.1 * 0.3 / (sqrt(0.009) + 1)},
     };
     inc_pool *pool = inc_pool_new(2, NULL);
     for (size_t i = 0; i < INC_COUNT(rows); i++) {
@@ -106,13 +106,13 @@ static void learner(void **state)
         how.threads = 1 + round % 2;
         how.scopes = scopes;
         how.scope_count = round < 2 ? 0 : 2;
-        inc_optimiser_options adam = inc_optimiser_default(INC_ADAM);
+        inc_optimiser_options adam = inc_optimiser_default(INCEPTION_ADAM);
         adam.epsilon = 1e-8;
         inc_learner *l = inc_learner_new(&n.graph, &how, &adam, NULL);
         assert_non_null(l);
         float input[BATCH * 75], targets[BATCH * 3] = {[0] = 1, [4] = 1, [8] = 1, [9] = 1};
         for (size_t i = 0; i < INC_COUNT(input); i++) input[i] = wave(i);
-        inc_losses first = {0}, last = {0};
+        inception_losses first = {0}, last = {0};
         for (int step = 0; step < 5; step++) {
             assert_int_equal(inc_learner_look(l, input, targets, NULL, (uint64_t)step, &last, NULL), INCEPTION_OK);
             if (step == 0) first = last;
@@ -136,7 +136,7 @@ static double loss_along(inc_learner *l, const float *input, const float *target
                          double by, double *moved)
 {
     size_t count;
-    inc_losses losses;
+    inception_losses losses;
     float *values = inc_trainer_trained(inc_learner_trainer(l), &count);
     *moved = 0;
     for (size_t i = 0; i < count; i++) {
@@ -159,7 +159,7 @@ static void googlenet(void **state)
     assert_true(formula_bind(&graph));
     inc_learning how = inc_learning_default();
     how.batch = how.threads = 2, how.keep = 1;
-    inc_optimiser_options rule = inc_optimiser_default(INC_MOMENTUM);
+    inc_optimiser_options rule = inc_optimiser_default(INCEPTION_MOMENTUM);
     inc_learner *l = inc_learner_new(&graph, &how, &rule, NULL);
     assert_non_null(l);
     size_t count, inputs = 2 * 224 * 224 * 3;

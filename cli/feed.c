@@ -1,0 +1,232 @@
+/* Batches of distorted photos, made ahead of the steps that learn from them. A few threads take photo after photo from an
+ * endless sequence, decode it, distort it and put it into its place in its step; a ring of steps bounds the memory.
+ *
+ * The sequence is the photos in an order that is shuffled anew each epoch. Which photo comes where, how it is distorted and
+ * what it is mixed with follow from the seed and the number of the place alone: the number of threads changes nothing, and
+ * one may begin at any step. */
+#include "train.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_THREADS 8
+#define STEPS 3 /* in the ring */
+
+typedef struct feed_step {
+    float *inputs, *targets, *weights;
+    size_t missing; /* photos */
+} feed_step;
+
+struct cli_feed {
+    feed_settings how;
+    size_t size; /* floats of an input */
+    pthread_t threads[MOST_THREADS];
+    int thread_count;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t room, ready;
+    feed_step ring[STEPS];
+    uint64_t next;  /* place in the sequence to be made */
+    uint64_t taken; /* steps that are the caller's or were */
+    bool ended;
+    inception_error error;
+};
+
+/* ---- What follows from the seed ---- */
+
+/* The finish of MurmurHash3, over both. */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    uint64_t hash = a * 0x9e3779b97f4a7c15 + b;
+    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
+    hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53;
+    return hash ^ hash >> 33;
+}
+
+static double uniform(uint64_t key, uint64_t number)
+{
+    return (double)(mix(key, number) >> 11) * 0x1p-53;
+}
+
+/* A permutation of 0 ... count - 1, any place of it at once: a Feistel network of four rounds over the next power of 4, gone
+ * along until it leads back below count (Black and Rogaway 2002). */
+static uint64_t shuffled(uint64_t place, uint64_t count, uint64_t key)
+{
+    unsigned half = 1;
+    while (half < 32 && (uint64_t)1 << 2 * half < count) half++;
+    const uint64_t mask = ((uint64_t)1 << half) - 1;
+    do {
+        uint64_t left = place >> half, right = place & mask;
+        for (uint64_t round = 0; round < 4; round++) {
+            uint64_t next = left ^ (mix(key + round, right) & mask);
+            left = right, right = next;
+        }
+        place = left << half | right;
+    } while (place >= count);
+    return place;
+}
+
+/* From a beta distribution with both parameters alpha, at most 1 (Jöhnk 1964). */
+static double beta(double alpha, uint64_t key)
+{
+    for (uint64_t i = 0;; i += 2) {
+        double x = pow(uniform(key, i), 1 / alpha), y = pow(uniform(key, i + 1), 1 / alpha);
+        if (x + y > 0 && x + y <= 1) return x / (x + y);
+    }
+}
+
+/* ---- Making a step ---- */
+
+static feed_step *step_of(cli_feed *feed, uint64_t place)
+{
+    return &feed->ring[place / feed->how.batch % STEPS];
+}
+
+static void blend(float *a, float *b, size_t count, float part)
+{
+    for (size_t i = 0; i < count; i++) {
+        float x = a[i], y = b[i];
+        a[i] = part * x + (1 - part) * y;
+        b[i] = part * y + (1 - part) * x;
+    }
+}
+
+/* Mix-up (Zhang and others 2018, arXiv 1710.09412): each photo and its mirror in the batch, by one random part. */
+static void mix_up(const cli_feed *feed, feed_step *step, uint64_t number)
+{
+    const size_t classes = (size_t)feed->how.set->classes;
+    const float part = (float)beta(feed->how.mix_up, mix(feed->how.seed ^ 0x6d6978, number));
+    for (size_t a = 0, b = feed->how.batch - 1; a < b; a++, b--) {
+        blend(step->inputs + a * feed->size, step->inputs + b * feed->size, feed->size, part);
+        blend(step->targets + a * classes, step->targets + b * classes, classes, part);
+        blend(step->weights + a, step->weights + b, 1, part);
+    }
+}
+
+/* The photo of that place, distorted, into its place. */
+static void make(cli_feed *feed, uint64_t place, inception_error *error)
+{
+    const feed_settings *how = &feed->how;
+    const uint64_t epoch = place / how->count;
+    const cli_example *example = &how->set->examples[how->which[shuffled(place % how->count, how->count, mix(how->seed, epoch))]];
+    feed_step *step = step_of(feed, place);
+    const size_t at = place % how->batch, classes = (size_t)how->set->classes;
+    inception_image *image = inception_image_read(example->path, NULL, error);
+    inception_prepare(&how->input, image, step->inputs + at * feed->size, error);
+    memset(step->targets + at * classes, 0, classes * sizeof *step->targets);
+    step->targets[at * classes + (size_t)example->class] = 1;
+    step->weights[at] = how->class_weights ? how->class_weights[example->class] : 1;
+    inception_image_free(&image);
+}
+
+static void *make_steps(void *given)
+{
+    cli_feed *feed = given;
+    pthread_mutex_lock(&feed->lock);
+    for (;;) {
+        while (!feed->ended && feed->next / feed->how.batch >= feed->taken + STEPS)
+            pthread_cond_wait(&feed->room, &feed->lock);
+        if (feed->ended || feed->next / feed->how.batch >= feed->how.end) break;
+        const uint64_t place = feed->next++;
+        inception_error error = {0};
+        pthread_mutex_unlock(&feed->lock);
+        make(feed, place, &error);
+        pthread_mutex_lock(&feed->lock);
+        if (error.status) {
+            if (!feed->error.status) feed->error = error;
+            feed->ended = true;
+            pthread_cond_broadcast(&feed->room);
+        }
+        feed_step *step = step_of(feed, place);
+        if (step->missing == 1 && feed->how.mix_up > 0 && !error.status) {
+            pthread_mutex_unlock(&feed->lock);
+            mix_up(feed, step, place / feed->how.batch);
+            pthread_mutex_lock(&feed->lock);
+        }
+        if (--step->missing == 0 || feed->ended) pthread_cond_signal(&feed->ready);
+    }
+    pthread_mutex_unlock(&feed->lock);
+    return NULL;
+}
+
+/* ---- The thread that takes ---- */
+
+static bool allocate(cli_feed *feed)
+{
+    const size_t batch = feed->how.batch, classes = (size_t)feed->how.set->classes;
+    bool good = true;
+    for (int i = 0; i < STEPS; i++) {
+        feed_step *step = &feed->ring[i];
+        step->missing = batch;
+        step->inputs = calloc(batch * feed->size, sizeof *step->inputs);
+        step->targets = calloc(batch * classes, sizeof *step->targets);
+        step->weights = calloc(batch, sizeof *step->weights);
+        good = good && step->inputs && step->targets && step->weights;
+    }
+    return good;
+}
+
+cli_feed *feed_open(const feed_settings *how, inception_error *error)
+{
+    cli_feed *feed = calloc(1, sizeof *feed);
+    if (!feed) return fail(error, INCEPTION_MEMORY, "out of memory"), NULL;
+    feed->how = *how;
+    feed->size = (size_t)how->input.width * (size_t)how->input.height * 3;
+    feed->next = how->first * how->batch;
+    feed->taken = how->first;
+    pthread_mutex_init(&feed->lock, NULL);
+    pthread_cond_init(&feed->room, NULL);
+    pthread_cond_init(&feed->ready, NULL);
+    int problem = allocate(feed) ? 0 : ENOMEM, wanted = how->threads < MOST_THREADS ? how->threads : MOST_THREADS;
+    while (!problem && feed->thread_count < wanted) {
+        problem = pthread_create(&feed->threads[feed->thread_count], NULL, make_steps, feed);
+        feed->thread_count += !problem;
+    }
+    if (feed->thread_count) return feed;
+    fail(error, INCEPTION_MEMORY, "cannot make batches: %s", strerror(problem));
+    feed_close(&feed);
+    return NULL;
+}
+
+bool feed_take(cli_feed *feed, const float **inputs, const float **targets, const float **weights, inception_error *error)
+{
+    pthread_mutex_lock(&feed->lock);
+    feed_step *step = &feed->ring[feed->taken % STEPS];
+    while (step->missing && !feed->ended && !interrupted()) wait_a_little(&feed->ready, &feed->lock);
+    bool good = step->missing == 0;
+    if (!good) fail(error, feed->error.status, "%s", feed->error.message);
+    pthread_mutex_unlock(&feed->lock);
+    *inputs = step->inputs, *targets = step->targets, *weights = step->weights;
+    return good;
+}
+
+void feed_release(cli_feed *feed)
+{
+    pthread_mutex_lock(&feed->lock);
+    feed->ring[feed->taken++ % STEPS].missing = feed->how.batch;
+    pthread_cond_broadcast(&feed->room);
+    pthread_mutex_unlock(&feed->lock);
+}
+
+void feed_close(cli_feed **feed)
+{
+    cli_feed *closed = *feed;
+    if (!closed) return;
+    pthread_mutex_lock(&closed->lock);
+    closed->ended = true;
+    pthread_cond_broadcast(&closed->room);
+    pthread_mutex_unlock(&closed->lock);
+    for (int i = 0; i < closed->thread_count; i++) pthread_join(closed->threads[i], NULL);
+    for (int i = 0; i < STEPS; i++) {
+        free(closed->ring[i].inputs);
+        free(closed->ring[i].targets);
+        free(closed->ring[i].weights);
+    }
+    pthread_cond_destroy(&closed->ready);
+    pthread_cond_destroy(&closed->room);
+    pthread_mutex_destroy(&closed->lock);
+    free(closed);
+    *feed = NULL;
+}

@@ -1,0 +1,514 @@
+/* Training by gradients, step after step: what begins, goes on, is measured each epoch, and kept.
+ *
+ * In the folder of a run lie `checkpoint.safetensors`, written after each epoch, every ten minutes and at Ctrl-C, and
+ * `best.safetensors`, the one of the epoch with the best validation. Both are model files. What is told between epochs (the
+ * best so far) stands in the checkpoint; an epoch that ended with a checkpoint and was not measured is measured again. */
+#include "train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECONDS_BETWEEN 600 /* checkpoints */
+#define TOGETHER 16         /* photos that are judged at once */
+#define PATH 4200
+
+static const char *const optimiser_choices[] = {"rmsprop", "momentum", "adam", NULL};
+static const char *const schedule_choices[] = {"fixed", "exponential", "cosine", NULL};
+
+#define FIELD(name) offsetof(tune_settings, name)
+
+const option_row tune_rows[] = {
+    {"unfreeze", 0, "SCOPE", OPTION_LIST, FIELD(unfreeze),
+     "after the output layer train these layers too, from where it is: beginnings of the names of variables, such as "
+     "Mixed_7c, separated by commas; all: every layer", 0, 0, NULL},
+    {"from-scratch", 0, NULL, OPTION_FLAG, FIELD(from_scratch),
+     "train all layers of the network that --network names, from random values", 0, 0, NULL},
+    {"epochs", 'e', "N", OPTION_INT, FIELD(epochs), "times that every photo is seen; default 5, from scratch 100", 1, 1000000,
+     NULL},
+    {"batch", 'b', "N", OPTION_INT, FIELD(batch), "photos in a batch; default 32", 1, 4096, NULL},
+    {"accumulate", 0, "N", OPTION_INT, FIELD(accumulate), "batches in a step, whose gradients are added up; default 1", 1, 4096,
+     NULL},
+    {"optimiser", 0, "RULE", OPTION_CHOICE, FIELD(optimiser), "rmsprop (default), momentum, adam", 0, 0, optimiser_choices},
+    {"rate", 'r', "R", OPTION_DOUBLE, FIELD(rate), "of learning; default 0.0001, from scratch 0.01", 1e-12, 1e6, NULL},
+    {"schedule", 0, "S", OPTION_CHOICE, FIELD(schedule),
+     "of the rate: fixed (default); exponential, by 0.94 every second epoch (default from scratch); cosine, down to 0", 0, 0,
+     schedule_choices},
+    {"warm-up", 0, "N", OPTION_DOUBLE, FIELD(warm_up), "epochs in which the rate rises from 0; default 0", 0, 1e6, NULL},
+    {"momentum", 0, "M", OPTION_DOUBLE, FIELD(momentum), "of rmsprop and momentum; default 0.9", 0, 1, NULL},
+    {"epsilon", 0, "E", OPTION_DOUBLE, FIELD(epsilon), "of rmsprop and adam; default 1, as TF-Slim has it", 0, 1e6, NULL},
+    {"weight-decay", 0, "W", OPTION_DOUBLE, FIELD(weight_decay), "pull of the weights to 0; default 0.00004", 0, 1e3, NULL},
+    {"label-smoothing", 0, "P", OPTION_DOUBLE, FIELD(label_smoothing),
+     "part of each target that is shared out among all classes; default 0", 0, 1, NULL},
+    {"mix-up", 0, "A", OPTION_DOUBLE, FIELD(mix_up),
+     "photos of a batch are mixed in pairs, by a part from the beta distribution of A; default 0: they are not", 0, 1, NULL},
+    {"dropout", 0, "P", OPTION_DOUBLE, FIELD(dropout), "part that dropout takes away; default 0.2", 0, 0.99, NULL},
+    {"average-decay", 0, "D", OPTION_DOUBLE, FIELD(average_decay),
+     "the model gets moving averages of the variables, which keep this part of themselves each step; default 0: its variables",
+     0, 1, NULL},
+    {"batch-statistics", 0, NULL, OPTION_FLAG, FIELD(batch_statistics),
+     "normalise by the mean and variance of the batch, and move the kept ones (always, from scratch)", 0, 0, NULL},
+    {"norm-decay", 0, "D", OPTION_DOUBLE, FIELD(norm_decay), "the part that those keep in a batch; default 0.9997", 0, 1, NULL},
+    {"slow-augmentation", 0, NULL, OPTION_FLAG, FIELD(slow),
+     "distort photos in all of TF-Slim's ways: four kinds of resizing, hue and contrast", 0, 0, NULL},
+    {"input-size", 0, "N", OPTION_INT, FIELD(input_size), "pixels of the input's sides, from scratch; default the network's", 1,
+     4096, NULL},
+    {"patience", 0, "N", OPTION_INT, FIELD(patience), "stop after N epochs without a better validation; default: do not", 1,
+     1000000, NULL},
+    {"run", 0, "DIR", OPTION_STRING, FIELD(folder),
+     "where checkpoints are kept; default: as the model file, ending in .run", 0, 0, NULL},
+    {"resume", 0, NULL, OPTION_FLAG, FIELD(resume), "go on with a run that was stopped, from its last checkpoint", 0, 0, NULL},
+    {.name = NULL},
+};
+
+typedef struct best_so_far {
+    int epoch; /* 0: none yet */
+    size_t right;
+    double loss;
+} best_so_far;
+
+typedef struct tuning {
+    const tune_task *task;
+    inception_training *training;
+    cli_feed *feed;
+    size_t *which, count, photos; /* learnt from; in a step */
+    uint64_t steps;
+    inception_rate rate;
+    char checkpoint[PATH], best_path[PATH], described[1024];
+    best_so_far best;
+    double saved, shown, begun; /* seconds */
+    uint64_t begun_at, logged_at;
+    inception_losses sum; /* since the last line of the log */
+    float *logits; /* [count of the set][classes] */
+} tuning;
+
+/* ---- What follows from the options ---- */
+
+static int epochs_of(const tune_settings *how)
+{
+    return how->epochs ? how->epochs : how->from_scratch ? 100 : 5;
+}
+
+static uint64_t steps_until(const tuning *t, double epoch)
+{
+    return (uint64_t)ceil(epoch * (double)t->count / (double)t->photos);
+}
+
+static int epoch_of(const tuning *t, uint64_t step)
+{
+    return (int)(step * t->photos / t->count);
+}
+
+static void set_rate(tuning *t)
+{
+    const tune_settings *how = t->task->how;
+    inception_schedule schedule = how->from_scratch ? INCEPTION_SCHEDULE_EXPONENTIAL : INCEPTION_SCHEDULE_FIXED;
+    if (how->schedule != SCHEDULE_AUTO) schedule = (inception_schedule)how->schedule;
+    t->steps = steps_until(t, epochs_of(how));
+    t->rate = (inception_rate){
+        .schedule = schedule, .rate = how->rate > 0 ? how->rate : how->from_scratch ? 0.01 : 0.0001, .factor = 0.94,
+        .interval = steps_until(t, 2), .warm_up = steps_until(t, how->warm_up), .steps = t->steps,
+    };
+}
+
+/* All that the variables after so many steps depend on; a run can be resumed with the same only. */
+static void describe(tuning *t)
+{
+    const tune_task *task = t->task;
+    const tune_settings *how = task->how;
+    char digest[DIGEST_TEXT] = "", scopes[256] = "";
+    inception_error ignored = {0};
+    size_t size = 0, used = 0;
+    char *names = NULL;
+    FILE *stream = open_memstream(&names, &size);
+    for (size_t i = 0; stream && i < task->set->count; i++)
+        fprintf(stream, "%s %s %d\n", task->set->examples[i].digest, task->set->examples[i].label, task->parts[i]);
+    if (stream) fclose(stream);
+    if (names) extras(NULL)->digest_bytes(names, size, "SHA256", digest, &ignored);
+    free(names);
+    for (size_t i = 0; i < how->unfreeze.count && used < sizeof scopes; i++)
+        used += (size_t)snprintf(scopes + used, sizeof scopes - used, "%s%s", i ? "," : "", how->unfreeze.items[i]);
+    snprintf(t->described, sizeof t->described,
+             "photos=%.16s seed=%llu trained=%s epochs=%d batch=%d accumulate=%d optimiser=%s rate=%g schedule=%s warm-up=%g "
+             "momentum=%g epsilon=%g weight-decay=%g label-smoothing=%g mix-up=%g dropout=%g average-decay=%g "
+             "batch-statistics=%d norm-decay=%g augmentation=%s patience=%d class-weights=%d",
+             digest, (unsigned long long)task->seed, how->from_scratch ? "from-scratch" : scopes, epochs_of(how), how->batch,
+             how->accumulate, optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule],
+             how->warm_up, how->momentum, how->epsilon, how->weight_decay, how->label_smoothing, how->mix_up, how->dropout,
+             how->average_decay, how->from_scratch || how->batch_statistics, how->norm_decay, how->slow ? "slow" : "fast",
+             how->patience, task->class_weights != NULL);
+}
+
+/* ---- Checkpoints ---- */
+
+static exit_code save(tuning *t)
+{
+    char best[96];
+    inception_error error = {0};
+    snprintf(best, sizeof best, "%d %zu %.17g", t->best.epoch, t->best.right, t->best.loss);
+    const inception_text texts[] = {{"training", t->described}, {"training_best", best}};
+    if (inception_training_write(t->training, t->checkpoint, texts, COUNT(texts), &error)) return complain_error(&error);
+    t->saved = progress_now();
+    return EXIT_FINE;
+}
+
+/* The checkpoint's content stays under another name when the next one takes its place. */
+static exit_code keep_best(tuning *t)
+{
+    char temporary[PATH + 8];
+    snprintf(temporary, sizeof temporary, "%s.new", t->best_path);
+    unlink(temporary);
+    if (link(t->checkpoint, temporary) == 0 && rename(temporary, t->best_path) == 0) return EXIT_FINE;
+    complain("%s: cannot be made a second name of %s", t->best_path, t->checkpoint);
+    return EXIT_IO;
+}
+
+/* The first word that differs. */
+static exit_code complain_differs(const tuning *t, const char *before)
+{
+    const char *now = t->described;
+    while (*now && strcspn(now, " ") == strcspn(before, " ") && strncmp(now, before, strcspn(now, " ")) == 0) {
+        now += strcspn(now, " "), before += strcspn(before, " ");
+        now += strspn(now, " "), before += strspn(before, " ");
+    }
+    complain("%s: was begun with %.*s, not %.*s; --resume wants the same photos and options", t->checkpoint,
+             (int)strcspn(before, " "), before, (int)strcspn(now, " "), now);
+    return EXIT_DATA;
+}
+
+static exit_code resume(tuning *t)
+{
+    const char *key, *value, *before = "", *best = "";
+    inception_error error = {0};
+    inception_weights *weights = inception_weights_open(t->checkpoint, &error);
+    for (size_t i = 0; weights && inception_weights_text(weights, i, &key, &value); i++) {
+        if (strcmp(key, "training") == 0) before = value;
+        if (strcmp(key, "training_best") == 0) best = value;
+    }
+    exit_code code = !weights ? complain_error(&error) : strcmp(before, t->described) ? complain_differs(t, before) : EXIT_FINE;
+    if (!code && sscanf(best, "%d %zu %lg", &t->best.epoch, &t->best.right, &t->best.loss) != 3) t->best = (best_so_far){0};
+    inception_weights_close(&weights);
+    if (!code && inception_training_resume(t->training, t->checkpoint, &error)) code = complain_error(&error);
+    return code;
+}
+
+/* ---- Measuring ---- */
+
+/* Logits of the photos of one part, by the model in a file. */
+static exit_code judge_some(tuning *t, inception_session *session, const size_t *numbers, char **paths, size_t count)
+{
+    const size_t classes = (size_t)t->task->set->classes;
+    const inception_image *images[TOGETHER];
+    const cli_loaded *photos[TOGETHER];
+    photo_settings settings = {.net.offline = true};
+    inception_prediction *top = calloc(TOGETHER * classes, sizeof *top);
+    inception_error error = {0};
+    size_t taken = 0, got;
+    photo_walk *walk = top ? photos_open(&settings, paths, (int)count, &error) : NULL;
+    photo_pipeline *pipeline = walk ? pipeline_open(walk, &settings, t->task->model.threads, &error) : NULL;
+    if (!pipeline && !error.status) fail(&error, INCEPTION_MEMORY, "out of memory");
+    while (!error.status && (got = pipeline_take(pipeline, photos, TOGETHER)) > 0) {
+        for (size_t i = 0; i < got; i++) images[i] = photos[i]->image;
+        for (size_t i = 0; i < got; i++)
+            if (!images[i]) fail(&error, photos[i]->error.status, "%s", photos[i]->error.message);
+        inception_classify(session, images, (int)got, (int)classes, top, &error);
+        for (size_t i = 0; i < got * classes && !error.status; i++)
+            t->logits[numbers[taken + i / classes] * classes + (size_t)top[i].index] = top[i].logit;
+        taken += got;
+    }
+    pipeline_close(&pipeline);
+    photos_close(&walk);
+    free(top);
+    return error.status ? complain_error(&error) : interrupted() ? EXIT_INTERRUPTED : EXIT_FINE;
+}
+
+static exit_code judge(tuning *t, const char *path, inception_part part)
+{
+    const cli_dataset *set = t->task->set;
+    inception_error error = {0};
+    inception_model_options options = t->task->model;
+    options.moving_averages = true;
+    size_t *numbers = calloc(set->count, sizeof *numbers), count = 0;
+    char **paths = calloc(set->count, sizeof *paths);
+    inception_model *model = numbers && paths ? inception_model_open(path, &options, &error) : NULL;
+    inception_session *session = model ? inception_session_open(model, TOGETHER, &error) : NULL;
+    for (size_t i = 0; i < set->count && session; i++)
+        if (t->task->parts[i] == part) paths[count] = set->examples[i].path, numbers[count++] = i;
+    exit_code code = session ? EXIT_FINE : error.status ? complain_error(&error) : complain_memory();
+    if (!code && count) code = judge_some(t, session, numbers, paths, count);
+    inception_session_close(&session);
+    inception_model_close(&model);
+    free(numbers);
+    free(paths);
+    return code;
+}
+
+/* -log of the probability of the photo's class. */
+static double surprise(const float *logits, int classes, int class)
+{
+    double largest = logits[0], sum = 0;
+    for (int c = 1; c < classes; c++) largest = fmax(largest, logits[c]);
+    for (int c = 0; c < classes; c++) sum += exp((double)logits[c] - largest);
+    return log(sum) + largest - (double)logits[class];
+}
+
+static size_t count_right(const tuning *t, inception_part part, double *loss, size_t *photos)
+{
+    const cli_dataset *set = t->task->set;
+    size_t right = 0;
+    *loss = 0, *photos = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const float *logits = t->logits + i * (size_t)set->classes;
+        int best = 0;
+        for (int c = 1; c < set->classes; c++)
+            if (logits[c] > logits[best]) best = c;
+        if (t->task->parts[i] != part) continue;
+        right += best == set->examples[i].class;
+        *loss += surprise(logits, set->classes, set->examples[i].class);
+        ++*photos;
+    }
+    if (*photos) *loss /= (double)*photos;
+    return right;
+}
+
+/* ---- The log ---- */
+
+static void format_left(const tuning *t, uint64_t step, char *text, size_t size)
+{
+    char left[LEFT_TEXT];
+    double rate = (double)(step - t->begun_at) / (progress_now() - t->begun + 1e-9);
+    left_text((double)(t->steps - step) / rate, left);
+    snprintf(text, size, "%.1f photos/s%s%s", rate * (double)t->photos, *left ? ", " : "", left);
+}
+
+/* One line, which the next one replaces. */
+static void show(tuning *t, uint64_t step)
+{
+    char line[200], left[64];
+    if (t->task->quiet || !progress_width() || progress_now() - t->shown < 0.2) return;
+    t->shown = progress_now();
+    const double steps = (double)(step - t->logged_at);
+    format_left(t, step, left, sizeof left);
+    snprintf(line, sizeof line, "epoch %d of %d, step %llu: loss %.4f, %.1f %% right, %s", epoch_of(t, step - 1) + 1,
+             epochs_of(t->task->how), (unsigned long long)step, (t->sum.classes + t->sum.heads + t->sum.decay) / steps,
+             100.0 * t->sum.right / (steps * (double)t->photos), left);
+    int room = progress_width() - 1;
+    if (room >= 0 && (size_t)room < sizeof line) line[room] = '\0';
+    status_line(line);
+}
+
+/* One line that stays. */
+static void log_epoch(tuning *t, uint64_t step, int epoch, size_t right, size_t photos, double loss)
+{
+    char left[64];
+    const double steps = (double)(step - t->logged_at);
+    format_left(t, step, left, sizeof left);
+    status_line(NULL);
+    if (!t->task->quiet)
+        fprintf(stderr, "epoch %d of %d: loss %.4f, %.1f %% right; validation %.4f, %.1f %%%s; rate %.3g, %s\n", epoch,
+                epochs_of(t->task->how), (t->sum.classes + t->sum.heads + t->sum.decay) / fmax(steps, 1),
+                100.0 * t->sum.right / fmax(steps * (double)t->photos, 1), loss, 100.0 * (double)right / (double)photos,
+                t->best.epoch == epoch ? ", the best so far" : "", inception_rate_at(&t->rate, step ? step - 1 : 0), left);
+    t->sum = (inception_losses){0};
+    t->logged_at = step;
+}
+
+/* ---- Steps ---- */
+
+/* An epoch is over: its checkpoint is measured, and kept if it is better than all before. */
+static exit_code end_epoch(tuning *t, int epoch)
+{
+    double loss;
+    size_t photos;
+    exit_code code = judge(t, t->checkpoint, INCEPTION_VALIDATION);
+    if (code) return code;
+    size_t right = count_right(t, INCEPTION_VALIDATION, &loss, &photos);
+    bool better = !t->best.epoch || right > t->best.right || (right == t->best.right && loss < t->best.loss);
+    if (better) code = keep_best(t);
+    if (better) t->best = (best_so_far){epoch, right, loss};
+    log_epoch(t, inception_training_steps(t->training), epoch, right, photos, loss);
+    return code;
+}
+
+static exit_code step(tuning *t, uint64_t number)
+{
+    const float *inputs, *targets, *weights;
+    inception_losses losses;
+    inception_error error = {0};
+    if (!feed_take(t->feed, &inputs, &targets, &weights, &error))
+        return error.status ? complain_error(&error) : EXIT_INTERRUPTED;
+    inception_training_step(t->training, inputs, targets, t->task->class_weights ? weights : NULL,
+                            inception_rate_at(&t->rate, number), &losses, &error);
+    feed_release(t->feed);
+    if (error.status) return complain_error(&error);
+    t->sum.classes += losses.classes, t->sum.heads += losses.heads, t->sum.decay += losses.decay;
+    t->sum.right += losses.right;
+    show(t, number + 1);
+    return EXIT_FINE;
+}
+
+static bool impatient(const tuning *t, int epoch)
+{
+    return t->task->how->patience && epoch - t->best.epoch >= t->task->how->patience;
+}
+
+static exit_code run_steps(tuning *t)
+{
+    exit_code code = EXIT_FINE;
+    uint64_t at = inception_training_steps(t->training);
+    if (at && at == steps_until(t, epoch_of(t, at)) && t->best.epoch < epoch_of(t, at))
+        code = end_epoch(t, epoch_of(t, at)); /* it was stopped between the checkpoint and the end of this */
+    while (!code && at < t->steps && !impatient(t, epoch_of(t, at))) {
+        code = step(t, at);
+        if (code && code != EXIT_INTERRUPTED) return code;
+        if (!code) at++;
+        const int epoch = epoch_of(t, at);
+        const bool ends = !code && at == steps_until(t, epoch);
+        if (interrupted()) code = EXIT_INTERRUPTED;
+        if (ends || code || progress_now() - t->saved > SECONDS_BETWEEN) {
+            exit_code saved = save(t);
+            if (saved) return saved;
+        }
+        if (ends && !code) code = end_epoch(t, epoch);
+    }
+    return code;
+}
+
+/* ---- The run ---- */
+
+static inception_training_options training_options(const tune_task *task, const char **scopes, int scope_count)
+{
+    const tune_settings *how = task->how;
+    inception_training_options o;
+    inception_training_options_default(&o);
+    o.model = task->model;
+    o.width = o.height = how->input_size;
+    o.labels = (const char *const *)task->set->labels, o.class_count = task->set->classes;
+    o.scopes = scopes, o.scope_count = scope_count;
+    o.batch = how->batch, o.accumulate = how->accumulate, o.optimiser = (inception_optimiser)how->optimiser;
+    o.batch_statistics = how->from_scratch || how->batch_statistics;
+    o.momentum = how->momentum, o.epsilon = how->epsilon, o.norm_decay = how->norm_decay, o.keep = 1 - how->dropout;
+    o.weight_decay = how->weight_decay, o.label_smoothing = how->label_smoothing, o.average_decay = how->average_decay;
+    o.seed = task->seed;
+    return o;
+}
+
+/* The scopes of all --unfreeze, one by one; none where one of them is "all". `text` holds them. */
+static int list_scopes(const tune_settings *how, char *text, const char **scopes, int most)
+{
+    int count = 0;
+    for (size_t i = 0; i < how->unfreeze.count; i++) {
+        strcpy(text, how->unfreeze.items[i]);
+        for (char *rest = NULL, *scope = strtok_r(text, ",", &rest); scope; scope = strtok_r(NULL, ",", &rest)) {
+            if (strcmp(scope, "all") == 0) return 0;
+            if (count < most) scopes[count++] = scope;
+        }
+        text += strlen(how->unfreeze.items[i]) + 1;
+    }
+    return count;
+}
+
+static exit_code open_training(tuning *t)
+{
+    const tune_settings *how = t->task->how;
+    size_t bytes = 1;
+    for (size_t i = 0; i < how->unfreeze.count; i++) bytes += strlen(how->unfreeze.items[i]) + 1;
+    char *text = malloc(bytes);
+    const char **scopes = calloc(bytes, sizeof *scopes);
+    inception_error error = {0};
+    if (text && scopes) {
+        inception_training_options o = training_options(t->task, scopes, list_scopes(how, text, scopes, (int)bytes));
+        t->training = inception_training_open(t->task->start, &o, &error);
+    }
+    free(text);
+    free(scopes);
+    return t->training ? EXIT_FINE : error.status ? complain_error(&error) : complain_memory();
+}
+
+static exit_code open_feed(tuning *t)
+{
+    const tune_task *task = t->task;
+    const uint64_t at = inception_training_steps(t->training);
+    inception_error error = {0};
+    const feed_settings settings = {
+        .set = task->set, .which = t->which, .count = t->count, .batch = t->photos,
+        .input = *inception_training_input(t->training), .class_weights = task->class_weights, .mix_up = task->how->mix_up,
+        .seed = task->seed, .first = at, .end = t->steps, .threads = task->model.threads, .slow = task->how->slow,
+    };
+    t->begun = t->saved = progress_now();
+    t->begun_at = t->logged_at = at;
+    t->feed = feed_open(&settings, &error);
+    return t->feed ? EXIT_FINE : complain_error(&error);
+}
+
+/* What came out: the answers of the best checkpoint to all photos. */
+static exit_code measure(tuning *t, inception_head_info *info)
+{
+    const cli_dataset *set = t->task->set;
+    double loss;
+    exit_code code = EXIT_FINE;
+    *info = (inception_head_info){0};
+    for (int p = 0; p < INCEPTION_PARTS && !code; p++) {
+        code = judge(t, t->best_path, (inception_part)p);
+        info->right[p] = count_right(t, (inception_part)p, &loss, &info->photos[p]);
+    }
+    if (code) return code;
+    float *logits = calloc(set->count * (size_t)set->classes, sizeof *logits);
+    int *classes = calloc(set->count, sizeof *classes);
+    size_t count = 0;
+    for (size_t i = 0; i < set->count && logits && classes; i++) {
+        if (t->task->parts[i] != INCEPTION_VALIDATION) continue;
+        classes[count] = set->examples[i].class;
+        memcpy(logits + count++ * (size_t)set->classes, t->logits + i * (size_t)set->classes,
+               (size_t)set->classes * sizeof *logits);
+    }
+    if (logits && classes) info->temperature = inception_temperature(logits, classes, count, set->classes);
+    else code = complain_memory();
+    free(logits);
+    free(classes);
+    return code;
+}
+
+exit_code tune(const tune_task *task, float *logits, inception_head_info *info, char *best, size_t size)
+{
+    tuning t = {.task = task, .logits = logits, .photos = (size_t)task->how->batch * (size_t)task->how->accumulate};
+    snprintf(t.checkpoint, sizeof t.checkpoint, "%s/checkpoint.safetensors", task->folder);
+    snprintf(t.best_path, sizeof t.best_path, "%s/best.safetensors", task->folder);
+    t.which = calloc(task->set->count, sizeof *t.which);
+    for (size_t i = 0; i < task->set->count && t.which; i++)
+        if (task->parts[i] == INCEPTION_TRAIN) t.which[t.count++] = i;
+    exit_code code = t.which ? open_training(&t) : complain_memory();
+    if (!code) set_rate(&t), describe(&t);
+    if (!code && tune_begun(task->folder)) code = resume(&t);
+    if (!code) code = open_feed(&t);
+    if (!code) code = run_steps(&t);
+    status_line(NULL);
+    if (code == EXIT_INTERRUPTED && !task->quiet)
+        complain("stopped after step %llu of %llu; --resume goes on", (unsigned long long)inception_training_steps(t.training),
+                 (unsigned long long)t.steps);
+    feed_close(&t.feed);
+    inception_training_close(&t.training);
+    if (!code) code = measure(&t, info);
+    free(t.which);
+    snprintf(best, size, "%s", t.best_path);
+    return code;
+}
+
+bool tune_begun(const char *folder)
+{
+    char path[PATH];
+    snprintf(path, sizeof path, "%s/checkpoint.safetensors", folder);
+    return path_exists(path);
+}
+
+void tune_clean(const char *folder)
+{
+    static const char *const names[] = {"checkpoint", "best", "start"};
+    char path[PATH];
+    for (size_t i = 0; i < COUNT(names); i++) {
+        snprintf(path, sizeof path, "%s/%s.safetensors", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder); /* where nothing else is in it */
+}

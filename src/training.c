@@ -1,0 +1,176 @@
+/* The public functions that train a network. As in inception.c no algorithm lives here. */
+#include "head/head.h"
+#include "model/model.h"
+#include "private.h"
+#include "train/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct inception_training {
+    inc_course *course;
+};
+
+void inception_training_options_default(inception_training_options *options)
+{
+    const inc_learning how = inc_learning_default();
+    const inc_optimiser_options rmsprop = inc_optimiser_default(INCEPTION_RMSPROP), adam = inc_optimiser_default(INCEPTION_ADAM);
+    *options = (inception_training_options){
+        .batch = 32, .accumulate = 1, .optimiser = INCEPTION_RMSPROP, .momentum = rmsprop.momentum,
+        .rms_decay = rmsprop.decay, .beta1 = adam.beta1, .beta2 = adam.beta2, .epsilon = rmsprop.epsilon,
+        .norm_decay = how.norm_decay, .keep = how.keep, .weight_decay = how.weight_decay,
+    };
+    inception_model_options_default(&options->model);
+}
+
+/* ---- checks ---- */
+
+static inception_status check_ranges(const inception_training_options *o, inception_error *error)
+{
+    const struct { const char *name; double value, low, high; } numbers[] = {
+        {"batch", o->batch, 1, 65536}, {"accumulate", o->accumulate, 1, 65536}, {"momentum", o->momentum, 0, 1},
+        {"rms_decay", o->rms_decay, 0, 1}, {"beta1", o->beta1, 0, 1}, {"beta2", o->beta2, 0, 1},
+        {"epsilon", o->epsilon, 0, 1e6}, {"norm_decay", o->norm_decay, 0, 1}, {"keep", o->keep, 0x1p-10, 1},
+        {"weight_decay", o->weight_decay, 0, 1e3}, {"label_smoothing", o->label_smoothing, 0, 1},
+        {"average_decay", o->average_decay, 0, 1}, {"optimiser", o->optimiser, 0, INCEPTION_ADAM},
+        {"width", o->width, 0, 4096}, {"height", o->height, 0, 4096}, {"scope_count", o->scope_count, 0, 1e6},
+    };
+    for (size_t i = 0; i < INC_COUNT(numbers); i++)
+        if (!(numbers[i].value >= numbers[i].low && numbers[i].value <= numbers[i].high))
+            return inc_fail(error, INCEPTION_INVALID, "%s: %g is not %g to %g", numbers[i].name, numbers[i].value,
+                            numbers[i].low, numbers[i].high);
+    if (o->scope_count && !o->scopes) return inc_fail(error, INCEPTION_INVALID, "scopes: none given");
+    return inc_check_options(&o->model, error);
+}
+
+static inception_status check_labels(const inception_training_options *o, inception_error *error)
+{
+    if (!o->labels || o->class_count < 2 || o->class_count > 1000000)
+        return inc_fail(error, INCEPTION_INVALID, "labels: none given, or not of 2 to 1000000 classes");
+    for (int i = 0; i < o->class_count; i++)
+        if (!o->labels[i] || strchr(o->labels[i], '\n'))
+            return inc_fail(error, INCEPTION_INVALID, "label %d is none, or has a line break", i);
+    return INCEPTION_OK;
+}
+
+/* ---- opening ---- */
+
+/* Is the input large enough for auxiliary classifiers? */
+static bool heads_fit(inc_shape shape)
+{
+    inc_graph graph = {0};
+    shape.heads = true;
+    bool fit = inc_build(&shape, &graph, NULL) == INCEPTION_OK;
+    inc_graph_free(&graph);
+    return fit;
+}
+
+static inception_status begin_anew(inc_model *model, const inception_training_options *o, inception_error *error)
+{
+    const inception_network *network = inception_network_find(o->model.network);
+    if (!network)
+        return inc_fail(error, INCEPTION_NOT_FOUND, "no network is called '%s'", o->model.network ? o->model.network : "");
+    inception_status status = check_labels(o, error);
+    if (status) return status;
+    inc_shape shape = inc_shape_default(network);
+    shape.classes = o->class_count;
+    if (o->width) shape.input.width = o->width;
+    if (o->height) shape.input.height = o->height;
+    if (o->model.depth_multiplier > 0) shape.depth_multiplier = o->model.depth_multiplier;
+    if (o->model.min_depth) shape.min_depth = o->model.min_depth;
+    shape.heads = heads_fit(shape);
+    return inc_model_begin(model, &shape, o->labels, o->seed, error);
+}
+
+inception_training *inception_training_open(const char *path, const inception_training_options *options,
+                                            inception_error *error)
+{
+    inception_training_options defaults;
+    inception_training_options_default(&defaults);
+    if (!options) options = &defaults;
+    if (check_ranges(options, error)) return NULL;
+    inception_model_options whole = options->model;
+    whole.layer = whole.labels = NULL;
+    inc_model model = {0};
+    inception_status status = path ? inc_model_open(&model, path, &whole, false, error) : begin_anew(&model, options, error);
+    if (status) return NULL;
+    inception_training *training = inc_calloc(1, sizeof *training, error);
+    if (training) training->course = inc_course_new(&model, options, error);
+    else inc_model_close(&model);
+    if (training && !training->course) inception_training_close(&training);
+    return training;
+}
+
+void inception_training_close(inception_training **training)
+{
+    if (!training || !*training) return;
+    inc_course_free((*training)->course);
+    free(*training);
+    *training = NULL;
+}
+
+const inception_input *inception_training_input(const inception_training *training)
+{
+    return &inc_course_model(training->course)->shape.input;
+}
+
+uint64_t inception_training_steps(const inception_training *training)
+{
+    return inc_course_steps(training->course);
+}
+
+/* ---- steps ---- */
+
+inception_status inception_training_step(inception_training *training, const float *inputs, const float *targets,
+                                         const float *weights, double rate, inception_losses *losses, inception_error *error)
+{
+    inception_losses ignored;
+    if (!training || !inputs || !targets)
+        return inc_fail(error, INCEPTION_INVALID, "inception_training_step: no training, inputs or targets given");
+    if (!(rate >= 0 && isfinite(rate))) return inc_fail(error, INCEPTION_INVALID, "rate: %g is not 0 or more", rate);
+    return inc_course_step(training->course, inputs, targets, weights, rate, losses ? losses : &ignored, error);
+}
+
+double inception_rate_at(const inception_rate *rate, uint64_t step)
+{
+    return inc_rate_at(rate, step);
+}
+
+double inception_temperature(const float *logits, const int *classes, size_t count, int class_count)
+{
+    return count ? inc_temperature(logits, classes, count, class_count) : 1;
+}
+
+/* ---- files ---- */
+
+inception_status inception_training_write(const inception_training *training, const char *out, const inception_text *texts,
+                                          size_t text_count, inception_error *error)
+{
+    if (!training || !out || (text_count && !texts))
+        return inc_fail(error, INCEPTION_INVALID, "inception_training_write: no training or path given");
+    return inc_course_write(training->course, out, texts, text_count, error);
+}
+
+inception_status inception_training_resume(inception_training *training, const char *path, inception_error *error)
+{
+    if (training && path) return inc_course_resume(training->course, path, error);
+    return inc_fail(error, INCEPTION_INVALID, "inception_training_resume: no training or path given");
+}
+
+inception_status inception_training_finish(const char *path, const char *out, double temperature,
+                                           const inception_text *texts, size_t text_count, inception_error *error)
+{
+    inception_model_options options;
+    inception_model_options_default(&options);
+    options.moving_averages = true;
+    inc_model model = {0};
+    if (!path || !out || (text_count && !texts) || !(temperature > 0 && isfinite(temperature)))
+        return inc_fail(error, INCEPTION_INVALID, "inception_training_finish: no path given, or no temperature above 0");
+    inception_status status = inc_model_open(&model, path, &options, false, error);
+    model.temperature = temperature;
+    model.texts = texts, model.text_count = text_count;
+    if (!status) status = inc_model_write(&model, out, INCEPTION_FORMAT_MODEL_FILE, error);
+    inc_model_close(&model);
+    return status;
+}
