@@ -4,6 +4,9 @@
 
 #include "image.h"
 
+#define INLINE static inline __attribute__((always_inline)) /* into code for one set of instructions */
+#define AVX2 __attribute__((target("avx2")))
+
 typedef struct inc_photo {
     const char *name; /* for messages */
     const uint8_t *data;

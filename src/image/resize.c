@@ -15,8 +15,6 @@
 
 /* ---- legacy ---- */
 
-#define INLINE static inline __attribute__((always_inline)) /* into code for one set of instructions */
-
 /* An output pixel lies between source pixel `lower` and the next one. */
 typedef struct tap {
     size_t lower;
@@ -133,9 +131,8 @@ INLINE inception_status resize_legacy(const inception_image *image, inc_rect fro
 }
 
 /* The same code in vectors of eight. The bits are the same, for nothing is reordered or fused. */
-__attribute__((target("avx2"))) static inception_status resize_legacy_wide(const inception_image *image, inc_rect from,
-                                                                           inc_levels levels, float *out, int out_width,
-                                                                           inc_rect to, inception_error *error)
+AVX2 static inception_status resize_legacy_wide(const inception_image *image, inc_rect from, inc_levels levels, float *out,
+                                                int out_width, inc_rect to, inception_error *error)
 {
     return resize_legacy(image, from, levels, out, out_width, to, error);
 }
