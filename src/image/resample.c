@@ -41,14 +41,16 @@ static void set_bicubic(int i, float scale, int count, int *pixels, float *weigh
     weights[3] = far_weight(1024 - step);
 }
 
-/* The part of each pixel that lies within [begin, end), over the whole. */
+/* The part of each pixel that lies within [begin, end), over the whole. Where both ends lie inside one pixel their distance
+ * is known without their rounding errors; TensorFlow makes that difference, too. */
 static void set_area(int i, float scale, int count, int *pixels, float *weights)
 {
     float begin = (float)i * scale, end = (float)(i + 1) * scale;
     for (int k = 0; k < count; k++) {
         pixels[k] = (int)floorf(begin) + k;
-        float from = fmaxf((float)pixels[k], begin), to = fminf((float)(pixels[k] + 1), end);
-        weights[k] = to > from ? (to - from) / scale : 0;
+        float left = (float)pixels[k], right = (float)(pixels[k] + 1);
+        float part = left < begin && right > end ? scale : fminf(right, end) - fmaxf(left, begin);
+        weights[k] = part > 0 ? part / scale : 0;
     }
 }
 
