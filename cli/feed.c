@@ -110,11 +110,13 @@ static void make(cli_feed *feed, uint64_t place, inception_error *error)
 {
     const feed_settings *how = &feed->how;
     const uint64_t epoch = place / how->count;
-    const cli_example *example = &how->set->examples[how->which[shuffled(place % how->count, how->count, mix(how->seed, epoch))]];
+    const uint64_t number = shuffled(place % how->count, how->count, mix(how->seed, epoch));
+    const cli_example *example = &how->set->examples[how->which[number]];
     feed_step *step = step_of(feed, place);
     const size_t at = place % how->batch, classes = (size_t)how->set->classes;
     inception_image *image = inception_image_read(example->path, NULL, error);
-    inception_prepare(&how->input, image, step->inputs + at * feed->size, error);
+    inception_distort(&how->input, image, inception_distortion_seed(how->seed, example->name, epoch), how->slow,
+                      step->inputs + at * feed->size, error);
     memset(step->targets + at * classes, 0, classes * sizeof *step->targets);
     step->targets[at * classes + (size_t)example->class] = 1;
     step->weights[at] = how->class_weights ? how->class_weights[example->class] : 1;

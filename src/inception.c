@@ -320,6 +320,19 @@ inception_status inception_prepare(const inception_input *input, const inception
     return status ? status : inc_prepare(input, image, out, error);
 }
 
+inception_status inception_distort(const inception_input *input, const inception_image *image, uint64_t seed, bool slow,
+                                   float *out, inception_error *error)
+{
+    inception_status status = check_input(input, error);
+    if (!status && (!image || !out)) status = inc_fail(error, INCEPTION_INVALID, "inception_distort: no image given");
+    return status ? status : inc_distort(input, image, seed, slow, out, error);
+}
+
+uint64_t inception_distortion_seed(uint64_t seed, const char *name, uint64_t epoch)
+{
+    return inc_name_hash((const uint64_t[]){seed, epoch}, 2, name);
+}
+
 inception_image *inception_image_from_prepared(const inception_input *input, const float *prepared,
                                                inception_error *error)
 {

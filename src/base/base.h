@@ -67,6 +67,9 @@ void inc_arena_free(inc_arena *arena);
 
 uint64_t inc_hash(const void *data, size_t size); /* against damage, not against malice */
 
+/* FNV-1a of the numbers, eight bytes each, least significant first, and the name; finished as MurmurHash3 finishes. */
+uint64_t inc_name_hash(const uint64_t *numbers, size_t count, const char *name);
+
 /* ---- random.c ---- */
 
 uint64_t inc_random(uint64_t *state); /* any state is a good one to begin with */

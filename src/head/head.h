@@ -7,7 +7,6 @@
 
 /* ---- split.c: see inception_split() ---- */
 
-uint64_t inc_name_hash(const char *name, uint64_t seed);
 inception_status inc_split(const char *const *names, const int *classes, size_t count, uint64_t seed, inception_part *parts,
                            inception_error *error);
 

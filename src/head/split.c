@@ -8,16 +8,6 @@
 #define TEST_BELOW (UINT64_MAX / 100 * 16)
 #define VALIDATION_BELOW (UINT64_MAX / 100 * 30)
 
-uint64_t inc_name_hash(const char *name, uint64_t seed)
-{
-    uint64_t hash = 0xcbf29ce484222325;
-    for (int i = 0; i < 8; i++) hash = (hash ^ (seed >> 8 * i & 255)) * 0x100000001b3;
-    for (; *name; name++) hash = (hash ^ (uint8_t)*name) * 0x100000001b3;
-    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd; /* FNV's upper bits hardly know the last letters */
-    hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53;
-    return hash ^ hash >> 33;
-}
-
 typedef struct lot {
     int class;
     uint64_t hash;
@@ -52,7 +42,7 @@ inception_status inc_split(const char *const *names, const int *classes, size_t 
 {
     lot *lots = inc_calloc(count + 1, sizeof *lots, error);
     if (!lots) return INCEPTION_MEMORY;
-    for (size_t i = 0; i < count; i++) lots[i] = (lot){classes[i], inc_name_hash(names[i], seed), names[i], i};
+    for (size_t i = 0; i < count; i++) lots[i] = (lot){classes[i], inc_name_hash(&seed, 1, names[i]), names[i], i};
     qsort(lots, count, sizeof *lots, by_class_and_hash);
     for (size_t first = 0, end; first < count; first = end) {
         for (end = first + 1; end < count && lots[end].class == lots[first].class;) end++;

@@ -94,7 +94,17 @@ static inception_status prepare_slim(const inception_input *input, const incepti
         from.width -= 2 * from.x;
         from.height -= 2 * from.y;
     }
-    return inc_resize_legacy(image, from, out, input->width, to, error);
+    return inc_resize_legacy(image, from, (inc_levels){0.5f, 2}, out, input->width, to, error);
+}
+
+void inc_caffe_levels(float *pixels, size_t count, float gain)
+{
+    for (float *p = pixels; p < pixels + 3 * count; p += 3) {
+        float red = p[0];
+        p[0] = p[2] * gain - mean[0];
+        p[1] = p[1] * gain - mean[1];
+        p[2] = red * gain - mean[2];
+    }
 }
 
 static inception_status prepare_caffe(const inception_input *input, const inception_image *image, float *out,
@@ -110,15 +120,7 @@ static inception_status prepare_caffe(const inception_input *input, const incept
     }
     inception_status status = inc_resize_smooth(image, scale, out, input->width, to, error);
     if (status) return status;
-    for (int y = 0; y < to.height; y++) {
-        float *o = pixel_of(input, to, y, out);
-        for (int x = 0; x < to.width; x++, o += 3) {
-            float red = o[0];
-            o[0] = o[2] - mean[0];
-            o[1] = o[1] - mean[1];
-            o[2] = red - mean[2];
-        }
-    }
+    for (int y = 0; y < to.height; y++) inc_caffe_levels(pixel_of(input, to, y, out), (size_t)to.width, 1);
     return INCEPTION_OK;
 }
 

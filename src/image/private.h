@@ -4,6 +4,9 @@
 
 #include "image.h"
 
+#define INLINE static inline __attribute__((always_inline)) /* into code for one set of instructions */
+#define AVX2 __attribute__((target("avx2")))
+
 typedef struct inc_photo {
     const char *name; /* for messages */
     const uint8_t *data;
@@ -52,9 +55,14 @@ typedef struct inc_rect {
     int x, y, width, height;
 } inc_rect;
 
-/* Bytes times float32(1/255), TensorFlow's legacy bilinear, (x-0.5)*2, into `to` of `out`, rows out_width*3 apart. */
-inception_status inc_resize_legacy(const inception_image *image, inc_rect from, float *out, int out_width, inc_rect to,
-                                   inception_error *error);
+/* What a value of the resized picture becomes: (value - middle) * gain. */
+typedef struct inc_levels {
+    float middle, gain;
+} inc_levels;
+
+/* Bytes times float32(1/255), TensorFlow's legacy bilinear, the levels, into `to` of `out`, rows out_width*3 apart. */
+inception_status inc_resize_legacy(const inception_image *image, inc_rect from, inc_levels levels, float *out, int out_width,
+                                   inc_rect to, inception_error *error);
 
 /* The whole picture scaled to full_width x full_height with a triangle filter as wide as the reduction; the part of it
  * that begins at (skip_x, skip_y) goes into `to` of `out`. */
@@ -64,5 +72,44 @@ typedef struct inc_scale {
 
 inception_status inc_resize_smooth(const inception_image *image, inc_scale scale, float *out, int out_width,
                                    inc_rect to, inception_error *error);
+
+/* ---- prepare.c ---- */
+
+/* `count` pixels RGB, 0...255 where they are multiplied by `gain` -> BGR minus the mean colour. */
+void inc_caffe_levels(float *pixels, size_t count, float gain);
+
+/* ---- resample.c ---- */
+
+/* TensorFlow's ways to another size, with its numbers. */
+typedef enum inc_method { INC_BILINEAR, INC_NEAREST, INC_BICUBIC, INC_AREA } inc_method;
+
+/* Bytes times float32(1/255), resized with legacy coordinates to out[height][width][3]. BICUBIC overshoots 0...1. */
+inception_status inc_resample(const inception_image *image, inc_rect from, inc_method method, float *out, int width,
+                              int height, inception_error *error);
+
+/* ---- adjust.c ---- */
+
+/* Of `count` pixels RGB, 0...1, and as far outside as earlier adjustments leave them; nothing is clipped. */
+void inc_adjust_brightness(float *pixels, size_t count, float delta);
+void inc_adjust_saturation(float *pixels, size_t count, float factor);
+void inc_adjust_hue(float *pixels, size_t count, float delta); /* of a full turn; at most half of one */
+void inc_adjust_contrast(float *pixels, size_t count, float factor);
+
+/* ---- distort.c ---- */
+
+#define INC_ADJUSTMENTS 4
+typedef enum inc_adjustment { INC_BRIGHTNESS, INC_SATURATION, INC_HUE, INC_CONTRAST } inc_adjustment;
+
+/* All that is random in a distortion. */
+typedef struct inc_distortion {
+    inc_rect crop;
+    inc_method method;
+    bool flip;
+    int ordering, adjustments; /* of the adjustments, 0...3; how many of them are made */
+    float amounts[INC_ADJUSTMENTS];
+} inc_distortion;
+
+inc_distortion inc_distortion_draw(int width, int height, uint64_t seed, bool slow);
+void inc_flip(float *pixels, int width, int height); /* [height][width][3], left and right change places */
 
 #endif

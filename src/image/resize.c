@@ -15,8 +15,6 @@
 
 /* ---- legacy ---- */
 
-#define INLINE static inline __attribute__((always_inline)) /* into code for one set of instructions */
-
 /* An output pixel lies between source pixel `lower` and the next one. */
 typedef struct tap {
     size_t lower;
@@ -95,11 +93,12 @@ INLINE void blend_across(size_t count, const uint8_t *left, const uint8_t *right
     }
 }
 
-INLINE void blend_down(size_t count, const float *above, const float *below, float part, float *restrict out)
+INLINE void blend_down(size_t count, const float *above, const float *below, float part, inc_levels levels,
+                       float *restrict out)
 {
     for (size_t i = 0; i < count; i++) {
-        float shifted = above[i] + (below[i] - above[i]) * part - 0.5f;
-        out[i] = shifted * 2.0f;
+        float shifted = above[i] + (below[i] - above[i]) * part - levels.middle;
+        out[i] = shifted * levels.gain;
     }
 }
 
@@ -113,8 +112,8 @@ INLINE const float *legacy_row(legacy_rows *rows, const inception_image *image, 
     return rows->values[y % 2];
 }
 
-INLINE inception_status resize_legacy(const inception_image *image, inc_rect from, float *out, int out_width, inc_rect to,
-                                      inception_error *error)
+INLINE inception_status resize_legacy(const inception_image *image, inc_rect from, inc_levels levels, float *out,
+                                      int out_width, inc_rect to, inception_error *error)
 {
     legacy_rows rows;
     inception_status status = legacy_make(&rows, from, to.width, error);
@@ -124,7 +123,7 @@ INLINE inception_status resize_legacy(const inception_image *image, inc_rect fro
         size_t row = t.lower + (size_t)from.y;
         const float *above = legacy_row(&rows, image, row);
         const float *below = t.part > 0 ? legacy_row(&rows, image, row + 1) : above;
-        blend_down(3 * rows.width, above, below, t.part,
+        blend_down(3 * rows.width, above, below, t.part, levels,
                    out + ((size_t)(to.y + y) * (size_t)out_width + (size_t)to.x) * 3);
     }
     legacy_free(&rows);
@@ -132,18 +131,17 @@ INLINE inception_status resize_legacy(const inception_image *image, inc_rect fro
 }
 
 /* The same code in vectors of eight. The bits are the same, for nothing is reordered or fused. */
-__attribute__((target("avx2"))) static inception_status resize_legacy_wide(const inception_image *image, inc_rect from,
-                                                                           float *out, int out_width, inc_rect to,
-                                                                           inception_error *error)
+AVX2 static inception_status resize_legacy_wide(const inception_image *image, inc_rect from, inc_levels levels, float *out,
+                                                int out_width, inc_rect to, inception_error *error)
 {
-    return resize_legacy(image, from, out, out_width, to, error);
+    return resize_legacy(image, from, levels, out, out_width, to, error);
 }
 
-inception_status inc_resize_legacy(const inception_image *image, inc_rect from, float *out, int out_width, inc_rect to,
-                                   inception_error *error)
+inception_status inc_resize_legacy(const inception_image *image, inc_rect from, inc_levels levels, float *out, int out_width,
+                                   inc_rect to, inception_error *error)
 {
-    return __builtin_cpu_supports("avx2") ? resize_legacy_wide(image, from, out, out_width, to, error)
-                                          : resize_legacy(image, from, out, out_width, to, error);
+    return __builtin_cpu_supports("avx2") ? resize_legacy_wide(image, from, levels, out, out_width, to, error)
+                                          : resize_legacy(image, from, levels, out, out_width, to, error);
 }
 
 /* ---- smooth ---- */
