@@ -1,6 +1,6 @@
-"""Event files: what the library writes is read by TensorFlow's summary_iterator and listed by TensorBoard. Scalars, histograms
-(against tf.compat.v1.summary.histogram of the same values), pictures and their tags are equal to the last bit; the graph has
-TF-Slim's convolutions, joined by the same operations to the same convolutions, of the same shapes.
+"""Event files: what the library writes is read by TensorFlow's summary_iterator and listed by TensorBoard. Scalars,
+histograms (against tf.compat.v1.summary.histogram of the same values), pictures and their tags are equal to the last bit;
+the graph has TF-Slim's convolutions, joined by the same operations to the same convolutions, of the same shapes.
 
 From the project's root: python tests/golden/check_events.py [BUILD]"""
 import ctypes
@@ -210,7 +210,8 @@ def check_graph(folder, network):
     if network in SLIM:
         ours, theirs = structure(nodes), structure(slim(*SLIM[network]))
         theirs = {k: v for k, v in theirs.items() if "AuxLogits" not in k}
-        off = [f"{k}: {ours.get(k)} {theirs.get(k)}" for k in sorted(set(ours) | set(theirs)) if ours.get(k) != theirs.get(k)]
+        both = sorted(set(ours) | set(theirs))
+        off = [f"{k}: {ours.get(k)} {theirs.get(k)}" for k in both if ours.get(k) != theirs.get(k)]
         tap.ok(not off and len(ours) > 50, f"{network}: TF-Slim's {len(theirs)} convolutions", "\n".join(off[:5]))
 
 

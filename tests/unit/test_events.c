@@ -59,8 +59,8 @@ static inc_reader open_file(inc_map *map)
 /* The next record of a file; false: the file ends. Fails where it ends within one, or on a wrong checksum. */
 static bool next(inc_reader *file, inc_reader *event)
 {
-    uint64_t size;
-    uint32_t crc;
+    uint64_t size = 0;
+    uint32_t crc = 0;
     if (!inc_left(file)) return false;
     const uint8_t *head = file->at;
     assert_true(inc_read_u64(file, &size) && inc_read_u32(file, &crc));
@@ -287,7 +287,7 @@ static void not_writable(void **state)
 static void disk_full(void **state)
 {
     (void)state;
-    for (rlim_t cut = 0; cut < 42; cut += 3) {
+    for (rlim_t cut = 0; cut < 42; cut++) {
         struct rlimit before, small;
         inception_error error = {0};
         inception_events *log = inception_events_open(folder, NULL);
