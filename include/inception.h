@@ -603,6 +603,40 @@ typedef struct inception_rate {
 /* The rate of step `step`, 0 being the first. */
 INCEPTION_API double inception_rate_at(const inception_rate *rate, uint64_t step);
 
+/* ---- Logs for TensorBoard ---------------------------------------------------------------------------------------- */
+
+/* An event file: numbers, histograms and pictures over the steps of a run, and the network. `tensorboard --logdir FOLDER`
+ * shows it, also while it grows. Each call writes its record to the file at once, so that a killed run leaves at most one
+ * that is cut, which readers pass over. A log belongs to one thread at a time.
+ *
+ * A run need not end because its log cannot go on, on a full disk say: the first record that cannot be written is
+ * INCEPTION_IO and is taken back; what is added after it is dropped, and that is INCEPTION_OK.
+ *
+ * Tags are UTF-8 and not empty. Their slashes group: TensorBoard shows all "loss/..." together. The time of an event is
+ * when it is added. */
+typedef struct inception_events inception_events;
+
+/* Begins a new file in `folder`, which is made if it is not there: events.out.tfevents.SECONDS.HOST.PID.N. */
+INCEPTION_API inception_events *inception_events_open(const char *folder, inception_error *error);
+INCEPTION_API void inception_events_close(inception_events **events);
+
+/* A value, kept as float32; what is not finite is shown as such. */
+INCEPTION_API inception_status inception_events_add_scalar(inception_events *events, const char *tag, int64_t step,
+                                                           double value, inception_error *error);
+
+/* How `count` (0...) values are distributed, in TensorFlow's buckets: told apart to 10 % from 1e-12 to 1e20, on both sides
+ * of 0. Values that are not finite are INCEPTION_INVALID. */
+INCEPTION_API inception_status inception_events_add_histogram(inception_events *events, const char *tag, int64_t step,
+                                                              const float *values, size_t count, inception_error *error);
+
+/* A picture, without loss. */
+INCEPTION_API inception_status inception_events_add_image(inception_events *events, const char *tag, int64_t step,
+                                                          const inception_image *image, inception_error *error);
+
+/* The network that the weights at `path` hold (NULL: the one that options->network names), without auxiliary heads. */
+INCEPTION_API inception_status inception_events_add_graph(inception_events *events, const char *path,
+                                                          const inception_model_options *options, inception_error *error);
+
 /* ---- Pictures of results ----------------------------------------------------------------------------------------- */
 
 /* Cards: a photo, uncropped, the part that the network looked at lightly marked, and what the networks said of it as bars

@@ -215,6 +215,24 @@ static inception_status draw(const char *path, inception_error *error)
     return error->status;
 }
 
+/* A log with everything that can be in it. */
+static inception_status keep_log(const char *path, inception_error *error)
+{
+    static const float values[3] = {1, -1, 0};
+    uint8_t pixels[8 * 8 * 3] = {0};
+    char logs[96];
+    snprintf(logs, sizeof logs, "%s/logs", folder);
+    inception_events *log = inception_events_open(logs, error);
+    inception_image *photo = inception_image_from_pixels(pixels, 8, 8, sizeof pixels / 8, error);
+    inception_events_add_scalar(log, "loss", 1, 0.5, error);
+    inception_events_add_histogram(log, "weights", 1, values, 3, error);
+    inception_events_add_image(log, "photo", 1, photo, error);
+    inception_events_add_graph(log, path, NULL, error);
+    inception_image_free(&photo);
+    inception_events_close(&log);
+    return error->status;
+}
+
 /* Fails the n-th allocation for every n up to 400, and every `stride`-th beyond. `forgiven`: a failure may be made good by
  * other means. */
 static void fail_each(inception_status (*round)(const char *, inception_error *), const char *path, long stride,
@@ -280,6 +298,12 @@ static void conversions(void **state)
     fail_each(convert, paths[0], 7, false); /* past 400 every seventh, to end within minutes */
     fail_each(convert_to_onnx, paths[0], 7, false);
     fail_each(calibrate, paths[0], 83, false);
+}
+
+static void logs(void **state)
+{
+    (void)state;
+    fail_each(keep_log, paths[0], 7, false);
 }
 
 static void output_layers(void **state)
@@ -368,7 +392,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models),      cmocka_unit_test(layers),      cmocka_unit_test(packs),
         cmocka_unit_test(checkpoints), cmocka_unit_test(conversions), cmocka_unit_test(output_layers),
-        cmocka_unit_test(photos),
+        cmocka_unit_test(photos),        cmocka_unit_test(logs),
         cmocka_unit_test(other_weights), cmocka_unit_test(pictures), cmocka_unit_test(training),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);

@@ -18,6 +18,7 @@ image: base
 checkpoint: base
 graph: base
 onnx: base graph
+events: base graph
 model: base checkpoint graph onnx
 engine: base graph
 train: base image checkpoint graph model engine

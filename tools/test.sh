@@ -60,7 +60,7 @@ golden() {
 }
 
 units='graph int8 kernels pool packs engine model image prepare checkpoint weights_files library labels layers draw terminal
-append pipeline onnx training learner head distort'
+append pipeline onnx events training learner head distort'
 
 part 'build with gcc' build build meson setup build -Dtests=false # as tools/try.sh does
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \
@@ -86,7 +86,7 @@ part 'command on a terminal, sanitized' python3 tests/cli/test_terminal.py build
 part 'command, features' python3 tests/cli/test_features.py build
 part 'command, train' python3 tests/cli/test_train.py build
 golden "$oracles" 'tensorflow-cpu==2.12.1 tf_slim==1.1.0 opencv-python-headless==4.8.1.78 pillow==10.4.0 scikit-learn==1.2.2' \
-    'prepare checkpoints networks googlenet trunk operators gradients head distort'
+    'prepare checkpoints networks googlenet trunk operators gradients head distort events'
 golden "$oracles-onnx" 'onnx==1.23.2 onnxruntime==1.32.0 openvino==2026.4.1' onnx # TensorFlow's numpy is too old for them
 rm -r "$logs"
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -124,7 +124,7 @@ void inc_output_discard(inc_output *output); /* removes what was written; after 
 
 /* ---- buffer.c ---- */
 
-/* Bytes that grow, and protocol buffer messages written into them; wire.c reads those. */
+/* Bytes that grow. */
 typedef struct inc_buffer {
     uint8_t *data; /* free() it */
     size_t size, capacity;
@@ -133,10 +133,29 @@ typedef struct inc_buffer {
 inception_status inc_buffer_add(inc_buffer *buffer, const void *data, size_t size, inception_error *error);
 inception_status inc_buffer_add_varint(inc_buffer *buffer, uint64_t value, inception_error *error);
 
-/* Field `number` of a message: a varint, left out where it is 0, or bytes. */
-inception_status inc_buffer_add_number(inc_buffer *buffer, uint32_t number, uint64_t value, inception_error *error);
-inception_status inc_buffer_add_bytes(inc_buffer *buffer, uint32_t number, const void *data, size_t size,
-                                      inception_error *error);
+/* ---- message.c ---- */
+
+/* A protocol buffer message in the making; wire.c reads them. The first failure stays and what is put after it is ignored,
+ * so callers look once, at the end. Zeroed but for the error: empty. */
+typedef struct inc_message {
+    inc_buffer bytes;
+    inception_status status;
+    inception_error *error;
+} inc_message;
+
+void inc_put_number(inc_message *message, uint32_t field, int64_t value); /* a varint; 0 too */
+void inc_put_u32(inc_message *message, uint32_t field, uint32_t value);   /* four bytes */
+void inc_put_float(inc_message *message, uint32_t field, float value);
+void inc_put_double(inc_message *message, uint32_t field, double value);
+void inc_put_bytes(inc_message *message, uint32_t field, const void *data, size_t size);
+void inc_put_text(inc_message *message, uint32_t field, const char *text);
+
+/* Only the tag and length of `size` bytes that the caller sees to. */
+void inc_put_head(inc_message *message, uint32_t field, uint64_t size);
+
+void inc_put_message(inc_message *message, uint32_t field, inc_message *inner); /* ends `inner` and frees it */
+void inc_put_fields(inc_message *message, inc_message *more);                   /* the same without tag and length */
+void inc_message_free(inc_message *message);
 
 /* ---- wire.c ---- */
 

@@ -1,4 +1,4 @@
-/* Growing bytes, and protocol buffer fields in them. */
+/* Bytes that grow. */
 #include "base.h"
 
 #include <string.h>
@@ -25,19 +25,4 @@ inception_status inc_buffer_add_varint(inc_buffer *buffer, uint64_t value, incep
         bytes[size++] |= value ? 0x80 : 0;
     } while (value);
     return inc_buffer_add(buffer, bytes, size, error);
-}
-
-inception_status inc_buffer_add_number(inc_buffer *buffer, uint32_t number, uint64_t value, inception_error *error)
-{
-    if (value == 0) return INCEPTION_OK;
-    inception_status status = inc_buffer_add_varint(buffer, (uint64_t)number << 3, error);
-    return status ? status : inc_buffer_add_varint(buffer, value, error);
-}
-
-inception_status inc_buffer_add_bytes(inc_buffer *buffer, uint32_t number, const void *data, size_t size,
-                                      inception_error *error)
-{
-    inception_status status = inc_buffer_add_varint(buffer, (uint64_t)number << 3 | 2, error);
-    if (!status) status = inc_buffer_add_varint(buffer, size, error);
-    return status ? status : inc_buffer_add(buffer, data, size, error);
 }

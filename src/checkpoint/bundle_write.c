@@ -8,40 +8,44 @@
 /* BundleHeaderProto: one data file, version {producer 1}. */
 static const uint8_t header[] = {0x08, 0x01, 0x1A, 0x02, 0x08, 0x01};
 
+/* What is 0 is left out: the bytes are those that TensorFlow writes. */
+static void put_number(inc_message *message, uint32_t field, uint64_t value)
+{
+    if (value) inc_put_number(message, field, (int64_t)value);
+}
+
 /* TensorShapeProto */
-static inception_status add_shape(inc_buffer *shape, const inception_tensor *tensor, inception_error *error)
+static void put_shape(inc_message *entry, uint32_t field, const inception_tensor *tensor)
 {
     enum { DIM = 2, SIZE = 1 };
-    inception_status status = INCEPTION_OK;
-    for (int i = 0; i < tensor->rank && !status; i++) {
-        inc_buffer dim = {0};
-        status = inc_buffer_add_number(&dim, SIZE, (uint64_t)tensor->dims[i], error);
-        if (!status) status = inc_buffer_add_bytes(shape, DIM, dim.data, dim.size, error);
-        free(dim.data);
+    inc_message shape = {.error = entry->error};
+    for (int i = 0; i < tensor->rank; i++) {
+        inc_message dim = {.error = entry->error};
+        put_number(&dim, SIZE, (uint64_t)tensor->dims[i]);
+        inc_put_message(&shape, DIM, &dim);
     }
-    return status;
+    inc_put_message(entry, field, &shape);
 }
 
 /* Writes the values to the data file and a BundleEntryProto to the index. */
 static inception_status write_tensor(const inception_tensor *tensor, inc_output *data, uint64_t *offset,
                                      inc_table_writer *index, inception_error *error)
 {
-    enum { DTYPE = 1, SHAPE = 2, OFFSET = 4, SIZE = 5, CRC_TAG = 6 << 3 | 5 };
-    inc_buffer entry = {0}, shape = {0};
+    enum { DTYPE = 1, SHAPE = 2, OFFSET = 4, SIZE = 5, CRC = 6 };
+    inc_message entry = {.error = error};
     size_t size = tensor->count * inc_type_size(tensor->type);
     uint32_t crc = inc_crc32c_mask(inc_crc32c(0, tensor->data ? tensor->data : "", size));
-    inception_status status = inc_buffer_add_number(&entry, DTYPE, inc_dtype_for(tensor->type)->number, error);
-    if (!status) status = add_shape(&shape, tensor, error);
-    if (!status) status = inc_buffer_add_bytes(&entry, SHAPE, shape.data, shape.size, error);
-    if (!status) status = inc_buffer_add_number(&entry, OFFSET, *offset, error);
-    if (!status) status = inc_buffer_add_number(&entry, SIZE, size, error);
-    if (!status) status = inc_buffer_add_varint(&entry, CRC_TAG, error);
-    if (!status) status = inc_buffer_add(&entry, &crc, sizeof crc, error);
-    if (!status) status = inc_table_writer_add(index, tensor->name, strlen(tensor->name), entry.data, entry.size, error);
+    put_number(&entry, DTYPE, inc_dtype_for(tensor->type)->number);
+    put_shape(&entry, SHAPE, tensor);
+    put_number(&entry, OFFSET, *offset);
+    put_number(&entry, SIZE, size);
+    inc_put_u32(&entry, CRC, crc);
+    inception_status status = entry.status;
+    if (!status)
+        status = inc_table_writer_add(index, tensor->name, strlen(tensor->name), entry.bytes.data, entry.bytes.size, error);
     if (!status) status = inc_output_write(data, tensor->data, size, error);
     *offset += size;
-    free(entry.data);
-    free(shape.data);
+    inc_message_free(&entry);
     return status;
 }
 

@@ -19,6 +19,7 @@ void inc_image_free(inception_image *image);
 inception_image *inc_image_decode(const char *name, const uint8_t *data, size_t size,
                                   const inception_image_options *options, inception_error *error);
 bool inc_image_recognised(const uint8_t *data, size_t size);
+inception_status inc_image_encode_png(const inception_image *image, inc_buffer *png, inception_error *error);
 inception_status inc_image_write_png(const inception_image *image, const char *path, inception_error *error);
 
 /* Sides, preprocessing and crop are such as there are. */

@@ -17,6 +17,9 @@ typedef struct inc_shape {
 
 inc_shape inc_shape_default(const inception_network *network);
 
+/* The scope of all its variables, with the slash; "" for none. */
+const char *inc_scope_of(const inception_network *network);
+
 /* Nodes and variables without data. The values "Logits" and, with heads, the auxiliary ones are kept. */
 inception_status inc_build(const inc_shape *shape, inc_graph *graph, inception_error *error);
 

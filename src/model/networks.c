@@ -57,6 +57,11 @@ const inc_architecture *inc_architecture_of(const inception_network *network)
     return &architectures[network - networks];
 }
 
+const char *inc_scope_of(const inception_network *network)
+{
+    return inc_architecture_of(network)->root;
+}
+
 inc_shape inc_shape_default(const inception_network *network)
 {
     return (inc_shape){network, network->input, network->classes, 1.0, 16, false};

@@ -7,7 +7,7 @@
  *   name have their operator's behind it.
  * - Tensors are the bulk of the file. They come last and are converted as they are written, one at a time; the messages
  *   around them begin with their lengths, which are known before. */
-#include "private.h"
+#include "onnx.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +92,7 @@ static void put_tensor(exporter *x, inc_message *node, const char *layer, const 
     tensor *added = &x->tensors[x->count++];
     *added = (tensor){{.error = x->error}, value, scale};
     inc_put_head(&added->head, GRAPH_TENSOR, inside.bytes.size + bytes);
-    inc_append(&added->head, &inside);
+    inc_put_fields(&added->head, &inside);
 }
 
 /* [h][w][in][out] -> [out][in][h][w], scaled. */
@@ -292,7 +292,7 @@ static inception_status close_model(const exporter *x, inc_message *model, inc_m
         tensors += inc_value_count(&x->graph->values[x->tensors[i].value]) * sizeof(float);
     }
     inc_put_head(model, MODEL_GRAPH, body->bytes.size + tensors);
-    inc_append(model, body);
+    inc_put_fields(model, body);
     uint64_t size = model->bytes.size + tensors;
     if (model->status || size <= LARGEST_FILE) return model->status;
     return inc_fail(x->error, INCEPTION_LIMIT, "%s: would have %llu bytes; an ONNX model has at most %d", path,

@@ -144,52 +144,45 @@ static void v2_written(void **state)
 /* ---- files made here ---- */
 
 /* A SavedSlice of `values`, whose box is given per dimension (length -1: the whole), and its key. */
-static void add_slice(inc_table_writer *table, const char *name, const inc_slice *slice, const inc_buffer *values)
+static void add_slice(inc_table_writer *table, const char *name, const inc_slice *slice, const inc_message *values)
 {
-    inc_buffer record = {0}, saved = {0}, box = {0};
+    inc_message record = {0}, saved = {0}, box = {0};
     uint8_t key[INC_MAX_KEY];
     for (int i = 0; i < slice->rank; i++) {
-        inc_buffer extent = {0};
-        inc_buffer_add_number(&extent, 1, (uint64_t)slice->start[i], NULL);
-        if (slice->length[i] >= 0) inc_buffer_add_number(&extent, 2, (uint64_t)slice->length[i], NULL);
-        inc_buffer_add_bytes(&box, 1, extent.data, extent.size, NULL);
-        free(extent.data);
+        inc_message extent = {0};
+        inc_put_number(&extent, 1, slice->start[i]);
+        if (slice->length[i] >= 0) inc_put_number(&extent, 2, slice->length[i]);
+        inc_put_message(&box, 1, &extent);
     }
-    inc_buffer_add_bytes(&saved, 1, name, strlen(name), NULL);
-    inc_buffer_add_bytes(&saved, 2, box.data, box.size, NULL);
-    inc_buffer_add_bytes(&saved, 3, values->data, values->size, NULL);
-    inc_buffer_add_bytes(&record, 2, saved.data, saved.size, NULL);
+    inc_put_bytes(&saved, 1, name, strlen(name));
+    inc_put_message(&saved, 2, &box);
+    inc_put_bytes(&saved, 3, values->bytes.data, values->bytes.size);
+    inc_put_message(&record, 2, &saved);
     inc_reader text = inc_reader_of(name, name, strlen(name));
     size_t size = inc_slice_key(&text, slice, key);
-    assert_int_equal(inc_table_writer_add(table, key, size, record.data, record.size, NULL), INCEPTION_OK);
-    free(record.data);
-    free(saved.data);
-    free(box.data);
+    assert_int_equal(inc_table_writer_add(table, key, size, record.bytes.data, record.bytes.size, NULL), INCEPTION_OK);
+    inc_message_free(&record);
 }
 
 /* The first record: tensors with their types and shapes. */
 static void add_list(inc_table_writer *table, const inception_tensor *tensors, size_t count)
 {
-    inc_buffer record = {0}, meta = {0};
+    inc_message record = {0}, meta = {0};
     for (size_t i = 0; i < count; i++) {
-        inc_buffer tensor = {0}, shape = {0};
+        inc_message tensor = {0}, shape = {0};
         for (int d = 0; d < tensors[i].rank; d++) {
-            inc_buffer dim = {0};
-            inc_buffer_add_number(&dim, 1, (uint64_t)tensors[i].dims[d], NULL);
-            inc_buffer_add_bytes(&shape, 2, dim.data, dim.size, NULL);
-            free(dim.data);
+            inc_message dim = {0};
+            inc_put_number(&dim, 1, tensors[i].dims[d]);
+            inc_put_message(&shape, 2, &dim);
         }
-        inc_buffer_add_bytes(&tensor, 1, tensors[i].name, strlen(tensors[i].name), NULL);
-        inc_buffer_add_bytes(&tensor, 2, shape.data, shape.size, NULL);
-        inc_buffer_add_number(&tensor, 3, inc_dtype_for(tensors[i].type)->number, NULL);
-        inc_buffer_add_bytes(&meta, 1, tensor.data, tensor.size, NULL);
-        free(tensor.data);
-        free(shape.data);
+        inc_put_bytes(&tensor, 1, tensors[i].name, strlen(tensors[i].name));
+        inc_put_message(&tensor, 2, &shape);
+        inc_put_number(&tensor, 3, inc_dtype_for(tensors[i].type)->number);
+        inc_put_message(&meta, 1, &tensor);
     }
-    inc_buffer_add_bytes(&record, 1, meta.data, meta.size, NULL);
-    inc_table_writer_add(table, "", 0, record.data, record.size, NULL);
-    free(record.data);
-    free(meta.data);
+    inc_put_message(&record, 1, &meta);
+    inc_table_writer_add(table, "", 0, record.bytes.data, record.bytes.size, NULL);
+    inc_message_free(&record);
 }
 
 static inception_weights *finish(inc_table_writer *table, inception_error *error)
@@ -201,17 +194,14 @@ static inception_weights *finish(inc_table_writer *table, inception_error *error
 /* Floats as the elements of a TensorProto: packed, one by one, or as its raw content. */
 typedef enum encoding { PACKED, UNPACKED, CONTENT, SPLIT } encoding;
 
-static void add_floats(inc_buffer *values, encoding how, const float *from, size_t count)
+static void add_floats(inc_message *values, encoding how, const float *from, size_t count)
 {
     size_t half = how == SPLIT ? count / 2 : 0;
-    if (how == CONTENT) inc_buffer_add_bytes(values, 4, from, count * 4, NULL);
-    if (how == PACKED || how == SPLIT) inc_buffer_add_bytes(values, 5, from + half, 0, NULL);
-    if (how == SPLIT) inc_buffer_add_bytes(values, 5, from, half * 4, NULL);
-    if (how == PACKED || how == SPLIT) inc_buffer_add_bytes(values, 5, from + half, (count - half) * 4, NULL);
-    for (size_t i = 0; how == UNPACKED && i < count; i++) {
-        inc_buffer_add_varint(values, 5 << 3 | 5, NULL);
-        inc_buffer_add(values, &from[i], 4, NULL);
-    }
+    if (how == CONTENT) inc_put_bytes(values, 4, from, count * 4);
+    if (how == PACKED || how == SPLIT) inc_put_bytes(values, 5, from + half, 0);
+    if (how == SPLIT) inc_put_bytes(values, 5, from, half * 4);
+    if (how == PACKED || how == SPLIT) inc_put_bytes(values, 5, from + half, (count - half) * 4);
+    for (size_t i = 0; how == UNPACKED && i < count; i++) inc_put_float(values, 5, from[i]);
 }
 
 static void v1_encodings(void **state)
@@ -222,7 +212,7 @@ static void v1_encodings(void **state)
     const inc_slice whole = {2, {0, 0}, {-1, -1}};
     for (encoding how = PACKED; how <= SPLIT; how++) {
         inc_table_writer table;
-        inc_buffer values = {0};
+        inc_message values = {0};
         inc_table_writer_init(&table);
         add_list(&table, &list, 1);
         add_floats(&values, how, numbers, 6);
@@ -232,7 +222,7 @@ static void v1_encodings(void **state)
         for (size_t i = 0; i < 6; i++) check_value(weights, "x", i, (double)numbers[i]);
         inc_weights_close(weights);
         inc_table_writer_free(&table);
-        free(values.data);
+        inc_message_free(&values);
     }
 }
 
@@ -255,21 +245,21 @@ static void v1_types(void **state)
     for (size_t i = 0; i < INC_COUNT(rows); i++) {
         for (int packed = 0; packed < 2; packed++) {
             inc_table_writer table;
-            inc_buffer values = {0}, run = {0};
+            inc_message values = {0}, run = {0};
             const inception_tensor list = {.name = "x", .type = rows[i].type};
             inc_table_writer_init(&table);
             add_list(&table, &list, 1);
-            inc_buffer_add_varint(&run, rows[i].bits, NULL);
-            if (packed) inc_buffer_add_bytes(&values, rows[i].field, run.data, run.size, NULL);
-            else inc_buffer_add_number(&values, rows[i].field, rows[i].bits, NULL);
+            inc_buffer_add_varint(&run.bytes, rows[i].bits, NULL);
+            if (packed) inc_put_bytes(&values, rows[i].field, run.bytes.data, run.bytes.size);
+            else inc_put_number(&values, rows[i].field, (int64_t)rows[i].bits);
             add_slice(&table, "x", &whole, &values);
             inception_weights *weights = finish(&table, NULL);
             assert_non_null(weights);
             check_value(weights, "x", 0, rows[i].value);
             inc_weights_close(weights);
             inc_table_writer_free(&table);
-            free(values.data);
-            free(run.data);
+            inc_message_free(&values);
+            inc_message_free(&run);
         }
     }
 }
@@ -281,22 +271,22 @@ static inception_weights *partitioned(const inc_slice *slices, size_t count, inc
     const inception_tensor list[] = {{.name = "other", .type = INCEPTION_F32, .rank = 1, .dims = {1}},
                                      {.name = "parts", .type = INCEPTION_F32, .rank = 2, .dims = {4, 3}}};
     const inc_slice whole = {1, {0}, {-1}};
-    inc_buffer one = {0};
+    inc_message one = {0};
     inc_table_writer_init(table);
     add_list(table, list, 2);
     add_floats(&one, PACKED, (float[]){7}, 1);
     add_slice(table, "other", &whole, &one);
     for (size_t p = 0; p < count; p++) {
         float numbers[12];
-        inc_buffer values = {0};
+        inc_message values = {0};
         size_t rows = (size_t)(slices[p].length[0] < 0 ? 4 : slices[p].length[0]);
         size_t columns = (size_t)(slices[p].length[1] < 0 ? 3 : slices[p].length[1]);
         for (size_t i = 0; i < 12; i++) numbers[i] = (float)(100 * p + i);
         add_floats(&values, PACKED, numbers, rows * columns <= 12 ? rows * columns : 12);
         add_slice(table, "parts", &slices[p], &values);
-        free(values.data);
+        inc_message_free(&values);
     }
-    free(one.data);
+    inc_message_free(&one);
     return finish(table, error);
 }
 
@@ -404,9 +394,9 @@ static void tables(void **state)
 
 /* ---- Caffe ---- */
 
-static void add_shape_four(inc_buffer *blob, const uint64_t dims[4])
+static void add_shape_four(inc_message *blob, const int64_t dims[4])
 {
-    for (uint32_t i = 0; i < 4; i++) inc_buffer_add_number(blob, i + 1, dims[i], NULL);
+    for (uint32_t i = 0; i < 4; i++) inc_put_number(blob, i + 1, dims[i]);
 }
 
 static void caffe_blobs(void **state)
@@ -414,32 +404,32 @@ static void caffe_blobs(void **state)
     (void)state;
     static const float numbers[6] = {1, 2, 3, 4, 5, 6};
     static const double wide[2] = {0.5, -0.25};
-    inc_buffer blobs[4] = {{0}}, old = {0}, new = {0}, shape = {0}, net = {0};
-    add_shape_four(&blobs[0], (const uint64_t[]){1, 1, 2, 3}); /* a fully connected layer of old */
-    inc_buffer_add_bytes(&blobs[0], 5, numbers, 24, NULL);
-    add_shape_four(&blobs[1], (const uint64_t[]){1, 1, 1, 1});
+    inc_message blobs[4] = {0}, old = {0}, new = {0}, shape = {0}, net = {0};
+    add_shape_four(&blobs[0], (const int64_t[]){1, 1, 2, 3}); /* a fully connected layer of old */
+    inc_put_bytes(&blobs[0], 5, numbers, 24);
+    add_shape_four(&blobs[1], (const int64_t[]){1, 1, 1, 1});
     add_floats(&blobs[1], UNPACKED, numbers, 1); /* field 5 in both messages */
-    inc_buffer_add_varint(&shape, 1, NULL);
-    inc_buffer_add_varint(&shape, 3, NULL);
-    inc_buffer_add_varint(&shape, 2, NULL);
-    inc_buffer packed = {0};
-    inc_buffer_add_bytes(&packed, 1, shape.data, shape.size, NULL);
-    inc_buffer_add_bytes(&blobs[2], 7, packed.data, packed.size, NULL);
-    inc_buffer_add_bytes(&blobs[2], 5, numbers, 24, NULL);
-    packed.size = 0;
-    inc_buffer_add_number(&packed, 1, 2, NULL);
-    inc_buffer_add_bytes(&blobs[3], 7, packed.data, packed.size, NULL);
-    inc_buffer_add_bytes(&blobs[3], 8, wide, 16, NULL);
-    inc_buffer_add_bytes(&old, 6, blobs[0].data, blobs[0].size, NULL); /* blobs before the name: allowed */
-    inc_buffer_add_bytes(&old, 6, blobs[1].data, blobs[1].size, NULL);
-    inc_buffer_add_bytes(&old, 4, "old/fc", 6, NULL);
-    inc_buffer_add_bytes(&new, 1, "new", 3, NULL);
-    for (int i = 0; i < 3; i++) inc_buffer_add_bytes(&new, 7, blobs[i ? 3 : 2].data, blobs[i ? 3 : 2].size, NULL);
-    inc_buffer_add_bytes(&net, 1, "Net", 3, NULL);
-    inc_buffer_add_bytes(&net, 2, old.data, old.size, NULL);
-    inc_buffer_add_bytes(&net, 100, new.data, new.size, NULL);
-    assert_true(inc_caffe_probe(inc_reader_of(NAME, net.data, net.size)));
-    inception_weights *weights = read_memory(inc_caffe_read, net.data, net.size, NULL);
+    inc_buffer_add_varint(&shape.bytes, 1, NULL);
+    inc_buffer_add_varint(&shape.bytes, 3, NULL);
+    inc_buffer_add_varint(&shape.bytes, 2, NULL);
+    inc_message packed = {0};
+    inc_put_bytes(&packed, 1, shape.bytes.data, shape.bytes.size);
+    inc_put_bytes(&blobs[2], 7, packed.bytes.data, packed.bytes.size);
+    inc_put_bytes(&blobs[2], 5, numbers, 24);
+    packed.bytes.size = 0;
+    inc_put_number(&packed, 1, 2);
+    inc_put_bytes(&blobs[3], 7, packed.bytes.data, packed.bytes.size);
+    inc_put_bytes(&blobs[3], 8, wide, 16);
+    inc_put_bytes(&old, 6, blobs[0].bytes.data, blobs[0].bytes.size); /* blobs before the name: allowed */
+    inc_put_bytes(&old, 6, blobs[1].bytes.data, blobs[1].bytes.size);
+    inc_put_bytes(&old, 4, "old/fc", 6);
+    inc_put_bytes(&new, 1, "new", 3);
+    for (int i = 0; i < 3; i++) inc_put_bytes(&new, 7, blobs[i ? 3 : 2].bytes.data, blobs[i ? 3 : 2].bytes.size);
+    inc_put_bytes(&net, 1, "Net", 3);
+    inc_put_bytes(&net, 2, old.bytes.data, old.bytes.size);
+    inc_put_bytes(&net, 100, new.bytes.data, new.bytes.size);
+    assert_true(inc_caffe_probe(inc_reader_of(NAME, net.bytes.data, net.bytes.size)));
+    inception_weights *weights = read_memory(inc_caffe_read, net.bytes.data, net.bytes.size, NULL);
     assert_non_null(weights);
     assert_int_equal(weights->count, 5);
     const inception_tensor *tensor = inc_weights_find(weights, "old/fc/weights");
@@ -454,14 +444,14 @@ static void caffe_blobs(void **state)
     check_value(weights, "new/biases", 1, -0.25);
     check_value(weights, "new/2", 0, 0.5);
     inc_weights_close(weights);
-    for (size_t cut = 0; cut < net.size; cut++) { /* whole layers may be missing; nothing may be half there */
-        weights = read_memory(inc_caffe_read, net.data, cut, NULL);
+    for (size_t cut = 0; cut < net.bytes.size; cut++) { /* whole layers may be missing; nothing may be half there */
+        weights = read_memory(inc_caffe_read, net.bytes.data, cut, NULL);
         assert_true(!weights || weights->count == 2);
         inc_weights_close(weights);
     }
-    for (int i = 0; i < 4; i++) free(blobs[i].data);
-    inc_buffer *rest[] = {&old, &new, &shape, &net, &packed};
-    for (size_t i = 0; i < INC_COUNT(rest); i++) free(rest[i]->data);
+    for (int i = 0; i < 4; i++) inc_message_free(&blobs[i]);
+    inc_message *rest[] = {&old, &new, &shape, &net, &packed};
+    for (size_t i = 0; i < INC_COUNT(rest); i++) inc_message_free(rest[i]);
 }
 
 /* ---- safetensors ---- */
