@@ -66,6 +66,42 @@ void feed_close(cli_feed **feed);
 bool feed_take(cli_feed *feed, const float **inputs, const float **targets, const float **weights, inception_error *error);
 void feed_release(cli_feed *feed);
 
+/* ---- judge.c: what a model says of the photos ---- */
+
+/* logits[count][classes] of the photos of one part, by the model at `path`, moving averages in place of its variables where
+ * it has some. */
+exit_code judge(const cli_dataset *set, const inception_part *parts, inception_part part, const char *path,
+                const inception_model_options *options, float *logits);
+
+typedef struct verdict {
+    size_t right, photos;
+    double loss; /* mean of -log of the probability of a photo's class */
+} verdict;
+
+verdict verdict_of(const cli_dataset *set, const inception_part *parts, inception_part part, const float *logits);
+
+/* ---- tune_log.c: what is told of a training while it runs ---- */
+
+typedef struct tune_log tune_log;
+
+typedef struct tune_facts {
+    int epochs;
+    size_t photos; /* in a step */
+    uint64_t first, steps; /* the first one of this run, and all */
+    bool quiet;
+} tune_facts;
+
+/* `model`: the file, or NULL for what the options name. */
+tune_log *tune_log_open(const tune_facts *facts, const char *folder, const char *model,
+                        const inception_model_options *options, inception_error *error);
+void tune_log_close(tune_log **log);
+exit_code tune_log_inputs(tune_log *log, const inception_input *input, const float *inputs, size_t count);
+
+/* `step`: how many have been done. */
+void tune_log_step(tune_log *log, uint64_t step, int epoch, const inception_losses *losses);
+exit_code tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict validation, bool best, double rate,
+                         const char *checkpoint);
+
 /* ---- tune.c: training by gradients ---- */
 
 typedef struct tune_settings {

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define SECONDS_BETWEEN 600 /* checkpoints */
-#define TOGETHER 16         /* photos that are judged at once */
 #define PATH 4200
 
 static const char *const optimiser_choices[] = {"rmsprop", "momentum", "adam", NULL};
@@ -77,9 +76,8 @@ typedef struct tuning {
     inception_rate rate;
     char checkpoint[PATH], best_path[PATH], described[1024];
     best_so_far best;
-    double saved, shown, begun; /* seconds */
-    uint64_t begun_at, logged_at;
-    inception_losses sum; /* since the last line of the log */
+    tune_log *log;
+    double saved;  /* when, in seconds */
     float *logits; /* [count of the set][classes] */
 } tuning;
 
@@ -193,142 +191,20 @@ static exit_code resume(tuning *t)
     return code;
 }
 
-/* ---- Measuring ---- */
-
-/* Logits of the photos of one part, by the model in a file. */
-static exit_code judge_some(tuning *t, inception_session *session, const size_t *numbers, char **paths, size_t count)
-{
-    const size_t classes = (size_t)t->task->set->classes;
-    const inception_image *images[TOGETHER];
-    const cli_loaded *photos[TOGETHER];
-    photo_settings settings = {.net.offline = true};
-    inception_prediction *top = calloc(TOGETHER * classes, sizeof *top);
-    inception_error error = {0};
-    size_t taken = 0, got;
-    photo_walk *walk = top ? photos_open(&settings, paths, (int)count, &error) : NULL;
-    photo_pipeline *pipeline = walk ? pipeline_open(walk, &settings, t->task->model.threads, &error) : NULL;
-    if (!pipeline && !error.status) fail(&error, INCEPTION_MEMORY, "out of memory");
-    while (!error.status && (got = pipeline_take(pipeline, photos, TOGETHER)) > 0) {
-        for (size_t i = 0; i < got; i++) images[i] = photos[i]->image;
-        for (size_t i = 0; i < got; i++)
-            if (!images[i]) fail(&error, photos[i]->error.status, "%s", photos[i]->error.message);
-        inception_classify(session, images, (int)got, (int)classes, top, &error);
-        for (size_t i = 0; i < got * classes && !error.status; i++)
-            t->logits[numbers[taken + i / classes] * classes + (size_t)top[i].index] = top[i].logit;
-        taken += got;
-    }
-    pipeline_close(&pipeline);
-    photos_close(&walk);
-    free(top);
-    return error.status ? complain_error(&error) : interrupted() ? EXIT_INTERRUPTED : EXIT_FINE;
-}
-
-static exit_code judge(tuning *t, const char *path, inception_part part)
-{
-    const cli_dataset *set = t->task->set;
-    inception_error error = {0};
-    inception_model_options options = t->task->model;
-    options.moving_averages = true;
-    size_t *numbers = calloc(set->count, sizeof *numbers), count = 0;
-    char **paths = calloc(set->count, sizeof *paths);
-    inception_model *model = numbers && paths ? inception_model_open(path, &options, &error) : NULL;
-    inception_session *session = model ? inception_session_open(model, TOGETHER, &error) : NULL;
-    for (size_t i = 0; i < set->count && session; i++)
-        if (t->task->parts[i] == part) paths[count] = set->examples[i].path, numbers[count++] = i;
-    exit_code code = session ? EXIT_FINE : error.status ? complain_error(&error) : complain_memory();
-    if (!code && count) code = judge_some(t, session, numbers, paths, count);
-    inception_session_close(&session);
-    inception_model_close(&model);
-    free(numbers);
-    free(paths);
-    return code;
-}
-
-/* -log of the probability of the photo's class. */
-static double surprise(const float *logits, int classes, int class)
-{
-    double largest = logits[0], sum = 0;
-    for (int c = 1; c < classes; c++) largest = fmax(largest, logits[c]);
-    for (int c = 0; c < classes; c++) sum += exp((double)logits[c] - largest);
-    return log(sum) + largest - (double)logits[class];
-}
-
-static size_t count_right(const tuning *t, inception_part part, double *loss, size_t *photos)
-{
-    const cli_dataset *set = t->task->set;
-    size_t right = 0;
-    *loss = 0, *photos = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        const float *logits = t->logits + i * (size_t)set->classes;
-        int best = 0;
-        for (int c = 1; c < set->classes; c++)
-            if (logits[c] > logits[best]) best = c;
-        if (t->task->parts[i] != part) continue;
-        right += best == set->examples[i].class;
-        *loss += surprise(logits, set->classes, set->examples[i].class);
-        ++*photos;
-    }
-    if (*photos) *loss /= (double)*photos;
-    return right;
-}
-
-/* ---- The log ---- */
-
-static void format_left(const tuning *t, uint64_t step, char *text, size_t size)
-{
-    char left[LEFT_TEXT];
-    double rate = (double)(step - t->begun_at) / (progress_now() - t->begun + 1e-9);
-    left_text((double)(t->steps - step) / rate, left);
-    snprintf(text, size, "%.1f photos/s%s%s", rate * (double)t->photos, *left ? ", " : "", left);
-}
-
-/* One line, which the next one replaces. */
-static void show(tuning *t, uint64_t step)
-{
-    char line[200], left[64];
-    if (t->task->quiet || !progress_width() || progress_now() - t->shown < 0.2) return;
-    t->shown = progress_now();
-    const double steps = (double)(step - t->logged_at);
-    format_left(t, step, left, sizeof left);
-    snprintf(line, sizeof line, "epoch %d of %d, step %llu: loss %.4f, %.1f %% right, %s", epoch_of(t, step - 1) + 1,
-             epochs_of(t->task->how), (unsigned long long)step, (t->sum.classes + t->sum.heads + t->sum.decay) / steps,
-             100.0 * t->sum.right / (steps * (double)t->photos), left);
-    int room = progress_width() - 1;
-    if (room >= 0 && (size_t)room < sizeof line) line[room] = '\0';
-    status_line(line);
-}
-
-/* One line that stays. */
-static void log_epoch(tuning *t, uint64_t step, int epoch, size_t right, size_t photos, double loss)
-{
-    char left[64];
-    const double steps = (double)(step - t->logged_at);
-    format_left(t, step, left, sizeof left);
-    status_line(NULL);
-    if (!t->task->quiet)
-        fprintf(stderr, "epoch %d of %d: loss %.4f, %.1f %% right; validation %.4f, %.1f %%%s; rate %.3g, %s\n", epoch,
-                epochs_of(t->task->how), (t->sum.classes + t->sum.heads + t->sum.decay) / fmax(steps, 1),
-                100.0 * t->sum.right / fmax(steps * (double)t->photos, 1), loss, 100.0 * (double)right / (double)photos,
-                t->best.epoch == epoch ? ", the best so far" : "", inception_rate_at(&t->rate, step ? step - 1 : 0), left);
-    t->sum = (inception_losses){0};
-    t->logged_at = step;
-}
-
 /* ---- Steps ---- */
 
 /* An epoch is over: its checkpoint is measured, and kept if it is better than all before. */
 static exit_code end_epoch(tuning *t, int epoch)
 {
-    double loss;
-    size_t photos;
-    exit_code code = judge(t, t->checkpoint, INCEPTION_VALIDATION);
+    const tune_task *task = t->task;
+    const uint64_t step = inception_training_steps(t->training);
+    exit_code code = judge(task->set, task->parts, INCEPTION_VALIDATION, t->checkpoint, &task->model, t->logits);
     if (code) return code;
-    size_t right = count_right(t, INCEPTION_VALIDATION, &loss, &photos);
-    bool better = !t->best.epoch || right > t->best.right || (right == t->best.right && loss < t->best.loss);
+    verdict v = verdict_of(task->set, task->parts, INCEPTION_VALIDATION, t->logits);
+    bool better = !t->best.epoch || v.right > t->best.right || (v.right == t->best.right && v.loss < t->best.loss);
     if (better) code = keep_best(t);
-    if (better) t->best = (best_so_far){epoch, right, loss};
-    log_epoch(t, inception_training_steps(t->training), epoch, right, photos, loss);
-    return code;
+    if (better) t->best = (best_so_far){epoch, v.right, v.loss};
+    return code ? code : tune_log_epoch(t->log, step, epoch, v, better, inception_rate_at(&t->rate, step - 1), t->checkpoint);
 }
 
 static exit_code step(tuning *t, uint64_t number)
@@ -336,16 +212,16 @@ static exit_code step(tuning *t, uint64_t number)
     const float *inputs, *targets, *weights;
     inception_losses losses;
     inception_error error = {0};
+    exit_code code = EXIT_FINE;
     if (!feed_take(t->feed, &inputs, &targets, &weights, &error))
         return error.status ? complain_error(&error) : EXIT_INTERRUPTED;
+    if (number == 0) code = tune_log_inputs(t->log, inception_training_input(t->training), inputs, t->photos);
     inception_training_step(t->training, inputs, targets, t->task->class_weights ? weights : NULL,
                             inception_rate_at(&t->rate, number), &losses, &error);
     feed_release(t->feed);
     if (error.status) return complain_error(&error);
-    t->sum.classes += losses.classes, t->sum.heads += losses.heads, t->sum.decay += losses.decay;
-    t->sum.right += losses.right;
-    show(t, number + 1);
-    return EXIT_FINE;
+    tune_log_step(t->log, number + 1, epoch_of(t, number) + 1, &losses);
+    return code;
 }
 
 static bool impatient(const tuning *t, int epoch)
@@ -436,9 +312,11 @@ static exit_code open_feed(tuning *t)
         .input = *inception_training_input(t->training), .class_weights = task->class_weights, .mix_up = task->how->mix_up,
         .seed = task->seed, .first = at, .end = t->steps, .threads = task->model.threads, .slow = task->how->slow,
     };
-    t->begun = t->saved = progress_now();
-    t->begun_at = t->logged_at = at;
-    t->feed = feed_open(&settings, &error);
+    const tune_facts facts = {.epochs = epochs_of(task->how), .photos = t->photos, .first = at, .steps = t->steps,
+                              .quiet = task->quiet};
+    t->saved = progress_now();
+    t->log = tune_log_open(&facts, task->folder, task->start, &task->model, &error);
+    if (t->log) t->feed = feed_open(&settings, &error);
     return t->feed ? EXIT_FINE : complain_error(&error);
 }
 
@@ -446,12 +324,12 @@ static exit_code open_feed(tuning *t)
 static exit_code measure(tuning *t, inception_head_info *info)
 {
     const cli_dataset *set = t->task->set;
-    double loss;
     exit_code code = EXIT_FINE;
     *info = (inception_head_info){0};
     for (int p = 0; p < INCEPTION_PARTS && !code; p++) {
-        code = judge(t, t->best_path, (inception_part)p);
-        info->right[p] = count_right(t, (inception_part)p, &loss, &info->photos[p]);
+        code = judge(set, t->task->parts, (inception_part)p, t->best_path, &t->task->model, t->logits);
+        verdict v = verdict_of(set, t->task->parts, (inception_part)p, t->logits);
+        info->right[p] = v.right, info->photos[p] = v.photos;
     }
     if (code) return code;
     float *logits = calloc(set->count * (size_t)set->classes, sizeof *logits);
@@ -483,7 +361,7 @@ exit_code tune(const tune_task *task, float *logits, inception_head_info *info, 
     if (!code && tune_begun(task->folder)) code = resume(&t);
     if (!code) code = open_feed(&t);
     if (!code) code = run_steps(&t);
-    status_line(NULL);
+    tune_log_close(&t.log);
     if (code == EXIT_INTERRUPTED && !task->quiet)
         complain("stopped after step %llu of %llu; --resume goes on", (unsigned long long)inception_training_steps(t.training),
                  (unsigned long long)t.steps);
