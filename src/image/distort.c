@@ -119,8 +119,8 @@ static void finish(float *pixels, size_t count, inc_levels levels)
     }
 }
 
-inception_status inc_distort(const inception_input *input, const inception_image *image, uint64_t seed, bool slow, float *out,
-                             inception_error *error)
+inception_status inc_distort(const inception_input *input, const inception_image *image, uint64_t seed, bool slow,
+                             float *out, inception_error *error)
 {
     inception_status status = inc_input_check(input, error);
     if (status) return status;

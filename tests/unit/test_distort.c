@@ -1,4 +1,4 @@
-/* Distortions for training. What TensorFlow makes of each step, and how often what is drawn, is in golden/check_distort.py. */
+/* Distortions for training. golden/check_distort.py has what TensorFlow makes of each step, and how often it draws what. */
 #include "../../src/image/private.h"
 
 #include <math.h>
