@@ -115,7 +115,7 @@ static void make(cli_feed *feed, uint64_t place, inception_error *error)
     feed_step *step = step_of(feed, place);
     const size_t at = place % how->batch, classes = (size_t)how->set->classes;
     inception_image *image = inception_image_read(example->path, NULL, error);
-    inception_distort(&how->input, image, inception_distortion_seed(how->seed, example->name, epoch), how->slow,
+    inception_distort(&how->input, image, &how->distortion, inception_distortion_seed(how->seed, example->name, epoch),
                       step->inputs + at * feed->size, error);
     memset(step->targets + at * classes, 0, classes * sizeof *step->targets);
     step->targets[at * classes + (size_t)example->class] = 1;

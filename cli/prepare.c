@@ -12,8 +12,12 @@ typedef struct prepare_options {
     photo_settings photos;
     const char *output;
     int format, crop;
+    uint64_t distort; /* a seed, or UNDISTORTED */
+    bool slow;
     int records; /* FORMAT_TEXT, or FORMAT_JSON... of what is printed */
 } prepare_options;
+
+#define UNDISTORTED UINT64_MAX /* larger than any seed */
 
 enum { WRITE_NPY, WRITE_PNG, WRITE_BY_NAME };
 static const char *const write_choices[] = {"npy", "png", NULL};
@@ -31,6 +35,12 @@ static const option_row rows[] = {
      "centre, full or letterbox: the part of the photo that is looked at. Only centre is what the network was "
      "evaluated with",
      0, 0, crop_choices},
+    {"distort", 0, "SEED", OPTION_SIZE, offsetof(prepare_options, distort),
+     "distort photos as for training: a crop at random, flipped or not, another brightness and saturation. A seed and a "
+     "photo's name give one picture",
+     0, 0x1p53, NULL},
+    {"slow-augmentation", 0, NULL, OPTION_FLAG, offsetof(prepare_options, slow),
+     "distort hue and contrast, too, in orders and with ways to resize at random", 0, 0, NULL},
     {"model", 'm', "MODEL", OPTION_LIST, offsetof(prepare_options, model.models),
      "prepare for these weights: a file, a folder, or the name of a network (fetched if it is not in the cache)", 0, 0,
      NULL},
@@ -50,6 +60,7 @@ static const char *const examples[] = {
     "inception prepare photo.jpg -n v3               prints both shapes",
     "inception prepare photo.jpg -n v3 -o x.npy      and writes the numbers",
     "inception prepare photos/ -n v1 -f png -o seen  pictures, in the folder seen",
+    "inception prepare photo.jpg -n v3 --distort 1 -o x.png",
     NULL,
 };
 
@@ -142,6 +153,9 @@ static exit_code print_shapes(prepare_run *preparation, const cli_photo *photo, 
         json_t *object = text_record(photo->path, shapes);
         if (object && input->crop != INCEPTION_CROP_CENTRE)
             json_object_set_new(object, "crop", json_string(crop_choices[input->crop]));
+        if (object && preparation->options->distort != UNDISTORTED)
+            json_object_set_new(object, "distort", json_integer((json_int_t)preparation->options->distort));
+        if (object && preparation->options->slow) json_object_set_new(object, "augmentation", json_string("slow"));
         if (object && preparation->options->photos.fast) json_object_set_new(object, "decode", json_string("fast"));
         if (object && out) json_object_set_new(object, "output", text_json(out));
         exit_code code = records_add(&preparation->records, object);
@@ -153,9 +167,23 @@ static exit_code print_shapes(prepare_run *preparation, const cli_photo *photo, 
     }
     printf("(%d, %d, 3) (1, %d, %d, 3)", height, width, input->height, input->width);
     if (input->crop != INCEPTION_CROP_CENTRE) printf(" crop %s", crop_choices[input->crop]);
+    if (preparation->options->distort != UNDISTORTED)
+        printf(" distort %llu", (unsigned long long)preparation->options->distort);
+    if (preparation->options->slow) printf(" slow");
     if (preparation->options->photos.fast) printf(" decode fast");
     putchar('\n');
     return output_flush();
+}
+
+/* As the network sees it in evaluation, or in the first epoch of training. */
+static bool prepare_input(prepare_run *preparation, const cli_photo *photo, const inception_image *image,
+                          inception_error *error)
+{
+    const prepare_options *options = preparation->options;
+    if (options->distort == UNDISTORTED)
+        return inception_prepare(&preparation->input, image, preparation->prepared, error) == INCEPTION_OK;
+    uint64_t seed = inception_distortion_seed(options->distort, photo->name, 0);
+    return inception_distort(&preparation->input, image, &(inception_distortion){.slow = options->slow}, seed, preparation->prepared, error) == INCEPTION_OK;
 }
 
 static exit_code prepare_photo(prepare_run *preparation, const cli_photo *photo, inception_error *error)
@@ -163,7 +191,7 @@ static exit_code prepare_photo(prepare_run *preparation, const cli_photo *photo,
     exit_code code = EXIT_FINE;
     char *out = NULL;
     inception_image *image = error->status ? NULL : photo_decode(photo, &preparation->options->photos, error);
-    bool fine = image && inception_prepare(&preparation->input, image, preparation->prepared, error) == INCEPTION_OK;
+    bool fine = image && prepare_input(preparation, photo, image, error);
     if (fine && preparation->options->output)
         fine = (out = output_path(preparation, photo, error)) && write_output(preparation, out, error);
     if (fine) {
@@ -182,6 +210,15 @@ static exit_code prepare_photo(prepare_run *preparation, const cli_photo *photo,
 }
 
 /* ---- The run ---- */
+
+static exit_code check_distortion(const prepare_options *options)
+{
+    if (options->slow && options->distort == UNDISTORTED)
+        return complain_usage("prepare", "option --slow-augmentation wants --distort");
+    if (options->crop != INCEPTION_CROP_CENTRE && options->distort != UNDISTORTED)
+        return complain_usage("prepare", "option --distort crops at random, and option --crop says where: give one of them");
+    return EXIT_FINE;
+}
 
 /* The input of the network, or of the model. */
 static exit_code choose_input(prepare_run *preparation)
@@ -227,7 +264,8 @@ static exit_code run(void *given, char **operands, int count)
     photo_walk *walk = photos_open(&options->photos, operands, count, &error);
     if (!walk) return complain_error(&error);
     preparation.several = photos_several(walk);
-    exit_code code = choose_output(&preparation);
+    exit_code code = check_distortion(options);
+    if (!code) code = choose_output(&preparation);
     if (!code) code = choose_input(&preparation);
     if (code) goto end;
 
@@ -257,7 +295,7 @@ const cli_command prepare_command = {
     .examples = examples,
     .groups = groups,
     .options_size = sizeof(prepare_options),
-    .defaults = &(const prepare_options){.format = WRITE_BY_NAME},
+    .defaults = &(const prepare_options){.format = WRITE_BY_NAME, .distort = UNDISTORTED},
     .max_operands = INT32_MAX,
     .run = run,
 };

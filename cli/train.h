@@ -55,7 +55,7 @@ typedef struct feed_settings {
     double mix_up;              /* 0: none */
     uint64_t seed, first, end;  /* steps */
     int threads;
-    bool slow;
+    inception_distortion distortion;
 } feed_settings;
 
 cli_feed *feed_open(const feed_settings *how, inception_error *error);
@@ -108,14 +108,15 @@ typedef struct tune_settings {
     string_list unfreeze;
     bool from_scratch, batch_statistics, slow, resume;
     int epochs, batch, accumulate, optimiser, schedule, input_size, patience;
-    double rate, warm_up, momentum, epsilon, weight_decay, label_smoothing, dropout, mix_up, average_decay, norm_decay;
+    double rate, warm_up, momentum, epsilon, weight_decay, label_smoothing, dropout, mix_up, average_decay, norm_decay,
+        smallest_crop;
     const char *folder;
 } tune_settings;
 
 extern const option_row tune_rows[];
 #define SCHEDULE_AUTO (INCEPTION_SCHEDULE_COSINE + 1)
 #define TUNE_DEFAULTS {.batch = 32, .accumulate = 1, .schedule = SCHEDULE_AUTO, .momentum = 0.9, .epsilon = 1, \
-                       .weight_decay = 4e-5, .dropout = 0.2, .norm_decay = 0.9997}
+                       .weight_decay = 4e-5, .dropout = 0.2, .norm_decay = 0.9997, .smallest_crop = 0.1}
 
 /* What is trained, on which photos. */
 typedef struct tune_task {

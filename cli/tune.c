@@ -51,6 +51,8 @@ const option_row tune_rows[] = {
     {"norm-decay", 0, "D", OPTION_DOUBLE, FIELD(norm_decay), "the part that those keep in a batch; default 0.9997", 0, 1, NULL},
     {"slow-augmentation", 0, NULL, OPTION_FLAG, FIELD(slow),
      "distort photos in all of TF-Slim's ways: four kinds of resizing, hue and contrast", 0, 0, NULL},
+    {"smallest-crop", 0, "P", OPTION_DOUBLE, FIELD(smallest_crop),
+     "part of a photo that a crop of it has at least; default 0.1, as TF-Slim has it", 1e-9, 1, NULL},
     {"input-size", 0, "N", OPTION_INT, FIELD(input_size), "pixels of the input's sides, from scratch; default the network's", 1,
      4096, NULL},
     {"patience", 0, "N", OPTION_INT, FIELD(patience), "stop after N epochs without a better validation; default: do not", 1,
@@ -130,12 +132,12 @@ static void describe(tuning *t)
     snprintf(t->described, sizeof t->described,
              "photos=%.16s seed=%llu trained=%s epochs=%d batch=%d accumulate=%d optimiser=%s rate=%g schedule=%s warm-up=%g "
              "momentum=%g epsilon=%g weight-decay=%g label-smoothing=%g mix-up=%g dropout=%g average-decay=%g "
-             "batch-statistics=%d norm-decay=%g augmentation=%s patience=%d class-weights=%d",
+             "batch-statistics=%d norm-decay=%g augmentation=%s smallest-crop=%g patience=%d class-weights=%d",
              digest, (unsigned long long)task->seed, how->from_scratch ? "from-scratch" : scopes, epochs_of(how), how->batch,
              how->accumulate, optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule],
              how->warm_up, how->momentum, how->epsilon, how->weight_decay, how->label_smoothing, how->mix_up, how->dropout,
              how->average_decay, how->from_scratch || how->batch_statistics, how->norm_decay, how->slow ? "slow" : "fast",
-             how->patience, task->class_weights != NULL);
+             how->smallest_crop, how->patience, task->class_weights != NULL);
 }
 
 /* ---- Checkpoints ---- */
@@ -310,7 +312,8 @@ static exit_code open_feed(tuning *t)
     const feed_settings settings = {
         .set = task->set, .which = t->which, .count = t->count, .batch = t->photos,
         .input = *inception_training_input(t->training), .class_weights = task->class_weights, .mix_up = task->how->mix_up,
-        .seed = task->seed, .first = at, .end = t->steps, .threads = task->model.threads, .slow = task->how->slow,
+        .seed = task->seed, .first = at, .end = t->steps, .threads = task->model.threads,
+        .distortion = {.slow = task->how->slow, .smallest_crop = task->how->smallest_crop},
     };
     const tune_facts facts = {.epochs = epochs_of(task->how), .photos = t->photos, .first = at, .steps = t->steps,
                               .quiet = task->quiet};

@@ -369,13 +369,19 @@ INCEPTION_API bool inception_image_recognised(const void *data, size_t size);
 INCEPTION_API inception_status inception_prepare(const inception_input *input, const inception_image *image, float *out,
                                                  inception_error *error);
 
+/* Zeroed: as TF-Slim has it. */
+typedef struct inception_distortion {
+    bool slow;           /* resized in one of four ways, hue and contrast changed too, in one of four orders */
+    double smallest_crop; /* part of the photo, at most 1; 0: 0.1 */
+} inception_distortion;
+
 /* What the network sees of the photo in training: TF-Slim's distortions. A crop at random (at least a tenth of the photo,
- * aspect ratio 0.75 to 1.33), resized, flipped or not, its brightness and saturation changed; `slow`: resized in one of four
- * ways, hue and contrast changed too, in one of four orders. `out` gets float32 [input.height][input.width][3], in the
- * levels of input.preprocessing; input.crop does not matter. All that is random follows from `seed`: the same arguments
- * give the same bits. */
-INCEPTION_API inception_status inception_distort(const inception_input *input, const inception_image *image, uint64_t seed,
-                                                 bool slow, float *out, inception_error *error);
+ * aspect ratio 0.75 to 1.33), resized, flipped or not, its brightness and saturation changed. `out` gets float32
+ * [input.height][input.width][3], in the levels of input.preprocessing; input.crop does not matter. All that is random
+ * follows from `seed`: the same arguments give the same bits. */
+INCEPTION_API inception_status inception_distort(const inception_input *input, const inception_image *image,
+                                                 const inception_distortion *how, uint64_t seed, float *out,
+                                                 inception_error *error);
 
 /* The seed for a photo in an epoch of a run that has one seed: h as inception_split() has it, of the run's seed, the epoch
  * in eight bytes, too, and the name. */

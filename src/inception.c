@@ -320,12 +320,15 @@ inception_status inception_prepare(const inception_input *input, const inception
     return status ? status : inc_prepare(input, image, out, error);
 }
 
-inception_status inception_distort(const inception_input *input, const inception_image *image, uint64_t seed, bool slow,
-                                   float *out, inception_error *error)
+inception_status inception_distort(const inception_input *input, const inception_image *image,
+                                   const inception_distortion *how, uint64_t seed, float *out, inception_error *error)
 {
     inception_status status = check_input(input, error);
-    if (!status && (!image || !out)) status = inc_fail(error, INCEPTION_INVALID, "inception_distort: no image given");
-    return status ? status : inc_distort(input, image, seed, slow, out, error);
+    if (!status && (!image || !how || !out))
+        status = inc_fail(error, INCEPTION_INVALID, "inception_distort: no image, distortion or place given");
+    if (!status && !(how->smallest_crop >= 0 && how->smallest_crop <= 1))
+        status = inc_fail(error, INCEPTION_INVALID, "smallest_crop: %g is not 0 to 1", how->smallest_crop);
+    return status ? status : inc_distort(input, image, how, seed, out, error);
 }
 
 uint64_t inception_distortion_seed(uint64_t seed, const char *name, uint64_t epoch)

@@ -141,7 +141,7 @@ static inception_status decode(const char *path, inception_error *error)
     inception_input slim = {299, 299, INCEPTION_PREPROCESS_SLIM, 0}, caffe = {224, 224, INCEPTION_PREPROCESS_CAFFE, 0};
     inception_prepare(&slim, photo, input, error);
     inception_prepare(&caffe, photo, input, error);
-    for (uint64_t seed = 0; seed < 4; seed++) inception_distort(&caffe, photo, seed, true, input, error);
+    for (uint64_t s = 0; s < 4; s++) inception_distort(&caffe, photo, s, true, input, error);
     slim.crop = INCEPTION_CROP_LETTERBOX;
     inception_prepare(&slim, photo, input, error);
     char out[96];

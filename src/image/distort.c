@@ -34,7 +34,7 @@ static int width_of(int height, float aspect)
 
 /* One attempt of tf.image.sample_distorted_bounding_box. Its heights are uniform between those of the least and the largest
  * area, an offset never the largest possible. */
-static bool draw_crop(uint64_t *state, int width, int height, inc_rect *crop)
+static bool draw_crop(uint64_t *state, int width, int height, float covered, inc_rect *crop)
 {
     float aspect = uniform(state, MIN_ASPECT, MAX_ASPECT);
     float max_area = (float)width * (float)height, min_area = MIN_AREA * (float)width * (float)height;
@@ -48,7 +48,7 @@ static bool draw_crop(uint64_t *state, int width, int height, inc_rect *crop)
     if (area < min_area || area > max_area || w > width || h > height || w < 1 || h < 1) return false;
     int y = h < height ? below(state, height - h) : 0, x = w < width ? below(state, width - w) : 0;
     *crop = (inc_rect){x, y, w, h};
-    return area / max_area >= MIN_COVERED;
+    return area / max_area >= covered;
 }
 
 /* ---- All of it ---- */
@@ -72,15 +72,16 @@ static const uint8_t orderings[][INC_ADJUSTMENTS] = {
     {INC_HUE, INC_SATURATION, INC_CONTRAST, INC_BRIGHTNESS},
 };
 
-inc_distortion inc_distortion_draw(int width, int height, uint64_t seed, bool slow)
+inc_drawn inc_distortion_draw(int width, int height, const inception_distortion *how, uint64_t seed)
 {
-    inc_distortion d = {.method = INC_BILINEAR, .adjustments = slow ? INC_ADJUSTMENTS : 2};
+    const float covered = how->smallest_crop > 0 ? (float)how->smallest_crop : MIN_COVERED;
+    inc_drawn d = {.method = INC_BILINEAR, .adjustments = how->slow ? INC_ADJUSTMENTS : 2};
     bool drawn = false;
-    for (int i = 0; !drawn && i < ATTEMPTS; i++) drawn = draw_crop(&seed, width, height, &d.crop);
+    for (int i = 0; !drawn && i < ATTEMPTS; i++) drawn = draw_crop(&seed, width, height, covered, &d.crop);
     if (!drawn) d.crop = (inc_rect){0, 0, width, height};
     d.flip = uniform(&seed, 0, 1) < 0.5f;
     for (int a = 0; a < INC_ADJUSTMENTS; a++) d.amounts[a] = uniform(&seed, adjustments[a].low, adjustments[a].high);
-    if (slow) {
+    if (how->slow) {
         d.method = (inc_method)below(&seed, INC_AREA + 1);
         d.ordering = below(&seed, INC_COUNT(orderings));
     }
@@ -110,12 +111,12 @@ static void finish(float *pixels, size_t count, inc_levels levels)
     }
 }
 
-inception_status inc_distort(const inception_input *input, const inception_image *image, uint64_t seed, bool slow, float *out,
-                             inception_error *error)
+inception_status inc_distort(const inception_input *input, const inception_image *image, const inception_distortion *how,
+                             uint64_t seed, float *out, inception_error *error)
 {
     inception_status status = inc_input_check(input, error);
     if (status) return status;
-    inc_distortion d = inc_distortion_draw(image->width, image->height, seed, slow);
+    inc_drawn d = inc_distortion_draw(image->width, image->height, how, seed);
     status = inc_resample(image, d.crop, d.method, out, input->width, input->height, error);
     if (status) return status;
     size_t count = (size_t)input->width * (size_t)input->height;

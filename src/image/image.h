@@ -34,8 +34,8 @@ inception_status inc_prepare(const inception_input *input, const inception_image
 inception_image *inc_prepared_picture(const inception_input *input, const float *prepared, inception_error *error);
 
 /* See inception_distort(). */
-inception_status inc_distort(const inception_input *input, const inception_image *image, uint64_t seed, bool slow, float *out,
-                             inception_error *error);
+inception_status inc_distort(const inception_input *input, const inception_image *image, const inception_distortion *how,
+                             uint64_t seed, float *out, inception_error *error);
 
 /* A part of a picture, in fractions of its sides. */
 typedef struct inc_part {

@@ -101,15 +101,15 @@ void inc_adjust_contrast(float *pixels, size_t count, float factor);
 typedef enum inc_adjustment { INC_BRIGHTNESS, INC_SATURATION, INC_HUE, INC_CONTRAST } inc_adjustment;
 
 /* All that is random in a distortion. */
-typedef struct inc_distortion {
+typedef struct inc_drawn {
     inc_rect crop;
     inc_method method;
     bool flip;
     int ordering, adjustments; /* of the adjustments, 0...3; how many of them are made */
     float amounts[INC_ADJUSTMENTS];
-} inc_distortion;
+} inc_drawn;
 
-inc_distortion inc_distortion_draw(int width, int height, uint64_t seed, bool slow);
+inc_drawn inc_distortion_draw(int width, int height, const inception_distortion *how, uint64_t seed);
 void inc_flip(float *pixels, int width, int height); /* [height][width][3], left and right change places */
 
 #endif

@@ -1,6 +1,6 @@
-/* TensorFlow's four ways to another size, legacy coordinates: output pixel i samples at i * scale. Bilinear has a faster file
- * of its own, resize.c. In the others a value is a sum over taps down, then across: 1 of nearest, 4 of bicubic, of area
- * as many as it covers. So TensorFlow does it, but for area, which sums across first: there the last bit may differ. */
+/* TensorFlow's four ways to another size, legacy coordinates: output pixel i samples at i * scale. Bilinear has a faster
+ * file of its own, resize.c. In the others a value is a sum over taps, a few pixels of each axis: 1 for nearest, 4 for
+ * bicubic, for area as many as it covers. The order of the sums is TensorFlow's, for the bits depend on it. */
 #include "private.h"
 
 #include <math.h>
@@ -41,8 +41,8 @@ static void set_bicubic(int i, float scale, int count, int *pixels, float *weigh
     weights[3] = far_weight(1024 - step);
 }
 
-/* The part of each pixel that lies within [begin, end), over the whole. Where both ends lie inside one pixel their distance
- * is known without their rounding errors; TensorFlow makes that difference, too. */
+/* The part of each pixel that lies within [begin, end). Where both ends lie inside one pixel their distance is known without
+ * their rounding errors; TensorFlow makes that difference, too. */
 static void set_area(int i, float scale, int count, int *pixels, float *weights)
 {
     float begin = (float)i * scale, end = (float)(i + 1) * scale;
@@ -50,7 +50,7 @@ static void set_area(int i, float scale, int count, int *pixels, float *weights)
         pixels[k] = (int)floorf(begin) + k;
         float left = (float)pixels[k], right = (float)(pixels[k] + 1);
         float part = left < begin && right > end ? scale : fminf(right, end) - fmaxf(left, begin);
-        weights[k] = part > 0 ? part / scale : 0;
+        weights[k] = part > 0 ? part : 0;
     }
 }
 
@@ -84,26 +84,86 @@ static inception_status axis_make(axis *a, inc_method method, int size, int coun
     return INCEPTION_OK;
 }
 
-static void add_row(size_t count, const uint8_t *bytes, float weight, float *restrict sums)
+typedef struct resampling {
+    const inception_image *image;
+    inc_rect from;
+    int width, height;
+    axis across, down;
+    float *row;  /* [from.width][3] and a value more */
+    float *sums; /* [width][3] */
+} resampling;
+
+static void resampling_free(resampling *r)
+{
+    axis_free(&r->across);
+    axis_free(&r->down);
+    free(r->row);
+    free(r->sums);
+}
+
+static inception_status resampling_make(resampling *r, inc_method method, inception_error *error)
+{
+    r->row = inc_calloc(3 * (size_t)r->from.width + 1, sizeof *r->row, error);
+    r->sums = inc_calloc(3 * (size_t)r->width, sizeof *r->sums, error);
+    inception_status status = r->row && r->sums ? INCEPTION_OK : INCEPTION_MEMORY;
+    if (!status) status = axis_make(&r->across, method, r->from.width, r->width, error);
+    return status ? status : axis_make(&r->down, method, r->from.height, r->height, error);
+}
+
+/* The source row of a tap, times `weight`, is added to `row`. */
+static void add_source(resampling *r, int tap, float weight)
 {
     const float unit = 1.0f / 255.0f;
-    for (size_t i = 0; i < count; i++) sums[i] += (float)bytes[i] * unit * weight;
+    size_t pixel = (size_t)(r->from.y + r->down.pixels[tap]) * (size_t)r->image->width + (size_t)r->from.x;
+    const uint8_t *bytes = r->image->pixels + 3 * pixel;
+    for (size_t i = 0; i < 3 * (size_t)r->from.width; i++) r->row[i] += (float)bytes[i] * unit * weight;
+}
+
+static void clear_row(resampling *r)
+{
+    memset(r->row, 0, 3 * (size_t)r->from.width * sizeof *r->row);
 }
 
 typedef float vec4 __attribute__((vector_size(16)));
 
 /* A pixel's three values are summed as four, the last of them for nothing. */
-static void sum_across(const axis *a, int count, const float *row, float *out)
+static void sum_across(const resampling *r, float *out)
 {
-    for (int x = 0; x < count; x++, out += 3) {
+    const axis *a = &r->across;
+    for (int x = 0; x < r->width; x++, out += 3) {
         vec4 sums = {0};
         for (int k = x * a->taps; k < (x + 1) * a->taps; k++) {
             vec4 values;
-            memcpy(&values, row + 3 * (size_t)a->pixels[k], sizeof values);
+            memcpy(&values, r->row + 3 * (size_t)a->pixels[k], sizeof values);
             sums += values * a->weights[k];
         }
         memcpy(out, &sums, 3 * sizeof *out);
     }
+}
+
+/* Nearest and bicubic: down, then across. */
+static void make_row(resampling *r, int y, float *out)
+{
+    clear_row(r);
+    for (int k = y * r->down.taps; k < (y + 1) * r->down.taps; k++) add_source(r, k, r->down.weights[k]);
+    sum_across(r, out);
+}
+
+/* Area: across, then down, then the mean. */
+static void make_area_row(resampling *r, int y, float *out)
+{
+    float scale_x = (float)r->from.width / (float)r->width, scale_y = (float)r->from.height / (float)r->height;
+    float part = (float)(1.0 / (scale_y * scale_x));
+    memset(out, 0, 3 * (size_t)r->width * sizeof *out);
+    for (int k = y * r->down.taps; k < (y + 1) * r->down.taps; k++) {
+        float weight = r->down.weights[k];
+        if (weight == 0) continue;
+        clear_row(r);
+        add_source(r, k, 1);
+        sum_across(r, r->sums);
+        for (int i = 0; i < 3 * r->width; i++) out[i] += r->sums[i] * weight;
+    }
+    for (int i = 0; i < 3 * r->width; i++) out[i] *= part;
 }
 
 inception_status inc_resample(const inception_image *image, inc_rect from, inc_method method, float *out, int width,
@@ -111,21 +171,12 @@ inception_status inc_resample(const inception_image *image, inc_rect from, inc_m
 {
     if (method == INC_BILINEAR)
         return inc_resize_legacy(image, from, (inc_levels){0, 1}, out, width, (inc_rect){0, 0, width, height}, error);
-    axis across = {0}, down = {0};
-    size_t values = 3 * (size_t)from.width;
-    float *row = inc_calloc(values + 1, sizeof *row, error);
-    inception_status status = row ? axis_make(&across, method, from.width, width, error) : INCEPTION_MEMORY;
-    if (!status) status = axis_make(&down, method, from.height, height, error);
-    for (int y = 0; !status && y < height; y++) {
-        memset(row, 0, values * sizeof *row);
-        for (int k = y * down.taps; k < (y + 1) * down.taps; k++) {
-            size_t pixel = (size_t)(from.y + down.pixels[k]) * (size_t)image->width + (size_t)from.x;
-            if (down.weights[k] != 0) add_row(values, image->pixels + 3 * pixel, down.weights[k], row);
-        }
-        sum_across(&across, width, row, out + 3 * (size_t)y * (size_t)width);
+    resampling r = {.image = image, .from = from, .width = width, .height = height};
+    inception_status status = resampling_make(&r, method, error);
+    for (int y = 0; !status && y < height; y++, out += 3 * width) {
+        if (method == INC_AREA) make_area_row(&r, y, out);
+        else make_row(&r, y, out);
     }
-    axis_free(&across);
-    axis_free(&down);
-    free(row);
+    resampling_free(&r);
     return status;
 }

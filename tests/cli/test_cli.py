@@ -340,6 +340,20 @@ def test_prepare():
     check("prepare -o x.png", run("prepare", "a.png", "-n", "v3", "-o", "x.png"), 0)
     found, result = shapes("x.png")
     tap.ok(found == [("x.png", 299)], "x.png is a photo of the input's size", result)
+    seen = {}
+    for words in ([], ["--distort=1"], ["--distort=2"], ["--distort=1", "--slow-augmentation"]):
+        shown = "".join([f" distort {word[-1]}" for word in words[:1]] + [" slow"] * (len(words) > 1))
+        for _ in range(2):
+            check(" ".join(["prepare", *words]), run("prepare", "a.png", "-n", "v3", "-o", "d.npy", *words), 0,
+                  f"(1, 299, 299, 3){shown}\n")
+            seen.setdefault(read_npy("d.npy")[3], []).append(words)
+    tap.ok(list(seen.values()) == [[[]] * 2, [["--distort=1"]] * 2, [["--distort=2"]] * 2,
+                                   [["--distort=1", "--slow-augmentation"]] * 2], "each distortion twice the same, all different")
+    Path("d.npy").unlink()
+    record = json.loads(run("prepare", "a.png", "-n", "v3", "-j", "--distort=1", "--slow-augmentation").out)[0]
+    tap.ok(record["distort"] == 1 and record["augmentation"] == "slow", "and in the record", record)
+    check("only distortions are slow", run("prepare", "a.png", "-n", "v3", "--slow-augmentation"), 64, err="wants --distort")
+    check("two crops", run("prepare", "a.png", "-n", "v3", "--distort=1", "--crop=full"), 64, err="--crop")
     check("an unknown ending", run("prepare", "a.png", "-n", "v3", "-o", "x.dat"), 64, err="neither in .npy")
     check("its format named", run("prepare", "a.png", "-n", "v3", "-o", "x.dat", "-f", "npy"), 0)
     check("a folder that is not there", run("prepare", "a.png", "-n", "v3", "-o", "no/x.npy"), 74, err="no/x.npy")

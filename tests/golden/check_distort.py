@@ -1,9 +1,7 @@
 """Training distortions against TensorFlow: every step by itself on random and odd sizes, all of them together, and what is
 drawn at random, by its distribution.
 
-Tolerances. Resizing by three of the methods and flipping, adding, clipping: the same bits. Area: 1e-6, because TensorFlow
-sums across first, or 2^-24 times the root of n where a value is the mean of n pixels and that is more: TensorFlow's sum
-in float32 is rounded n times, up and down by chance. Saturation, hue, contrast: 1e-6 of 1, or of the largest value where that is larger, because TensorFlow
+Tolerances. Resizing, flipping, brightness: none, the bits are the same. Saturation, hue, contrast: 1e-6 of 1, or of the largest value where that is larger, because TensorFlow
 goes through a hue in 0...6, whose float32 has steps of 5e-7, and sums means in float32. Together each of the steps adds
 as much and the next may multiply what came before by 1.5, hence 1e-6 * (1 + 1.5 + 1.5^2 + 1.5^3) = 8.2e-6, twice that in
 -1...1, 255 times for Caffe's levels.
@@ -63,7 +61,7 @@ OUTS = [(299, 299), (224, 224), (1, 1), (5, 70)]
 
 def check_resize():
     for method, name in enumerate(METHODS):
-        worst, same, good = 0.0, True, True
+        worst = 0.0
         for width, height in SIZES:
             pixels = photo(width, height)
             x, y = int(chance.integers(0, width)), int(chance.integers(0, height))
@@ -72,10 +70,8 @@ def check_resize():
                 for out_w, out_h in OUTS:
                     right = resized(pixels, box, method, out_w, out_h).numpy()
                     got = ours(pixels, (out_h, out_w), "resize", method, width, height, *box, out_w, out_h)
-                    same &= np.array_equal(got, right)
-                    off, covered = np.abs(got - right).max(), box[2] * box[3] / (out_w * out_h)
-                    worst, good = max(worst, off), good and off <= max(1e-6, 2**-24 * covered**0.5)
-        tap.ok(same or (name == "area" and good), f"{name} ({worst:.1e}, {'the same' if same else 'other'} bits)")
+                    worst = max(worst, np.abs(got - right).max())
+        tap.ok(worst == 0, f"{name}: the same bits in {len(SIZES) * 2 * len(OUTS)} sizes", worst)
 
 
 def some_pixels(count):

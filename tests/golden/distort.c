@@ -1,7 +1,7 @@
 /* The steps of a distortion, each by itself, for golden/check_distort.py, which does the same in TensorFlow:
  *
- *     distort draw WIDTH HEIGHT COUNT fast|slow          COUNT rows for the seeds 0 ...: x y width height method flip ordering,
- *                                                        and the amounts: brightness saturation hue contrast
+ *     distort draw WIDTH HEIGHT COUNT fast|slow          COUNT rows for the seeds 0 ...: x y width height method flip
+ *                                                        ordering, and amounts: brightness saturation hue contrast
  *     distort resize METHOD WIDTH HEIGHT X Y W H OUT_W OUT_H      bytes of a photo -> its part X Y W H in another size
  *     distort flip WIDTH HEIGHT                          floats -> floats
  *     distort brightness|saturation|hue|contrast AMOUNT COUNT     COUNT pixels in floats -> floats
@@ -36,7 +36,8 @@ static inception_image *read_photo(char **words)
 static int draw(char **words)
 {
     for (int seed = 0; seed < atoi(words[2]); seed++) {
-        inc_distortion d = inc_distortion_draw(atoi(words[0]), atoi(words[1]), (uint64_t)seed, strcmp(words[3], "slow") == 0);
+        bool slow = strcmp(words[3], "slow") == 0;
+        inc_drawn d = inc_distortion_draw(atoi(words[0]), atoi(words[1]), (uint64_t)seed, slow);
         printf("%d %d %d %d %d %d %d", d.crop.x, d.crop.y, d.crop.width, d.crop.height, (int)d.method, d.flip, d.ordering);
         for (int i = 0; i < INC_ADJUSTMENTS; i++) printf(" %.9g", (double)d.amounts[i]);
         printf("\n");
@@ -81,7 +82,7 @@ static int whole(char **words)
     size_t count = (size_t)input.width * (size_t)input.height;
     float *out = calloc(3 * count, sizeof *out);
     uint64_t seed = strtoull(words[2], NULL, 10);
-    if (!out || inception_distort(&input, photo, seed, strcmp(words[1], "slow") == 0, out, NULL)) return 1;
+    if (!out || inception_distort(&input, photo, &(inception_distortion){.slow = strcmp(words[1], "slow") == 0}, seed, out, NULL)) return 1;
     return write_all(out, count);
 }
 

@@ -1,4 +1,4 @@
-/* Distortions for training. What TensorFlow makes of each step, and how often what is drawn, is in golden/check_distort.py. */
+/* Distortions for training. golden/check_distort.py has what TensorFlow makes of each step, and how often it draws what. */
 #include "../../src/image/private.h"
 
 #include <math.h>
@@ -33,10 +33,10 @@ static void a_seed_says_all(void **state)
     for (int slow = 0; slow < 2; slow++) {
         for (uint64_t seed = 0; seed < 50; seed++) {
             memset(a, 0xFF, sizeof a);
-            assert_int_equal(inception_distort(&slim, image, seed, slow, a, NULL), INCEPTION_OK);
-            assert_int_equal(inception_distort(&slim, image, seed, slow, b, NULL), INCEPTION_OK);
+            assert_int_equal(inception_distort(&slim, image, &(inception_distortion){.slow = slow}, seed, a, NULL), INCEPTION_OK);
+            assert_int_equal(inception_distort(&slim, image, &(inception_distortion){.slow = slow}, seed, b, NULL), INCEPTION_OK);
             assert_memory_equal(a, b, sizeof a);
-            assert_int_equal(inception_distort(&slim, image, seed + ((uint64_t)1 << 60), slow, b, NULL), INCEPTION_OK);
+            assert_int_equal(inception_distort(&slim, image, &(inception_distortion){.slow = slow}, seed + ((uint64_t)1 << 60), b, NULL), INCEPTION_OK);
             assert_memory_not_equal(a, b, sizeof a);
             for (int i = 0; i < H * W * 3; i++) assert_true(a[i] >= -1 && a[i] <= 1);
         }
@@ -61,7 +61,7 @@ static void only_the_crop_is_seen(void **state)
     static float a[H * W * 3], b[H * W * 3];
     for (uint64_t seed = 0; seed < 40; seed++) {
         inception_image *image = noise(60, 50, 1), *other = noise(60, 50, 2);
-        inc_rect crop = inc_distortion_draw(60, 50, seed, true).crop;
+        inc_rect crop = inc_distortion_draw(60, 50, &(inception_distortion){.slow = true}, seed).crop;
         for (int y = crop.y; y < crop.y + crop.height; y++)
             memcpy(other->pixels + 3 * (y * 60 + crop.x), image->pixels + 3 * (y * 60 + crop.x), 3 * (size_t)crop.width);
         assert_int_equal(inc_distort(&slim, image, seed, true, a, NULL), INCEPTION_OK);
@@ -85,7 +85,7 @@ static void extreme_photos(void **state)
     for (size_t i = 0; i < INC_COUNT(sizes); i++) {
         inception_image *image = noise(sizes[i].width, sizes[i].height, 3);
         for (uint64_t seed = 0; seed < 60; seed++) {
-            inc_rect c = inc_distortion_draw(image->width, image->height, seed, true).crop;
+            inc_rect c = inc_distortion_draw(image->width, image->height, &(inception_distortion){.slow = true}, seed).crop;
             assert_true(c.x >= 0 && c.y >= 0 && c.width >= 1 && c.height >= 1);
             assert_true(c.x + c.width <= image->width && c.y + c.height <= image->height);
             assert_int_equal(inc_distort(&slim, image, seed, true, out, NULL), INCEPTION_OK);
@@ -93,9 +93,9 @@ static void extreme_photos(void **state)
         }
         inc_image_free(image);
     }
-    inc_rect whole = inc_distortion_draw(1, 65535, 0, false).crop; /* no crop of these shapes has a twentieth of the area */
+    inc_rect whole = inc_distortion_draw(1, 65535, &(inception_distortion){.slow = false}, 0).crop; /* no crop of these shapes has a twentieth of the area */
     assert_true(whole.width == 1 && whole.height == 65535);
-    inc_rect large = inc_distortion_draw(65535, 65535, 0, false).crop; /* more than 2^31 pixels */
+    inc_rect large = inc_distortion_draw(65535, 65535, &(inception_distortion){.slow = false}, 0).crop; /* more than 2^31 pixels */
     assert_true((double)large.width * large.height >= 0.1 * 65535 * 65535 && large.width <= 65535 && large.height <= 65535);
 }
 
@@ -109,7 +109,7 @@ static void brightness_of_grey(void **state)
         assert_non_null(image);
         memset(image->pixels, grey, 20 * 30 * 3);
         for (uint64_t seed = 0; seed < 20; seed++) {
-            double value = grey / 255.0 + (double)inc_distortion_draw(20, 30, seed, false).amounts[INC_BRIGHTNESS];
+            double value = grey / 255.0 + (double)inc_distortion_draw(20, 30, &(inception_distortion){.slow = false}, seed).amounts[INC_BRIGHTNESS];
             value = fmin(fmax(value, 0), 1) * 2 - 1;
             assert_int_equal(inc_distort(&slim, image, seed, false, out, NULL), INCEPTION_OK);
             for (int i = 0; i < H * W * 3; i++) assert_true(fabs(out[i] - value) <= 1e-6);
@@ -199,10 +199,10 @@ static void wrong_arguments(void **state)
     inception_error error = {0};
     inception_image *image = noise(3, 3, 1);
     for (size_t i = 0; i < INC_COUNT(inputs); i++)
-        assert_int_equal(inception_distort(&inputs[i], image, 0, false, out, NULL), INCEPTION_INVALID);
-    assert_int_equal(inception_distort(NULL, image, 0, false, out, NULL), INCEPTION_INVALID);
-    assert_int_equal(inception_distort(&slim, NULL, 0, false, out, NULL), INCEPTION_INVALID);
-    assert_int_equal(inception_distort(&slim, image, 0, false, NULL, &error), INCEPTION_INVALID);
+        assert_int_equal(inception_distort(&inputs[i], image, &(inception_distortion){.slow = false}, 0, out, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_distort(NULL, image, &(inception_distortion){.slow = false}, 0, out, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_distort(&slim, NULL, &(inception_distortion){.slow = false}, 0, out, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_distort(&slim, image, &(inception_distortion){.slow = false}, 0, NULL, &error), INCEPTION_INVALID);
     assert_non_null(strstr(error.message, "inception_distort"));
     inc_image_free(image);
 }
