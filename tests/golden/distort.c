@@ -37,7 +37,7 @@ static int draw(char **words)
 {
     for (int seed = 0; seed < atoi(words[2]); seed++) {
         bool slow = strcmp(words[3], "slow") == 0;
-        inc_drawn d = inc_distortion_draw(atoi(words[0]), atoi(words[1]), (uint64_t)seed, slow);
+        inc_drawn d = inc_distortion_draw(atoi(words[0]), atoi(words[1]), &(inception_distortion){.slow = slow}, (uint64_t)seed);
         printf("%d %d %d %d %d %d %d", d.crop.x, d.crop.y, d.crop.width, d.crop.height, (int)d.method, d.flip, d.ordering);
         for (int i = 0; i < INC_ADJUSTMENTS; i++) printf(" %.9g", (double)d.amounts[i]);
         printf("\n");

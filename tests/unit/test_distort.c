@@ -64,11 +64,11 @@ static void only_the_crop_is_seen(void **state)
         inc_rect crop = inc_distortion_draw(60, 50, &(inception_distortion){.slow = true}, seed).crop;
         for (int y = crop.y; y < crop.y + crop.height; y++)
             memcpy(other->pixels + 3 * (y * 60 + crop.x), image->pixels + 3 * (y * 60 + crop.x), 3 * (size_t)crop.width);
-        assert_int_equal(inc_distort(&slim, image, seed, true, a, NULL), INCEPTION_OK);
-        assert_int_equal(inc_distort(&slim, other, seed, true, b, NULL), INCEPTION_OK);
+        assert_int_equal(inc_distort(&slim, image, &(inception_distortion){.slow = true}, seed, a, NULL), INCEPTION_OK);
+        assert_int_equal(inc_distort(&slim, other, &(inception_distortion){.slow = true}, seed, b, NULL), INCEPTION_OK);
         assert_memory_equal(a, b, sizeof a);
         other->pixels[3 * (crop.y * 60 + crop.x) + 1] ^= 0x80; /* the pixel that each method samples first */
-        assert_int_equal(inc_distort(&slim, other, seed, true, b, NULL), INCEPTION_OK);
+        assert_int_equal(inc_distort(&slim, other, &(inception_distortion){.slow = true}, seed, b, NULL), INCEPTION_OK);
         assert_memory_not_equal(a, b, sizeof a);
         inc_image_free(image);
         inc_image_free(other);
@@ -88,7 +88,7 @@ static void extreme_photos(void **state)
             inc_rect c = inc_distortion_draw(image->width, image->height, &(inception_distortion){.slow = true}, seed).crop;
             assert_true(c.x >= 0 && c.y >= 0 && c.width >= 1 && c.height >= 1);
             assert_true(c.x + c.width <= image->width && c.y + c.height <= image->height);
-            assert_int_equal(inc_distort(&slim, image, seed, true, out, NULL), INCEPTION_OK);
+            assert_int_equal(inc_distort(&slim, image, &(inception_distortion){.slow = true}, seed, out, NULL), INCEPTION_OK);
             for (int k = 0; k < H * W * 3; k++) assert_true(out[k] >= -1 && out[k] <= 1);
         }
         inc_image_free(image);
@@ -111,7 +111,7 @@ static void brightness_of_grey(void **state)
         for (uint64_t seed = 0; seed < 20; seed++) {
             double value = grey / 255.0 + (double)inc_distortion_draw(20, 30, &(inception_distortion){.slow = false}, seed).amounts[INC_BRIGHTNESS];
             value = fmin(fmax(value, 0), 1) * 2 - 1;
-            assert_int_equal(inc_distort(&slim, image, seed, false, out, NULL), INCEPTION_OK);
+            assert_int_equal(inc_distort(&slim, image, &(inception_distortion){.slow = false}, seed, out, NULL), INCEPTION_OK);
             for (int i = 0; i < H * W * 3; i++) assert_true(fabs(out[i] - value) <= 1e-6);
         }
         inc_image_free(image);
@@ -126,8 +126,8 @@ static void levels_of_caffe(void **state)
     static float a[H * W * 3], b[H * W * 3];
     inception_image *image = noise(60, 50, 1);
     for (uint64_t seed = 0; seed < 10; seed++) {
-        assert_int_equal(inc_distort(&slim, image, seed, true, a, NULL), INCEPTION_OK);
-        assert_int_equal(inc_distort(&caffe, image, seed, true, b, NULL), INCEPTION_OK);
+        assert_int_equal(inc_distort(&slim, image, &(inception_distortion){.slow = true}, seed, a, NULL), INCEPTION_OK);
+        assert_int_equal(inc_distort(&caffe, image, &(inception_distortion){.slow = true}, seed, b, NULL), INCEPTION_OK);
         for (int i = 0; i < H * W * 3; i++)
             assert_true(fabs(((double)a[i / 3 * 3 + 2 - i % 3] / 2 + 0.5) * 255 - mean[i % 3] - b[i]) < 1e-4);
     }
