@@ -228,7 +228,11 @@ typedef struct inception_model_options {
     bool moving_averages;          /* prefer <variable>/ExponentialMovingAverage where present; default false */
     const char *labels;            /* path of a file of class names, see below; NULL (default): the model's own */
     const char *layer;             /* a layer to be read after each run, by its name; NULL (default): none */
-    bool layer_only;               /* run nothing that the layer does not need: no classes; default false */
+    bool layer_only;               /* run nothing that the layer does not need, whose variables may then be missing: no
+                                      classes; default false */
+    const char *final_layer;       /* cut the network behind this layer, so that INCEPTION_FEATURES is the mean of its map,
+                                      [1][1][channels]; wants layer_only. INCEPTION_FEATURES or NULL (default): where the
+                                      file is cut, or not at all */
     const char *cache;             /* folder in which weights are kept in the form that they are computed with, so that
                                       opening the same file again takes a fraction of the time; NULL (default): none.
                                       Files that do not fit any more are replaced; failures are passed over. Like
@@ -266,6 +270,7 @@ typedef struct inception_model_info {
     uint64_t multiply_adds;   /* for one photo, all layers counted */
     double temperature;       /* probabilities are softmax(logits / temperature); 1 unless the file says otherwise */
     const inception_layer *layer; /* the one the options asked for, or NULL */
+    const char *final_layer;      /* behind which the network is cut; its mean goes into the classifier. NULL: it is whole */
 } inception_model_info;
 
 /* Opens the weights at `path` (see inception_weights_open) and makes them ready to run. `options` NULL: defaults. `path`
