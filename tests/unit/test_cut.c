@@ -245,9 +245,9 @@ static void trunk_is_enough(void **state)
     free(one);
     free(other);
 
-    refused(trunk_file, NULL, INCEPTION_MISMATCH, "complete up to layer " CUT ", but);
+    refused(trunk_file, NULL, INCEPTION_MISMATCH, "complete up to layer " CUT ", but");
     options = options_of(INCEPTION_FEATURES, NULL, true);
-    refused(trunk_file, &options, INCEPTION_MISMATCH, "complete up to layer " CUT ", but);
+    refused(trunk_file, &options, INCEPTION_MISMATCH, "complete up to layer " CUT ", but");
     options = options_of(INCEPTION_FEATURES, "Mixed_4c", true);
     refused(trunk_file, &options, INCEPTION_MISMATCH, "InceptionV2/Mixed_4c/");
     char path[64];
