@@ -291,8 +291,8 @@ INCEPTION_API const inception_layer *inception_model_layers(const inception_mode
 /* Writes the variables of the network that the weights at `path` hold (heads included; optimiser slots are not) to
  * `out`, as MODEL_FILE (one file) or TF_V2 (prefix of .index and .data), or the network itself as ONNX (one file of at
  * most 2 GB, without auxiliary heads): from "input", float32 [batch][height][width][3] as inception_prepare() makes it,
- * to "logits" and "probabilities", float32 [batch][classes]. The files appear whole or not at all. A layer in the options
- * has no meaning here. */
+ * to "logits" and "probabilities", float32 [batch][classes]. The files appear whole or not at all. Layers in the options
+ * have no meaning here. A checkpoint of a network that is cut does not say where. */
 INCEPTION_API inception_status inception_convert(const char *path, const char *out, inception_format format,
                                                  const inception_model_options *options, inception_error *error);
 
@@ -312,7 +312,7 @@ typedef struct inception_layer_loss {
     uint64_t multiply_adds; /* for one photo */
 } inception_layer_loss;
 
-/* The weights at `path`, as inception_model_open() opens them; layer, precision and cache have no meaning here. */
+/* The weights at `path`, as inception_model_open() opens them; layers, precision and cache have no meaning here. */
 INCEPTION_API inception_calibrator *inception_calibrator_open(const char *path, const inception_model_options *options,
                                                               inception_error *error);
 INCEPTION_API void inception_calibrator_close(inception_calibrator **calibrator);
@@ -484,8 +484,9 @@ typedef struct inception_text {
     const char *key, *value;
 } inception_text;
 
-/* Writes a model file: the weights at `path` (see inception_model_open) without auxiliary heads, and this layer in place of
- * their classifier, whose input the features must have been. labels[class_count] are lines of text; `texts` go before
+/* Writes a model file: the weights at `path` (see inception_model_open) without auxiliary heads, cut behind the options'
+ * final_layer if they name one, and this layer in place of their classifier, which may be missing and whose input the
+ * features must have been. labels[class_count] are lines of text; `texts` go before
  * what the weights say of themselves. The file appears whole or not at all. */
 INCEPTION_API inception_status inception_head_write(const inception_head *head, const char *path,
                                                     const inception_model_options *options, const char *out,

@@ -1,5 +1,5 @@
-"""Writes Google's Inception V3 of December 2015 as TF-Slim's variables, from its tensors in ../shared/weights/inception_v3_2015
-(spec/real_weights.md): a safetensors file, complete up to Mixed_7a.
+"""Writes Google's Inception V3 of December 2015 as TF-Slim's variables, complete up to Mixed_7a, into a safetensors file, from
+its tensors in ../shared/weights/inception_v3_2015 (spec/real_weights.md).
 
     python3 tools/inception_v3_2015.py ../shared/weights/inception_v3_2015 trunk.safetensors
 
@@ -16,9 +16,10 @@ import sys
 STEM = ["Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3"]
 PLAIN = ["0a_1x1"], ["0a_1x1", "0b_5x5"], ["0a_1x1", "0b_3x3", "0c_3x3"], ["0b_1x1"]
 ODD = PLAIN[0], ["0b_1x1", "0c_5x5"], PLAIN[2], PLAIN[3]
-WIDE = (["0a_1x1"], ["0a_1x1", "0b_1x7", "0c_7x1"], ["0a_1x1", "0b_7x1", "0c_1x7", "0d_7x1", "0e_1x7"], ["0b_1x1"])
-BLOCKS = [("Mixed_5b", PLAIN), ("Mixed_5c", ODD), ("Mixed_5d", PLAIN), ("Mixed_6a", (["1a_1x1"], ["0a_1x1", "0b_3x3", "1a_1x1"])),
-          ("Mixed_6b", WIDE), ("Mixed_6c", WIDE), ("Mixed_6d", WIDE), ("Mixed_6e", WIDE),
+WIDE = PLAIN[0], ["0a_1x1", "0b_1x7", "0c_7x1"], ["0a_1x1", "0b_7x1", "0c_1x7", "0d_7x1", "0e_1x7"], PLAIN[3]
+BLOCKS = [("Mixed_5b", PLAIN), ("Mixed_5c", ODD), ("Mixed_5d", PLAIN),
+          ("Mixed_6a", (["1a_1x1"], ["0a_1x1", "0b_3x3", "1a_1x1"])), ("Mixed_6b", WIDE),
+          ("Mixed_6c", WIDE), ("Mixed_6d", WIDE), ("Mixed_6e", WIDE),
           ("Mixed_7a", (["0a_1x1", "1a_3x3"], ["0a_1x1", "0b_1x7", "0c_7x1", "1a_3x3"]))]
 TOWERS = ["", "tower_", "tower_1_", "tower_2_"]
 

@@ -293,8 +293,8 @@ inception_status inc_build(const inc_shape *shape, inc_graph *graph, inception_e
     if (b.current == INC_NONE) return INCEPTION_MEMORY;
     inception_status status = run_rows(&b, b.architecture->trunk);
     if (!status && b.final && !b.ended)
-        status = inc_fail(error, INCEPTION_NOT_FOUND, "%s has no layer '%.64s' in front of its last pool", shape->network->name,
-                          b.final);
+        status = inc_fail(error, INCEPTION_NOT_FOUND, "%s has no layer '%.64s' in front of its last pool",
+                          shape->network->name, b.final);
     b.global = b.ended, b.ended = false, b.final = NULL;
     if (!status) status = run_rows(&b, b.architecture->classifier);
     if (!status) graph->values[b.current].kept = true;

@@ -48,8 +48,8 @@ typedef struct inc_model {
     inc_arena arena;
 } inc_model;
 
-/* Finds which network the file holds, where it is cut, its classes and depth multiplier; fills model->shape. What the options
- * do not want to run may be missing: what is behind the layer of layer_only, or, with a final layer, the classifier. */
+/* Finds which network the file holds, where it is cut, its classes and depth multiplier; fills model->shape. What the
+ * options do not want to run may be missing: all behind the layer of layer_only, or, with a final layer, the classifier. */
 inception_status inc_recognise(inc_model *model, const char *path, const inception_model_options *options,
                                inception_error *error);
 

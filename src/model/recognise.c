@@ -170,11 +170,11 @@ static inception_status find_sizes(inc_model *model, const char *path, const inc
     inc_shape *shape = &model->shape;
     const char *depth = inc_weights_metadata(model->weights, "depth_multiplier");
     inc_graph graph = {0};
-    inception_error own = {0};
-    inception_status status = inc_build(shape, &graph, &own);
-    bool own_cut = status == INCEPTION_NOT_FOUND && !options->final_layer;
-    if (status == INCEPTION_INVALID || own_cut) status = INCEPTION_DATA; /* an input that is too small: the file is at fault */
-    if (status) inc_fail(error, status, "%s: %s", path, own.message);
+    inception_error why = {0};
+    inception_status status = inc_build(shape, &graph, &why);
+    bool own = status == INCEPTION_NOT_FOUND && !options->final_layer;
+    if (status == INCEPTION_INVALID || own) status = INCEPTION_DATA; /* an input too small, a cut nowhere: the file's fault */
+    if (status) inc_fail(error, status, "%s: %s", path, why.message);
     const inception_tensor *biases =
         status ? NULL : inc_variable_tensor(model->weights, classifier_biases(&graph), options->moving_averages);
     if (biases && biases->rank == 1) {

@@ -2,15 +2,13 @@
 definition run by TensorFlow. Whom of 2015 is who in TF-Slim is found here from the variables' listing once more.
 
 Tolerance: 1e-4 of the largest value, as for logits."""
-import json
 import os
-import struct
 import sys
 import tempfile
 
 import numpy as np
 
-from oracle import COMMAND, ROOT, Tap, data, features, listing, run, write_checkpoints
+from oracle import COMMAND, ROOT, Tap, data, features, listing, read_model_file, run, write_checkpoints
 
 PHOTOS = ["bison", "sombrero", "basketball_game", "squirrel"]
 tap = Tap()
@@ -40,14 +38,6 @@ def scopes():
                 names[old] = scope
     return names
 
-def read(path):
-    """name -> array, of a safetensors file."""
-    with open(path, "rb") as file:
-        raw = file.read()
-    size = struct.unpack("<Q", raw[:8])[0]
-    return {name: np.frombuffer(raw[8 + size:][slice(*about["data_offsets"])], np.float32).reshape(about["shape"])
-            for name, about in json.loads(raw[8:8 + size]).items()}
-
 tensors = {}
 used = 0
 for old, scope in scopes().items():
@@ -66,7 +56,7 @@ with tempfile.TemporaryDirectory() as folder:
     checkpoint, trunk = os.path.join(folder, "v3"), os.path.join(folder, "trunk.safetensors")
     write_checkpoints(tensors, v2=checkpoint)
     run(sys.executable, os.path.join(ROOT, "tools", "inception_v3_2015.py"), data("weights", "inception_v3_2015"), trunk)
-    written = read(trunk)
+    written = read_model_file(trunk)
     tap.ok(written.keys() == tensors.keys() and all(np.array_equal(written[n], t) for n, t in tensors.items()),
            f"the tool writes these {len(tensors)} variables")
     graph = tf.Graph()
