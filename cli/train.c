@@ -18,7 +18,7 @@ typedef struct train_options {
     model_settings model;
     net_settings net;
     tune_settings tune;
-    const char *output;
+    const char *output, *layer;
     uint64_t seed;
     int class_weights, threads;
     bool force, json;
@@ -27,6 +27,9 @@ typedef struct train_options {
 static const option_row rows[] = {
     {"output", 'o', "FILE", OPTION_STRING, offsetof(train_options, output),
      "the model file; default: called as the folder, .safetensors, in the current folder", 0, 0, NULL},
+    {"layer", 0, "NAME", OPTION_STRING, offsetof(train_options, layer),
+     "cut the network behind this layer and teach on the mean of its map; default: the layer before the classifier", 0, 0,
+     NULL},
     {"force", 0, NULL, OPTION_FLAG, offsetof(train_options, force), "replace FILE if it is there", 0, 0, NULL},
     {"class-weights", 0, "W", OPTION_CHOICE, offsetof(train_options, class_weights),
      "none (default): every photo counts as much; auto: every class does, however few photos it has", 0, 0, weight_choices},
@@ -57,6 +60,7 @@ static const char *const examples[] = {
     "inception train -m v3 -o birds.safetensors birds.csv",
     "inception train -m v3 --unfreeze Mixed_7b,Mixed_7c flowers/",
     "inception train -n v2 --depth-multiplier 0.5 --from-scratch flowers/",
+    "inception train -m v3 --layer Mixed_7a flowers/    a smaller, faster model",
     NULL,
 };
 
@@ -175,6 +179,7 @@ static exit_code find_model(train_run *train)
     if (code) return code;
     train->model_options = model_options(settings, network);
     train->model_options.threads = train->options->threads ? train->options->threads : inception_cpu_count();
+    train->model_options.final_layer = train->options->layer;
     return EXIT_FINE;
 }
 
@@ -202,9 +207,10 @@ static void open_cache(train_run *train)
 {
     const inception_model_info *info = inception_model_get_info(train->model);
     char key[1024];
-    snprintf(key, sizeof key, "%s %s %s %dx%d/%d %zu, depth %.17g/%d, averages %d", inception_version(), train->digest,
+    snprintf(key, sizeof key, "%s %s %s %dx%d/%d %zu, depth %.17g/%d, averages %d%s%s", inception_version(), train->digest,
              info->network->name, info->input.width, info->input.height, (int)info->input.preprocessing, train->values,
-             info->depth_multiplier, info->min_depth, train->options->model.moving_averages);
+             info->depth_multiplier, info->min_depth, train->options->model.moving_averages,
+             info->final_layer ? ", layer " : "", info->final_layer ? info->final_layer : "");
     train->cache = vector_cache_open(key, train->values);
     vector_cache_read(train->cache, &train->set, train->features, train->known);
 }

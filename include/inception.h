@@ -228,7 +228,11 @@ typedef struct inception_model_options {
     bool moving_averages;          /* prefer <variable>/ExponentialMovingAverage where present; default false */
     const char *labels;            /* path of a file of class names, see below; NULL (default): the model's own */
     const char *layer;             /* a layer to be read after each run, by its name; NULL (default): none */
-    bool layer_only;               /* run nothing that the layer does not need: no classes; default false */
+    bool layer_only;               /* run nothing that the layer does not need, whose variables may then be missing: no
+                                      classes; default false */
+    const char *final_layer;       /* cut the network behind this layer, so that INCEPTION_FEATURES is the mean of its map,
+                                      [1][1][channels]; wants layer_only. INCEPTION_FEATURES or NULL (default): where the
+                                      file is cut, or not at all */
     const char *cache;             /* folder in which weights are kept in the form that they are computed with, so that
                                       opening the same file again takes a fraction of the time; NULL (default): none.
                                       Files that do not fit any more are replaced; failures are passed over. Like
@@ -266,6 +270,7 @@ typedef struct inception_model_info {
     uint64_t multiply_adds;   /* for one photo, all layers counted */
     double temperature;       /* probabilities are softmax(logits / temperature); 1 unless the file says otherwise */
     const inception_layer *layer; /* the one the options asked for, or NULL */
+    const char *final_layer;      /* behind which the network is cut; its mean goes into the classifier. NULL: it is whole */
 } inception_model_info;
 
 /* Opens the weights at `path` (see inception_weights_open) and makes them ready to run. `options` NULL: defaults. `path`
@@ -286,8 +291,8 @@ INCEPTION_API const inception_layer *inception_model_layers(const inception_mode
 /* Writes the variables of the network that the weights at `path` hold (heads included; optimiser slots are not) to
  * `out`, as MODEL_FILE (one file) or TF_V2 (prefix of .index and .data), or the network itself as ONNX (one file of at
  * most 2 GB, without auxiliary heads): from "input", float32 [batch][height][width][3] as inception_prepare() makes it,
- * to "logits" and "probabilities", float32 [batch][classes]. The files appear whole or not at all. A layer in the options
- * has no meaning here. */
+ * to "logits" and "probabilities", float32 [batch][classes]. The files appear whole or not at all. Layers in the options
+ * have no meaning here. A checkpoint of a network that is cut does not say where. */
 INCEPTION_API inception_status inception_convert(const char *path, const char *out, inception_format format,
                                                  const inception_model_options *options, inception_error *error);
 
@@ -307,7 +312,7 @@ typedef struct inception_layer_loss {
     uint64_t multiply_adds; /* for one photo */
 } inception_layer_loss;
 
-/* The weights at `path`, as inception_model_open() opens them; layer, precision and cache have no meaning here. */
+/* The weights at `path`, as inception_model_open() opens them; layers, precision and cache have no meaning here. */
 INCEPTION_API inception_calibrator *inception_calibrator_open(const char *path, const inception_model_options *options,
                                                               inception_error *error);
 INCEPTION_API void inception_calibrator_close(inception_calibrator **calibrator);
@@ -497,8 +502,9 @@ typedef struct inception_text {
     const char *key, *value;
 } inception_text;
 
-/* Writes a model file: the weights at `path` (see inception_model_open) without auxiliary heads, and this layer in place of
- * their classifier, whose input the features must have been. labels[class_count] are lines of text; `texts` go before
+/* Writes a model file: the weights at `path` (see inception_model_open) without auxiliary heads, cut behind the options'
+ * final_layer if they name one, and this layer in place of their classifier, which may be missing and whose input the
+ * features must have been. labels[class_count] are lines of text; `texts` go before
  * what the weights say of themselves. The file appears whole or not at all. */
 INCEPTION_API inception_status inception_head_write(const inception_head *head, const char *path,
                                                     const inception_model_options *options, const char *out,

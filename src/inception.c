@@ -76,6 +76,8 @@ inception_status inc_check_options(const inception_model_options *options, incep
         return inc_fail(error, INCEPTION_UNSUPPORTED, "precision: this CPU has no instructions for it");
     if (options->layer_only && !options->layer)
         return inc_fail(error, INCEPTION_INVALID, "layer_only: no layer is asked for");
+    if (options->final_layer && !options->layer_only)
+        return inc_fail(error, INCEPTION_INVALID, "final_layer: there is no classifier for it, so layer_only must be set");
     return INCEPTION_OK;
 }
 
@@ -92,7 +94,7 @@ static void fill_info(inception_model *model, int threads, inception_precision p
         .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads,
         .precision = precision,
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
-        .temperature = model->model.temperature, .layer = model->model.kept,
+        .temperature = model->model.temperature, .layer = model->model.kept, .final_layer = shape->final_layer,
     };
 }
 

@@ -87,6 +87,7 @@ inception_status inception_head_write(const inception_head *head, const char *pa
     inception_model_options_default(&whole);
     if (options) whole = *options;
     whole.layer = whole.labels = NULL;
+    if (!whole.final_layer) whole.final_layer = INCEPTION_FEATURES; /* the file need not have a classifier */
     inc_model model = {0};
     inception_status status = check_labels(head, labels, error);
     if (!status) status = inc_model_open(&model, path, &whole, false, error);

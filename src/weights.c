@@ -57,7 +57,9 @@ const inception_network *inception_weights_network(const inception_weights *weig
     inception_model_options defaults;
     inception_model_options_default(&defaults);
     inc_model model = {.weights = (inception_weights *)weights}; /* only read */
-    return inc_recognise(&model, "weights", &defaults, error) ? NULL : model.shape.network;
+    inception_status status = inc_recognise(&model, "weights", &defaults, error);
+    inc_arena_free(&model.arena);
+    return status ? NULL : model.shape.network;
 }
 
 bool inception_weights_text(const inception_weights *weights, size_t i, const char **key, const char **value)
@@ -86,7 +88,7 @@ inception_status inception_convert(const char *path, const char *out, inception_
     inception_model_options whole;
     inception_model_options_default(&whole);
     if (options) whole = *options;
-    whole.layer = NULL;
+    whole.layer = whole.final_layer = NULL;
     inc_model model;
     if (!path || !out) return inc_fail(error, INCEPTION_INVALID, "inception_convert: no path given");
     inception_status status = inc_model_open(&model, path, &whole, format != INCEPTION_FORMAT_ONNX, error);
@@ -113,7 +115,7 @@ inception_calibrator *inception_calibrator_open(const char *path, const inceptio
     if (!c) return NULL;
     inception_model_options_default(&whole);
     if (options) whole = *options;
-    whole.layer = NULL, whole.layer_only = false;
+    whole.layer = whole.final_layer = NULL, whole.layer_only = false;
     whole.precision = INCEPTION_PRECISION_F32;
     inception_status status = path ? inc_check_options(&whole, error)
                                    : inc_fail(error, INCEPTION_INVALID, "inception_calibrator_open: no path given");

@@ -81,7 +81,7 @@ static inception_status open_packed(const char *path, inception_error *error)
     return system(cache) == 0 ? error->status : INCEPTION_IO;
 }
 
-/* With a label file, for a layer only. */
+/* With a label file, for a layer only, behind which the network is cut. */
 static inception_status open_layer(const char *path, inception_error *error)
 {
     uint8_t pixels[8 * 8 * 3] = {0};
@@ -90,7 +90,7 @@ static inception_status open_layer(const char *path, inception_error *error)
     inception_model_options options;
     inception_model_options_default(&options);
     snprintf(labels, sizeof labels, "%s/labels.csv", folder);
-    options.labels = labels, options.layer = INCEPTION_FEATURES, options.layer_only = true;
+    options.labels = labels, options.layer = INCEPTION_FEATURES, options.layer_only = true, options.final_layer = "Mixed_4b";
     inception_model *model = inception_model_open(path, &options, error);
     inception_session *session = inception_session_open(model, 1, error);
     inception_image *photo = inception_image_from_pixels(pixels, 8, 8, sizeof pixels / 8, error);

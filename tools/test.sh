@@ -59,7 +59,7 @@ golden() {
     done
 }
 
-units='graph int8 kernels pool packs engine model image prepare checkpoint weights_files library labels layers draw terminal
+units='graph int8 kernels pool packs engine model image prepare checkpoint weights_files library labels layers cut draw terminal
 append pipeline onnx events training learner head distort course'
 
 part 'build with gcc' build build meson setup build -Dtests=false # as tools/try.sh does

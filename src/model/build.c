@@ -25,6 +25,9 @@ typedef struct builder {
     level levels[MAX_DEPTH];
     int depth;
     uint32_t current;
+    const char *final; /* the trunk ends at the endpoint called so ... */
+    bool ended;        /* ... which has been reached */
+    bool global;       /* average pools are over the whole map */
 } builder;
 
 static inception_status run_rows(builder *b, const inc_row *rows);
@@ -68,8 +71,9 @@ static inception_status window_of(builder *b, const inc_row *row, inc_window *wi
     const int64_t *in = b->graph->values[b->current].dims;
     *window = (inc_window){.kernel_h = row->kernel_h, .kernel_w = row->kernel_w, .stride = row->stride};
     bool shrinks = row->kind == INC_ROW_AVG && row->padding == INC_VALID; /* as TF-Slim's heads do on small maps */
-    if (row->kernel_h == 0 || (shrinks && window->kernel_h > in[1])) window->kernel_h = (int)in[1];
-    if (row->kernel_w == 0 || (shrinks && window->kernel_w > in[2])) window->kernel_w = (int)in[2];
+    bool whole = b->global && row->kind == INC_ROW_AVG;
+    if (whole || row->kernel_h == 0 || (shrinks && window->kernel_h > in[1])) window->kernel_h = (int)in[1];
+    if (whole || row->kernel_w == 0 || (shrinks && window->kernel_w > in[2])) window->kernel_w = (int)in[2];
     if (inc_window_set(window, row->padding, in[1], in[2], h, w)) return INCEPTION_OK;
     return inc_fail(b->error, INCEPTION_INVALID, "%s%s: an input of %d x %d pixels is too small for this network",
                     b->name, row->name, b->shape->input.width, b->shape->input.height);
@@ -201,25 +205,35 @@ static inception_status call_value(builder *b, const char *name)
     return value->name ? INCEPTION_OK : INCEPTION_MEMORY;
 }
 
+/* The current value may be asked for by its name, and the network be cut behind it. */
+static void mark_endpoint(builder *b)
+{
+    inc_value *value = &b->graph->values[b->current];
+    value->endpoint = true;
+    if (b->final && strcmp(value->name, b->final) == 0) b->ended = true;
+}
+
 static inception_status close_scope(builder *b)
 {
     level *top = &b->levels[--b->depth];
     b->name[strlen(b->name) - 1] = 0; /* the slash */
     inception_status status = call_value(b, b->name);
     b->name[top->prefix] = 0;
-    if (b->depth == 0) b->graph->values[b->current].endpoint = true;
+    if (status) return status;
     if (top->head) {
-        b->graph->values[b->current].kept = true;
+        b->graph->values[b->current].kept = b->graph->values[b->current].endpoint = true;
         b->current = top->input;
+    } else if (b->depth == 0) {
+        mark_endpoint(b);
     }
-    return status;
+    return INCEPTION_OK;
 }
 
 static inception_status repeat(builder *b, const inc_row *row)
 {
     inception_status status = INCEPTION_OK;
     const char *number = strstr(row->name, "%d");
-    for (int i = 1; i <= row->count && !status; i++) {
+    for (int i = 1; i <= row->count && !status && !b->ended; i++) {
         char text[MAX_NAME];
         if (number) snprintf(text, sizeof text, "%.*s%d", (int)(number - row->name), row->name, i);
         open_scope(b, number ? text : row->name, false);
@@ -263,20 +277,26 @@ static inception_status run_row(builder *b, const inc_row *row)
 static inception_status run_rows(builder *b, const inc_row *rows)
 {
     inception_status status = INCEPTION_OK;
-    for (const inc_row *row = rows; row->kind != INC_ROW_STOP && !status; row++) {
+    for (const inc_row *row = rows; row->kind != INC_ROW_STOP && !status && !b->ended; row++) {
         if (row->kind == INC_ROW_HEAD && !b->shape->heads) row = skip_scope(row);
         else status = run_row(b, row);
-        if (!status && (b->depth == 0 || row->kind == INC_ROW_ENDPOINT)) b->graph->values[b->current].endpoint = true;
+        if (!status && (b->depth == 0 || row->kind == INC_ROW_ENDPOINT)) mark_endpoint(b);
     }
     return status;
 }
 
 inception_status inc_build(const inc_shape *shape, inc_graph *graph, inception_error *error)
 {
-    builder b = {.shape = shape, .architecture = inc_architecture_of(shape->network), .graph = graph, .error = error};
+    builder b = {.shape = shape, .architecture = inc_architecture_of(shape->network), .graph = graph, .error = error,
+                 .final = shape->final_layer};
     graph->input = b.current = inc_graph_activation(graph, "input", shape->input.height, shape->input.width, 3, error);
     if (b.current == INC_NONE) return INCEPTION_MEMORY;
-    inception_status status = run_rows(&b, b.architecture->rows);
+    inception_status status = run_rows(&b, b.architecture->trunk);
+    if (!status && b.final && !b.ended)
+        status = inc_fail(error, INCEPTION_NOT_FOUND, "%s has no layer '%.64s' in front of its last pool",
+                          shape->network->name, b.final);
+    b.global = b.ended, b.ended = false, b.final = NULL;
+    if (!status) status = run_rows(&b, b.architecture->classifier);
     if (!status) graph->values[b.current].kept = true;
     return status;
 }

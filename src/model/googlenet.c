@@ -107,6 +107,10 @@ const inc_row inc_googlenet[] = {
     BRANCH, MAX("pool", 3, 1, HALF),
             BIASED("pool_proj", 1, 1, 1, HALF, 128),
     JOIN, END,
+    STOP,
+};
+
+const inc_row inc_googlenet_classifier[] = {
     AVG("pool5/7x7_s1", 7, 1, CEIL),
     DROPOUT("pool5/drop_7x7_s1"),
     FULL("loss3/classifier"), ENDPOINT("Logits"),

@@ -86,6 +86,10 @@ const inc_row inc_inception_resnet_v2[] = {
     REPEAT("Repeat_2/block8_%d", block8, 9),
     REPEAT("Block8", block8_last, 1),
     CONV("Conv2d_7b_1x1", 1, 1, 1, SAME, 1536),
+    STOP,
+};
+
+const inc_row inc_inception_resnet_v2_classifier[] = {
     SCOPE("Logits"),
         AVG("AvgPool_1a_8x8", 0, 1, VALID), ENDPOINT("global_pool"),
         DROPOUT("Dropout"), ENDPOINT("PreLogitsFlatten"),

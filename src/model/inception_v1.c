@@ -91,6 +91,10 @@ const inc_row inc_inception_v1[] = {
     BRANCH, MAX("Branch_3/MaxPool_0a_3x3", 3, 1, SAME),
             CONV("Branch_3/Conv2d_0b_1x1", 1, 1, 1, SAME, 128),
     JOIN, END,
+    STOP,
+};
+
+const inc_row inc_inception_v1_classifier[] = {
     SCOPE("Logits"),
         AVG("AvgPool_0a_7x7", 7, 1, VALID), ENDPOINT("AvgPool_0a_7x7"),
         DROPOUT("Dropout_0b"),

@@ -104,6 +104,10 @@ const inc_row inc_inception_v2[] = {
     BRANCH, MAX("Branch_3/MaxPool_0a_3x3", 3, 1, SAME),
             CONV("Branch_3/Conv2d_0b_1x1", 1, 1, 1, SAME, 128),
     JOIN, END,
+    STOP,
+};
+
+const inc_row inc_inception_v2_classifier[] = {
     SCOPE("Logits"),
         AVG("AvgPool_1a_7x7", 7, 2, VALID), ENDPOINT("AvgPool_1a"),
         DROPOUT("Dropout_1b"),

@@ -146,6 +146,10 @@ const inc_row inc_inception_v3[] = {
     BRANCH, AVG("Branch_3/AvgPool_0a_3x3", 3, 1, SAME),
             CONV("Branch_3/Conv2d_0b_1x1", 1, 1, 1, SAME, 192),
     JOIN, END,
+    STOP,
+};
+
+const inc_row inc_inception_v3_classifier[] = {
     SCOPE("Logits"),
         AVG("AvgPool_1a_8x8", 8, 2, VALID), ENDPOINT("AvgPool_1a"),
         DROPOUT("Dropout_1b"), ENDPOINT("PreLogits"),

@@ -104,6 +104,10 @@ const inc_row inc_inception_v4[] = {
     JOIN, END,
     REPEAT("Mixed_7b", inception_c, 1), REPEAT("Mixed_7c", inception_c, 1),
     REPEAT("Mixed_7d", inception_c, 1),
+    STOP,
+};
+
+const inc_row inc_inception_v4_classifier[] = {
     SCOPE("Logits"),
         AVG("AvgPool_1a", 0, 1, VALID), ENDPOINT("global_pool"),
         DROPOUT("Dropout_1b"), ENDPOINT("PreLogitsFlatten"),

@@ -11,9 +11,14 @@ static inception_layer layer_of(const inc_value *value, const char *name)
     return (inception_layer){name, (int)value->dims[1], (int)value->dims[2], (int)value->dims[3]};
 }
 
+bool inc_is_features(const inception_network *network, const char *name)
+{
+    return strcmp(name, INCEPTION_FEATURES) == 0 || strcmp(name, network->features) == 0;
+}
+
 static const char *full_name(const inception_network *network, const char *name)
 {
-    return strcmp(name, INCEPTION_FEATURES) == 0 ? network->features : name;
+    return inc_is_features(network, name) ? network->features : name;
 }
 
 uint32_t inc_layer_find(const inc_graph *graph, const inception_network *network, const char *name)
@@ -45,7 +50,7 @@ inception_status inc_list_layers(inc_model *model, inception_error *error)
 static inception_status check_variables(const inc_model *model, const char *path, const char *layer,
                                         inception_error *error)
 {
-    for (size_t v = 0; v < model->graph.value_count; v++) {
+    for (uint32_t v = 0; v < model->layer; v++) { /* what comes behind it in the table it does not need */
         const inc_value *value = &model->graph.values[v];
         if (value->variable && !value->data)
             return inc_fail(error, INCEPTION_NOT_FOUND, "%s: has no layer '%s': %s is missing or does not fit", path,

@@ -156,7 +156,7 @@ static inception_status open_untrained(inc_model *model, const inception_model_o
     if (options->depth_multiplier > 0) model->shape.depth_multiplier = options->depth_multiplier;
     if (options->min_depth > 0) model->shape.min_depth = options->min_depth;
     model->weights = inc_calloc(1, sizeof *model->weights, error);
-    return model->weights ? INCEPTION_OK : INCEPTION_MEMORY;
+    return model->weights ? inc_find_cut(model, options, error) : INCEPTION_MEMORY;
 }
 
 /* What needs the graph only. */

@@ -12,7 +12,8 @@ typedef struct inc_shape {
     int classes;
     double depth_multiplier;
     int min_depth;
-    bool heads; /* auxiliary classifiers too */
+    bool heads;              /* auxiliary classifiers too */
+    const char *final_layer; /* the network is cut behind this one; NULL: it is whole */
 } inc_shape;
 
 inc_shape inc_shape_default(const inception_network *network);
@@ -20,7 +21,8 @@ inc_shape inc_shape_default(const inception_network *network);
 /* The scope of all its variables, with the slash; "" for none. */
 const char *inc_scope_of(const inception_network *network);
 
-/* Nodes and variables without data. The values "Logits" and, with heads, the auxiliary ones are kept. */
+/* Nodes and variables without data. The values "Logits" and, with heads, the auxiliary ones are kept. NOT_FOUND: the trunk
+ * has no such final layer. */
 inception_status inc_build(const inc_shape *shape, inc_graph *graph, inception_error *error);
 
 /* Counts the graph's layers, variables and work. */
@@ -51,7 +53,8 @@ typedef struct inc_model {
     inc_arena arena;
 } inc_model;
 
-/* Finds which network the file holds, its classes and depth multiplier; fills model->shape. */
+/* Finds which network the file holds, where it is cut, its classes and depth multiplier; fills model->shape. What the
+ * options do not want to run may be missing: all behind the layer of layer_only, or, with a final layer, the classifier. */
 inception_status inc_recognise(inc_model *model, const char *path, const inception_model_options *options,
                                inception_error *error);
 

@@ -21,12 +21,12 @@ static const inception_network networks[] = {
 };
 
 static const inc_architecture architectures[] = {
-    {"InceptionV1/", inc_inception_v1, false},
-    {"InceptionV2/", inc_inception_v2, true},
-    {"InceptionV3/", inc_inception_v3, true},
-    {"InceptionV4/", inc_inception_v4, false},
-    {"InceptionResnetV2/", inc_inception_resnet_v2, false},
-    {"", inc_googlenet, false},
+    {"InceptionV1/", inc_inception_v1, inc_inception_v1_classifier, false},
+    {"InceptionV2/", inc_inception_v2, inc_inception_v2_classifier, true},
+    {"InceptionV3/", inc_inception_v3, inc_inception_v3_classifier, true},
+    {"InceptionV4/", inc_inception_v4, inc_inception_v4_classifier, false},
+    {"InceptionResnetV2/", inc_inception_resnet_v2, inc_inception_resnet_v2_classifier, false},
+    {"", inc_googlenet, inc_googlenet_classifier, false},
 };
 
 _Static_assert(INC_COUNT(networks) == INC_COUNT(architectures), "one architecture a network");
@@ -64,5 +64,5 @@ const char *inc_scope_of(const inception_network *network)
 
 inc_shape inc_shape_default(const inception_network *network)
 {
-    return (inc_shape){network, network->input, network->classes, 1.0, 16, false};
+    return (inc_shape){network, network->input, network->classes, 1.0, 16, false, NULL};
 }

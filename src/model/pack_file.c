@@ -2,7 +2,7 @@
  * belongs to one weights file, one way to open it, one engine on one kind of CPU: all that is its key, and a pack with
  * another key is stale. Whatever does not fit is as good as no pack.
  *
- *     "INCPACK3", sizes of the parts below (u64 each: meta, hashes, block), hash of the block's form, hash of all in front
+ *     "INCPACK4", sizes of the parts below (u64 each: meta, hashes, block), hash of the block's form, hash of all in front
  *                 of the block but itself
  *     meta      texts ending in zero bytes: the key, then what the weights file would have told
  *     hashes    of each INC_PACK_CHUNK bytes of the block
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "INCPACK3"
+#define MAGIC "INCPACK4"
 #define FRONT 48 /* bytes: magic, three sizes, two hashes */
 #define PAGE_BYTES 4096
 #define NUMBERS 8
@@ -43,10 +43,11 @@ inception_status inc_pack_key(inc_pack *pack, const char *path, const inception_
     char depth[32];
     inc_print_number(depth, sizeof depth, options->depth_multiplier);
     const char *network = options->network ? options->network : "", *layer = options->layer ? options->layer : "";
+    const char *final = options->final_layer ? options->final_layer : "";
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    int length = snprintf(pack->key, sizeof pack->key, "%s %s, network %s, depth %s/%d, averages %d, layer %s/%d",
+    int length = snprintf(pack->key, sizeof pack->key, "%s %s, network %s, depth %s/%d, averages %d, layer %s/%d, final %s",
                           inception_version(), engine, network, depth, options->min_depth, options->moving_averages, layer,
-                          options->layer_only);
+                          options->layer_only, final);
     char *whole = realpath(path, NULL);
     uint64_t way = inc_hash(pack->key, strlen(pack->key)); /* a file for each way: stale packs are written over */
     if (whole) way ^= inc_hash(whole, strlen(whole));
@@ -95,13 +96,14 @@ static bool read_texts(inc_model *model, inc_reader *reader, const char **texts,
 /* What the weights file would have told: network, format, sizes, names. */
 static bool read_meta(inc_model *model, inc_reader *reader, const char *key, inception_error *error)
 {
-    const char *found = next_text(reader), *name = next_text(reader), *numbers[NUMBERS];
+    const char *found = next_text(reader), *name = next_text(reader), *final = next_text(reader), *numbers[NUMBERS];
     const inception_network *network = found && strcmp(found, key) == 0 ? inception_network_find(name) : NULL;
     for (int i = 0; i < NUMBERS; i++)
         if (!(numbers[i] = next_text(reader))) return false;
-    if (!network) return false;
+    if (!network || !final) return false;
     inc_shape *shape = &model->shape;
     *shape = inc_shape_default(network);
+    if (*final && !(shape->final_layer = inc_arena_string(&model->arena, final, strlen(final), error))) return false;
     model->format = (inception_format)atoi(numbers[0]);
     shape->classes = atoi(numbers[1]);
     shape->depth_multiplier = inc_parse_number(numbers[2]);
@@ -175,6 +177,7 @@ static inception_status make_meta(inc_buffer *front, const inc_pack *pack, const
     char number[32];
     inception_status status = add_text(front, pack->key, error);
     if (!status) status = add_text(front, shape->network->name, error);
+    if (!status) status = add_text(front, shape->final_layer ? shape->final_layer : "", error);
     for (int i = 0; i < NUMBERS && !status; i++) {
         if (i == 2) inc_print_number(number, sizeof number, shape->depth_multiplier);
         else if (i == 7) inc_print_number(number, sizeof number, model->temperature);

@@ -13,7 +13,7 @@ extern const inc_class inc_imagenet[1000];
 
 typedef struct inc_architecture {
     const char *root; /* scope of all its variables, with the slash; "" for none */
-    const inc_row *rows;
+    const inc_row *trunk, *classifier;
     bool scales; /* takes depth_multiplier and min_depth */
 } inc_architecture;
 
@@ -44,6 +44,11 @@ inception_status inc_label_classes(inc_model *model, const char *path, const cha
 inception_status inc_label_file_read(const char *path, const void *data, size_t size, int classes, bool background,
                                      inc_arena *arena, const char **labels, const char **wnids, inception_error *error);
 
+#define INC_FINAL_LAYER "final_layer" /* the text of a model file */
+
+/* Where the network is to be cut: what the options say, or the file; fills model->shape. */
+inception_status inc_find_cut(inc_model *model, const inception_model_options *options, inception_error *error);
+
 /* Gives every variable a value to begin with, the same each time. */
 inception_status inc_fill_untrained(inc_model *model, inception_error *error);
 
@@ -57,6 +62,9 @@ const char *inc_ranges_key(void);
 
 /* The value of the layer called so, or INCEPTION_FEATURES; INC_NONE: the graph has none. */
 uint32_t inc_layer_find(const inc_graph *graph, const inception_network *network, const char *name);
+
+/* True for the names of the layer before the classifier, wherever the network is cut. */
+bool inc_is_features(const inception_network *network, const char *name);
 
 /* Fills model->layers. */
 inception_status inc_list_layers(inc_model *model, inception_error *error);

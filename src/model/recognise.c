@@ -39,6 +39,7 @@ bool inc_same_shape(const inception_weights *weights, const inception_tensor *te
 typedef struct fit {
     size_t wanted, fitting;
     int mentioned;
+    const char *last;     /* layer up to which nothing is missing, the graph's; or NULL */
     char complaints[256]; /* the first variables that disagree */
 } fit;
 
@@ -49,12 +50,15 @@ static void complain(fit *f, const char *name, const char *what)
         snprintf(f->complaints + used, sizeof f->complaints - used, "%s%s %s", used ? ", " : "", name, what);
 }
 
-static fit fit_of(const inception_weights *weights, const inc_graph *graph, bool averages, bool shapes)
+/* Of the graph's first values, so many. */
+static fit fit_of(const inception_weights *weights, const inc_graph *graph, size_t values, bool averages, bool shapes)
 {
     fit f = {0};
-    for (size_t i = 0; i < graph->value_count; i++) {
+    bool gap = false;
+    for (size_t i = 0; i < values; i++) {
         const inc_value *value = &graph->values[i];
         char text[160], has[96], wants[96];
+        if (value->endpoint && !gap) f.last = value->name;
         if (!value->variable) continue;
         f.wanted++;
         const inception_tensor *tensor = inc_variable_tensor(weights, value->name, averages);
@@ -69,8 +73,18 @@ static fit fit_of(const inception_weights *weights, const inc_graph *graph, bool
         } else {
             f.fitting++;
         }
+        gap = f.fitting < f.wanted;
     }
     return f;
+}
+
+/* How many of the graph's values, from the first, are made with variables that the file must have. */
+static size_t needed(const inc_graph *graph, const inception_network *network, const inception_model_options *options)
+{
+    const char *last = options->final_layer ? INCEPTION_FEATURES : NULL; /* the file's classifier belongs elsewhere */
+    if (options->layer && options->layer_only) last = options->layer;
+    uint32_t id = last ? inc_layer_find(graph, network, last) : INC_NONE;
+    return id == INC_NONE ? graph->value_count : id;
 }
 
 /* The network most of whose variables the file has by name; NULL: it has none of any. */
@@ -85,7 +99,7 @@ static inception_status nearest(const inception_weights *weights, bool averages,
         inc_graph graph = {0};
         inc_shape shape = inc_shape_default(&networks[i]);
         inception_status status = inc_build(&shape, &graph, error);
-        fit f = status ? (fit){0} : fit_of(weights, &graph, averages, false);
+        fit f = status ? (fit){0} : fit_of(weights, &graph, graph.value_count, averages, false);
         inc_graph_free(&graph);
         if (status) return status;
         double share = (double)f.fitting / (double)f.wanted;
@@ -156,10 +170,11 @@ static inception_status find_sizes(inc_model *model, const char *path, const inc
     inc_shape *shape = &model->shape;
     const char *depth = inc_weights_metadata(model->weights, "depth_multiplier");
     inc_graph graph = {0};
-    inception_error own = {0};
-    inception_status status = inc_build(shape, &graph, &own);
-    if (status == INCEPTION_INVALID) status = INCEPTION_DATA; /* an input that is too small: the file is at fault */
-    if (status) inc_fail(error, status, "%s: %s", path, own.message);
+    inception_error why = {0};
+    inception_status status = inc_build(shape, &graph, &why);
+    bool own = status == INCEPTION_NOT_FOUND && !options->final_layer;
+    if (status == INCEPTION_INVALID || own) status = INCEPTION_DATA; /* an input too small, a cut nowhere: the file's fault */
+    if (status) inc_fail(error, status, "%s: %s", path, why.message);
     const inception_tensor *biases =
         status ? NULL : inc_variable_tensor(model->weights, classifier_biases(&graph), options->moving_averages);
     if (biases && biases->rank == 1) {
@@ -185,13 +200,14 @@ static inception_status find_sizes(inc_model *model, const char *path, const inc
 static inception_status refuse(const char *path, const inception_network *network, const fit *f, bool asked,
                                const inception_network *really, inception_error *error)
 {
-    char other[160] = "";
+    char other[160] = "", part[96] = "";
     if (asked && really && really != network)
         snprintf(other, sizeof other, "the file holds %s, not %s: ", really->name, network->name);
-    else if (!asked) snprintf(other, sizeof other, "nearest to %s, but ", network->name);
-    return inc_fail(error, INCEPTION_MISMATCH, "%s: %s%zu of %zu variables do not fit %s: %s%s", path, other,
-                    f->wanted - f->fitting, f->wanted, asked ? network->name : "it", f->complaints,
-                    f->mentioned > 3 ? ", ..." : "");
+    else if (!asked) snprintf(other, sizeof other, "nearest to %s, ", network->name);
+    if (f->last) snprintf(part, sizeof part, "complete up to layer %s, ", f->last);
+    return inc_fail(error, INCEPTION_MISMATCH, "%s: %s%s%s%zu of %zu variables do not fit %s: %s%s", path, other, part,
+                    f->last || !asked ? "but " : "", f->wanted - f->fitting, f->wanted, asked ? network->name : "it",
+                    f->complaints, f->mentioned > 3 ? ", ..." : "");
 }
 
 /* TF-Slim's heads pool windows of fixed size, and over a larger input they would give a map of answers. */
@@ -203,6 +219,18 @@ inception_status inc_check_logits(const inc_graph *graph, const inc_model *model
     return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: an input of %d x %d pixels gives a map of %d x %d answers, not one",
                     path, model->shape.input.width, model->shape.input.height, (int)logits->dims[2],
                     (int)logits->dims[1]);
+}
+
+inception_status inc_find_cut(inc_model *model, const inception_model_options *options, inception_error *error)
+{
+    inc_shape *shape = &model->shape;
+    const char *own = inc_weights_metadata(model->weights, INC_FINAL_LAYER), *asked = options->final_layer;
+    if (asked && inc_is_features(shape->network, asked)) asked = own;
+    const char *final = asked ? asked : own;
+    if (!final) return INCEPTION_OK;
+    if (!own || strcmp(final, own) != 0) model->ranges = NULL; /* the means of another layer have others */
+    shape->final_layer = inc_arena_string(&model->arena, final, strlen(final), error);
+    return shape->final_layer ? INCEPTION_OK : INCEPTION_MEMORY;
 }
 
 inception_status inc_recognise(inc_model *model, const char *path, const inception_model_options *options,
@@ -224,11 +252,13 @@ inception_status inc_recognise(inc_model *model, const char *path, const incepti
     bool heads = model->shape.heads;
     model->shape = inc_shape_default(asked ? asked : really);
     status = find_input(model, path, error);
+    if (!status) status = inc_find_cut(model, options, error);
     if (!status) status = find_sizes(model, path, options, error);
     inc_graph graph = {0};
     if (!status) status = inc_build(&model->shape, &graph, error);
     if (!status) {
-        fit f = fit_of(model->weights, &graph, options->moving_averages, true);
+        size_t values = needed(&graph, model->shape.network, options);
+        fit f = fit_of(model->weights, &graph, values, options->moving_averages, true);
         if (f.fitting != f.wanted) status = refuse(path, model->shape.network, &f, asked != NULL, really, error);
     }
     if (!status) status = inc_check_logits(&graph, model, path, error);

@@ -9,6 +9,9 @@
  *   HEAD(name) ... END     a scope of its own (auxiliary classifier): the trunk goes on from before it
  *   ENDPOINT(name)         gives the current value the name TF-Slim knows it by
  *
+ * A network is two tables: its trunk up to the last map, and the classifier on the mean of that. Cut behind an endpoint of the
+ * trunk, it goes on with the classifier there, whose AVG is then over the whole map, whatever the row says.
+ *
  * CONV is convolution without bias, batch norm, ReLU; BIASED convolution with bias, ReLU; LINEAR convolution with bias;
  * FULL fully connected with bias onto the classes; SEPARABLE TF-Slim's depthwise and pointwise convolution, bias, ReLU.
  * Arguments: scope name, kernel height and width (0: the whole map), stride, padding, output channels. */
@@ -60,5 +63,7 @@ typedef struct inc_row {
 
 extern const inc_row inc_inception_v1[], inc_inception_v2[], inc_inception_v3[], inc_inception_v4[],
     inc_inception_resnet_v2[], inc_googlenet[];
+extern const inc_row inc_inception_v1_classifier[], inc_inception_v2_classifier[], inc_inception_v3_classifier[],
+    inc_inception_v4_classifier[], inc_inception_resnet_v2_classifier[], inc_googlenet_classifier[];
 
 #endif

@@ -50,7 +50,7 @@ static inception_status describe(inc_model *model, description *about, inception
         {"min_depth", about->smallest},     {"input_width", about->width}, {"input_height", about->height},
         {"preprocessing", ways[shape->input.preprocessing]},               {"labels", labels},
         {"wnids", wnids}, {"temperature", model->temperature != 1 ? about->temperature : NULL},
-        {inc_ranges_key(), model->ranges},
+        {inc_ranges_key(), model->ranges},                           {INC_FINAL_LAYER, shape->final_layer},
     };
     about->texts = inc_arena_alloc(&model->arena, INC_COUNT(own) + model->text_count + model->weights->metadata_count,
                                    sizeof *about->texts, error);

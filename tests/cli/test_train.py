@@ -174,6 +174,53 @@ def test_other_commands():
     tap.ok(found["source_sha256"] == hashlib.sha256(Path(model).read_bytes()).hexdigest(), "says whom", found)
 
 
+def test_layer():
+    def tensors(path):
+        data = Path(path).read_bytes()
+        size = struct.unpack("<Q", data[:8])[0]
+        return {k: v["shape"] for k, v in json.loads(data[8:8 + size]).items() if k != "__metadata__"}
+
+    done = train("colours", "-o", "cut.safetensors", "--layer=Mixed_4b", "--json")
+    check("teach on a layer inside", done, 0)
+    report, found = json.loads(done.out), metadata("cut.safetensors")
+    tap.ok(report["cached_photos"] == 0 and report["accuracy"]["test"]["accuracy"] >= .8, "with features of its own", report)
+    tap.ok(found["final_layer"] == "Mixed_4b" and found["labels"] == "blue\ngreen\nred", "it says where it is cut", found)
+    whole, cut = tensors("tiny.safetensors"), tensors("cut.safetensors")
+    logits = {f"InceptionV2/Logits/Conv2d_1c_1x1/{name}" for name in ("weights", "biases")}
+    behind = ("Mixed_4c", "Mixed_4d", "Mixed_4e", "Mixed_5")
+    front = {name for name in whole if not name.split("/")[1].startswith(behind)}
+    tap.ok(set(cut) == front, "nothing behind the layer", cut)
+    tap.ok([cut[name] for name in sorted(logits)] == [[3], [1, 1, 144, 3]], "a classifier of 3 classes on 144 channels", cut)
+    check("the same again", train("colours", "-o", "cut.safetensors", "--layer=Mixed_4b", "--force", "--json"), 0,
+          '"cached_photos": 48')
+    check("inspect", call("inspect", "cut.safetensors"), 0, "final_layer: Mixed_4b")
+    check("bench", call("bench", "-m", "cut.safetensors", "-s", "0.1"), 0)
+    check("layers", call("features", "-m", "cut.safetensors", "--list-layers"), 0, "AvgPool_1a")
+    check("features", call("features", "-m", "cut.safetensors", "colours/red/1.png"), 0, "v143")
+    check("made ready for int8", call("convert", "--int8", "--calibrate", "colours", "cut.safetensors", "int8.safetensors"),
+          0)
+    for path in ("cut.safetensors", "int8.safetensors"):
+        for precision in ("f32", "auto"):
+            lines = call("classify", "-m", path, "--precision", precision, "-f", "jsonl", "colours").out.splitlines()
+            hits = sum(Path(r["file"]).parent.name == r["predictions"][0]["label"] for r in map(json.loads, lines))
+            tap.ok(hits >= 40, f"classify: {path}, {precision}", hits)
+    for out in ("cut.onnx", "cut.ckpt"):
+        check(f"convert to {out}", call("convert", "cut.safetensors", out), 0)
+    check("a TensorFlow checkpoint does not say so", call("classify", "-m", "cut.ckpt", "colours/red/1.png"), 65,
+          err="complete up to layer Mixed_4b")
+    again = ["colours", "-o", "out.safetensors", "--force"]
+    check("and is enough to teach on", call("train", "-m", "cut.ckpt", "--layer=Mixed_4b", *again), 0)
+    check("teach it again", call("train", "-m", "cut.safetensors", *again), 0)
+    tap.ok(metadata("out.safetensors")["final_layer"] == "Mixed_4b", "it stays cut")
+    check("cut it again", call("train", "-m", "cut.safetensors", "--layer=Mixed_3b", *again), 0)
+    tap.ok(metadata("out.safetensors")["final_layer"] == "Mixed_3b", "where it was told to")
+    check("no layer of that name", train("colours", "--layer=Mixed_9z", "-o", "no.safetensors"), 66,
+          err="inception_v2 has no layer 'Mixed_9z' in front of its last pool")
+    check("a layer that is not there any more", call("train", "-m", "cut.safetensors", "--layer=Mixed_4c", "colours", "-o",
+                                                     "no.safetensors"), 65, err="complete up to layer Mixed_4b")
+    tap.ok(not Path("no.safetensors").exists(), "no file")
+
+
 def test_bad_data():
     make_set("bad", {"blue": 3, "red": 3})
 
@@ -264,7 +311,7 @@ with tempfile.TemporaryDirectory() as here:
     first = test_default()
     tap.attempt(test_same_bits, first)
     tap.attempt(test_cache, first)
-    for test in (test_other_commands, test_bad_data, test_bad_csv, test_interrupt):
+    for test in (test_other_commands, test_layer, test_bad_data, test_bad_csv, test_interrupt):
         tap.attempt(test)
     os.chdir("/")
 tap.done()

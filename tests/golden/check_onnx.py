@@ -16,7 +16,7 @@ import openvino
 from oracle import BUILD, COMMAND, EXACT, ROOT, Tap, by_index, classify, data, run
 
 NETS = {"v1": 1001, "v2": 1001, "v3": 1001, "v4": 1001, "resnet_v2": 1001, "googlenet": 1000}
-# Name: network, classes, depth multiplier, input. Odd sizes: other paddings at the edges of every pool.
+# Name: network, classes, depth multiplier, input, perhaps where it is cut. Odd sizes: other paddings at the edges of every pool.
 VARIANTS = {
     "v2, a quarter as wide": ("v2", 7, 0.25, (224, 224)),
     "v3, half as wide, of 300 classes": ("v3", 300, 0.5, (299, 299)),
@@ -24,6 +24,8 @@ VARIANTS = {
     "v3 of 5 classes, 283 x 250": ("v3", 5, 1, (283, 250)),
     "resnet_v2 of 1 class, 299 x 255": ("resnet_v2", 1, 1, (299, 255)),
     "googlenet of 11 classes, 253 x 239": ("googlenet", 11, 1, (253, 239)),  # pools overhang on one axis only
+    "v3 of 5 classes, cut behind Mixed_7a": ("v3", 5, 1, (299, 299), "Mixed_7a"),
+    "googlenet of 4 classes, cut behind inception_4b, 253 x 239": ("googlenet", 4, 1, (253, 239), "inception_4b"),
 }
 tap = Tap()
 
@@ -37,12 +39,14 @@ def noise(path, seed):
         file.write(b"BM" + head + pixels)
 
 
-def set_texts(path, width, height):
-    """Has the model file say that its network sees photos of that size, and divides its logits."""
+def set_texts(path, width, height, final_layer=None):
+    """Has the model file say that its network sees photos of that size, divides its logits, and may be cut."""
     with open(path, "rb") as file:
         size, = struct.unpack("<Q", file.read(8))
         header, tensors = json.loads(file.read(size)), file.read()
     header["__metadata__"] = {"input_width": str(width), "input_height": str(height), "temperature": "1.75"}
+    if final_layer:
+        header["__metadata__"]["final_layer"] = final_layer
     text = json.dumps(header).encode()
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text + tensors)
@@ -124,9 +128,9 @@ def main():
             check_network(net, net, model, article if known else noisy, classes, size, golden)
             if golden is None and net != "googlenet":
                 tap.skip(f"{net}: TensorFlow's logits", "no test data")
-        for name, (net, classes, multiplier, size) in VARIANTS.items():
-            run(make, model, net, classes, multiplier)
-            set_texts(model, *size)
+        for name, (net, classes, multiplier, size, *cut) in VARIANTS.items():
+            run(make, model, net, classes, multiplier, *cut)
+            set_texts(model, *size, *cut)
             check_network(name, net, model, noisy, classes, size)
         if os.path.exists(data("weights", "googlenet")):
             model = os.path.join(folder, "googlenet.caffemodel")

@@ -1,6 +1,7 @@
 """What the TensorFlow checks share: where things are, the formula's weights, checkpoints written by TensorFlow."""
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,15 @@ def write_checkpoints(tensors, v1=None, v2=None):
     if v2:
         tf.raw_ops.SaveV2(prefix=v2, tensor_names=names, shape_and_slices=[""] * len(names),
                           tensors=[tf.constant(tensors[n]) for n in names])
+
+
+def read_model_file(path):
+    """name -> array"""
+    with open(path, "rb") as file:
+        raw = file.read()
+    size = 8 + struct.unpack("<Q", raw[:8])[0]
+    return {name: np.frombuffer(raw[size:][slice(*about["data_offsets"])], np.float32).reshape(about["shape"])
+            for name, about in json.loads(raw[8:size]).items() if name != "__metadata__"}
 
 
 def run(*arguments):
