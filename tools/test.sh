@@ -85,6 +85,7 @@ part 'fetch and URLs, sanitized' python3 tests/cli/test_fetch.py build-asan
 part 'command on a terminal, sanitized' python3 tests/cli/test_terminal.py build-asan
 part 'command, features' python3 tests/cli/test_features.py build
 part 'command, train' python3 tests/cli/test_train.py build
+part 'command, train more' python3 tests/cli/test_tune.py build
 golden "$oracles" 'tensorflow-cpu==2.12.1 tf_slim==1.1.0 opencv-python-headless==4.8.1.78 pillow==10.4.0 scikit-learn==1.2.2' \
     'prepare checkpoints networks googlenet trunk operators gradients head distort events'
 golden "$oracles-onnx" 'onnx==1.23.2 onnxruntime==1.32.0 openvino==2026.4.1' onnx # TensorFlow's numpy is too old for them

@@ -1,0 +1,219 @@
+"""inception train beyond the output layer, as a person runs it: small pictures of three colours, a small network.
+
+    test_tune.py [BUILD]             BUILD holds the executable; default: build
+"""
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from tap import Tap  # noqa: E402
+
+BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
+COMMAND = str(BUILD / "inception")
+COLOURS = {"blue": (60, 60, 190), "green": (60, 190, 60), "red": (190, 60, 60)}
+NEW = ["-n", "v2", "--depth-multiplier", "0.1", "--min-depth", "8", "--from-scratch", "--input-size", "32"]
+SHORT = ["--batch", "8", "--optimiser", "momentum", "--rate", "0.02", "--norm-decay", "0.7"]
+ENVIRONMENT = {**os.environ, "LC_ALL": "C"}
+tap = Tap()
+
+
+def picture(colour, seed, size=24):
+    """A PNG of noise around a colour."""
+    noise = random.Random(seed)
+    rows = b"".join(b"\0" + bytes(max(0, min(255, int(noise.gauss(c, 40)))) for _ in range(size) for c in colour)
+                    for _ in range(size))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def make_set(folder, counts):
+    for label, count in counts.items():
+        os.makedirs(f"{folder}/{label}")
+        for i in range(count):
+            Path(f"{folder}/{label}/{i}.png").write_bytes(picture(COLOURS[label], f"{label}{i}"))
+
+
+def call(*words):
+    done = subprocess.run([COMMAND, *map(str, words)], capture_output=True, timeout=600, env=ENVIRONMENT)
+    done.out, done.err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    return done
+
+
+def train(*words):
+    return call("train", "colours", *words)
+
+
+def check(name, done, code, out="", err=""):
+    note = f"expected exit {code}, {out!r}, {err!r}\nexit {done.returncode}\n{done.out[:800]}\n{done.err[:1600]}"
+    return tap.ok(done.returncode == code and out in done.out and err in done.err, name, note)
+
+
+def content(path):
+    return Path(path).read_bytes()
+
+
+def header(path):
+    data = content(path)
+    return json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
+
+
+def tensors(path):
+    data, rows = content(path), header(path)
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    return {name: data[start + row["data_offsets"][0]:start + row["data_offsets"][1]]
+            for name, row in rows.items() if name != "__metadata__"}
+
+
+def test_from_scratch():
+    done = train(*NEW, *SHORT, "--epochs", 12, "-o", "new.safetensors", "--json")
+    check("from scratch", done, 0)
+    report = json.loads(done.out)
+    lines = re.findall(r"^epoch (\d+) of 12: loss [\d.]+, [\d.]+ % right; validation [\d.]+, [\d.]+ %.*; rate 0.02, .*photos/s",
+                       done.err, re.M)
+    tap.ok(lines == [str(i + 1) for i in range(12)], "a line for each epoch", done.err)
+    tap.ok(report["accuracy"]["train"]["accuracy"] > 0.8 and report["source"] is None and report["network"] == "inception_v2",
+           "it has learnt", report)
+    told = header("new.safetensors")["__metadata__"]
+    tap.ok(told["labels"] == "blue\ngreen\nred" and told["input_width"] == "32" and told["depth_multiplier"] == "0.1"
+           and "training_best" not in told and float(told["test_accuracy"]) == round(
+               report["accuracy"]["test"]["accuracy"], 6), "the file says what it is", told)
+    tap.ok(not any("Momentum" in name or "AuxLogits" in name for name in tensors("new.safetensors")), "and holds no more")
+    records = [json.loads(line) for line in call("classify", "-m", "new.safetensors", "colours", "-f", "jsonl").out.splitlines()]
+    hits = sum(Path(r["file"]).parent.name == r["predictions"][0]["label"] for r in records)
+    tap.ok(len(records) == 44 and hits >= 35, "classify with it", hits)
+    left = os.listdir("new.run")
+    tap.ok(len(left) == 1 and left[0].startswith("events.out.tfevents."), "of the run the log is left", left)
+    log = content("new.run/" + left[0])
+    tap.ok(all(tag in log for tag in (b"losses/classes", b"accuracy/validation", b"learning_rate", b"distorted/0",
+                                      b"InceptionV2/Mixed_5c/Branch_1/Conv2d_0b_3x3/weights")), "with what TensorBoard shows")
+    return content("new.safetensors")
+
+
+def test_same_bits():
+    words = [*NEW, *SHORT, "--epochs", 3, "--average-decay", "0.9", "--mix-up", "0.2", "--accumulate", 2, "--quiet"]
+    check("once", train(*words, "-o", "a.safetensors"), 0)
+    check("with one thread", train(*words, "-o", "b.safetensors", "-t", 1), 0)
+    tap.ok(content("a.safetensors") == content("b.safetensors"), "the same file with any number of threads")
+    check("another seed", train(*words, "-o", "c.safetensors", "--seed", 1), 0)
+    tap.ok(content("a.safetensors") != content("c.safetensors"), "another file")
+
+    for name, end in (("int", signal.SIGINT), ("kill", signal.SIGKILL)):
+        chance = random.Random(name)
+        codes = []
+        for _ in range(60):
+            more = ["--resume"] if Path(f"{name}.run/checkpoint.safetensors").exists() else ["--force"]
+            running = subprocess.Popen([COMMAND, "train", "colours", *map(str, words), "-o", f"{name}.safetensors", *more],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT)
+            try:
+                errors = running.communicate(timeout=chance.uniform(.2, 1.5) + .3 * len(codes))[1]
+            except subprocess.TimeoutExpired:
+                running.send_signal(end)
+                errors = running.communicate()[1]
+            codes.append(running.returncode)
+            if running.returncode in (0, 64, 65, 66, 74):
+                break
+        stopped = {"int": 130, "kill": -9}[name]
+        tap.ok(codes[-1] == 0 and stopped in codes and set(codes) <= {0, stopped},
+               f"stopped by SIG{name.upper()} and resumed until it is done", (codes, errors))
+        tap.ok(Path(f"{name}.safetensors").exists() and content(f"{name}.safetensors") == content("a.safetensors"),
+               "gives the same bits")
+
+
+def stop(words, output):
+    """Runs until there is a checkpoint, then presses Ctrl-C."""
+    running = subprocess.Popen([COMMAND, "train", "colours", *map(str, words), "-o", output], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, env=ENVIRONMENT)
+    while running.poll() is None and not Path(output.replace(".safetensors", ".run/checkpoint.safetensors")).exists():
+        time.sleep(.02)
+    running.send_signal(signal.SIGINT)
+    return running.communicate()[1].decode(), running.returncode
+
+
+def test_resume():
+    words = [*NEW, *SHORT, "--epochs", 300]
+    errors, code = stop(words, "long.safetensors")
+    tap.ok(code == 130 and "--resume goes on" in errors and not Path("long.safetensors").exists(), "Ctrl-C", (code, errors))
+    where = "long.run/checkpoint.safetensors"
+    check("a checkpoint is a model", call("classify", "-m", where, "colours/red/0.png"), 0, "red")
+    tap.ok(int(header(where)["__metadata__"]["global_step"]) > 0, "and tells its step")
+    check("a run that was begun", train(*words, "-o", "long.safetensors"), 74, "", "--resume goes on with it, --force begins anew")
+    other = [*NEW, *SHORT, "--rate", "0.03", "--epochs", 300, "-o", "long.safetensors", "--resume"]
+    check("other options", train(*other), 65, "", "was begun with rate=0.02, not rate=0.03")
+    Path("colours/red/extra.png").write_bytes(picture(COLOURS["red"], "extra"))
+    check("other photos", train(*words, "-o", "long.safetensors", "--resume"), 65, "", "was begun with photos=")
+    os.unlink("colours/red/extra.png")
+    whole = content(where)
+    Path(where).write_bytes(whole[:-100])
+    check("a damaged checkpoint", train(*words, "-o", "long.safetensors", "--resume"), 65, "", where)
+    check("nothing to resume", train(*words, "-o", "none.safetensors", "--resume"), 66, "", "no checkpoint to resume from")
+    shutil.rmtree("none.run", ignore_errors=True)
+    check("begun anew", train(*NEW, *SHORT, "--epochs", 1, "-o", "long.safetensors", "--force", "-q"), 0)
+
+
+def test_unfreeze(model):
+    start = ["-m", "new.safetensors", *SHORT, "--rate", "0.01", "--epochs", 3]
+    check("the last block", train(*start, "--unfreeze", "Mixed_5c", "-o", "some.safetensors"), 0, "training ")
+    before, after = tensors("new.safetensors"), tensors("some.safetensors")
+    moved = {name for name in before if before[name] != after[name]}
+    tap.ok(moved and all("/Mixed_5c/" in name or "/Logits/" in name for name in moved), "nothing else moves", sorted(moved))
+    tap.ok(not any("moving_" in name for name in moved), "nor statistics")
+    told = header("some.safetensors")["__metadata__"]
+    tap.ok(told["source_network"] == "inception_v2" and "trained=Mixed_5c" in told["training"], "says from what", told)
+    check("two, and statistics", train(*start, "--unfreeze", "InceptionV2/Mixed_5b,Mixed_5c", "--batch-statistics", "-o",
+                                       "more.safetensors", "-q"), 0)
+    moved = {name for name, data in tensors("more.safetensors").items() if before[name] != data}
+    tap.ok(any("/Mixed_5b/" in name for name in moved) and any("moving_mean" in name for name in moved), "move", sorted(moved))
+    check("all", train(*start, "--rate", "0.0001", "--unfreeze", "all", "--class-weights", "auto", "-o", "all.safetensors", "-q"), 0)
+    moved = {name for name, data in tensors("all.safetensors").items() if before[name] != data}
+    tap.ok(any("/Conv2d_1a_7x7/" in name for name in moved), "move", sorted(moved))
+    check("no such layer", train(*start, "--unfreeze", "Mixed_9x", "-o", "no.safetensors"), 66, "",
+          "no variable of inception_v2 begins with 'Mixed_9x'")
+    shutil.rmtree("no.run", ignore_errors=True)
+
+
+def test_bad():
+    for words, what in ((["--from-scratch"], "--from-scratch wants a network"),
+                        ([*NEW, "--unfreeze", "all"], "exclude each other"),
+                        ([*NEW, "-m", "new.safetensors"], "exclude each other"),
+                        (["-m", "new.safetensors", "--unfreeze", "all", "--input-size", "64"], "--input-size wants --from-scratch"),
+                        ([*NEW, "--batch", "0"], "option --batch"), ([*NEW, "--rate", "fast"], "option --rate"),
+                        ([*NEW, "--optimiser", "sgd"], "rmsprop, momentum or adam"),
+                        ([*NEW, "--label-smoothing", "2"], "option --label-smoothing")):
+        check(f"refused: {what}", train(*words, "-o", "no.safetensors"), 64, "", what)
+    check("an input that gives a map", train(*NEW[:-1], "600", "-o", "no.safetensors"), 65, "", "a map of")
+    check("a rate that is too large", train(*NEW, *SHORT, "--rate", "1e6", "--epochs", 4, "-o", "no.safetensors"), 65, "",
+          "not finite any more; a smaller rate may help")
+    tap.ok(not Path("no.safetensors").exists(), "no file of these")
+    shutil.rmtree("no.run", ignore_errors=True)
+    shutil.copytree("colours", "rubbish")
+    Path("rubbish/red/broken.png").write_bytes(picture(COLOURS["red"], 1)[:300])
+    done = call("train", "rubbish", *NEW, *SHORT, "--epochs", 1, "-o", "rubbish.safetensors", "--json")
+    check("a broken photo is passed over", done, 1, "", "broken.png")
+    tap.ok(json.loads(done.out)["skipped"] == ["red/broken.png"], "and listed", done.out)
+
+
+with tempfile.TemporaryDirectory() as here:
+    os.chdir(here)
+    ENVIRONMENT["XDG_CACHE_HOME"] = here + "/cache"
+    make_set("colours", {"blue": 16, "green": 12, "red": 16})
+    first = test_from_scratch()
+    for test in (test_same_bits, test_resume, test_bad):
+        tap.attempt(test)
+    tap.attempt(test_unfreeze, first)
+    os.chdir("/")
+tap.done()
