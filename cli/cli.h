@@ -265,7 +265,7 @@ exit_code output_json(json_t *value);
 
 /* ---- table.c: records of classify as csv (RFC 4180) and tsv (the same with tabs and plain newlines) ---- */
 
-enum { TABLE_COLUMNS = 14 };
+enum { TABLE_COLUMNS = 15 };
 extern const char *const table_columns[TABLE_COLUMNS];
 
 /* The character between two fields, 0 for formats that are no tables. */

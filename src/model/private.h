@@ -32,6 +32,9 @@ bool inc_same_shape(const inception_weights *weights, const inception_tensor *te
 /* "3x3x32x64", into text of at least 96 bytes; returns text. */
 char *inc_shape_text(char *text, int rank, const int64_t *dims);
 
+/* The tensor's values in float32, in the model's memory; NULL: there is none left. */
+float *inc_tensor_floats(inc_model *model, const inception_tensor *tensor, inception_error *error);
+
 /* Class names from the label file `file`, or (NULL) from the file's metadata, or ImageNet's, or numbers. */
 inception_status inc_label_classes(inc_model *model, const char *path, const char *file, inception_error *error);
 
