@@ -17,7 +17,8 @@ exit_code contestant_open(cli_contestant *contestant, const char *name, const ne
 {
     char path[4096];
     const inception_network *network;
-    exit_code code = model_find(name, net, path, sizeof path, &network);
+    exit_code code = name ? model_find(name, net, path, sizeof path, &network)
+                          : model_default(net, path, sizeof path, &network);
     if (code) return code;
 
     inception_error error = {0};
