@@ -291,9 +291,9 @@ INCEPTION_API const inception_layer *inception_model_layers(const inception_mode
 /* Writes the variables of the network that the weights at `path` hold (heads included; optimiser slots are not) to
  * `out`, as MODEL_FILE (one file) or TF_V2 (prefix of .index and .data), or the network itself as ONNX (one file of at
  * most 2 GB, without auxiliary heads): from "input", float32 [batch][height][width][3] as inception_prepare() makes it,
- * to "logits" and "probabilities", float32 [batch][classes]. The files appear whole or not at all. A layer in the options
- * has no meaning here; weights written as BF16 are for model files only, else INCEPTION_UNSUPPORTED, and one that rounds
- * to infinity is INCEPTION_DATA. */
+ * to "logits" and "probabilities", float32 [batch][classes], and, where the model has an unknown_threshold, "likeness",
+ * float32 [batch]. The files appear whole or not at all. A layer in the options has no meaning here; weights written as BF16
+ * are for model files only, else INCEPTION_UNSUPPORTED, and one that rounds to infinity is INCEPTION_DATA. */
 INCEPTION_API inception_status inception_convert(const char *path, const char *out, inception_format format,
                                                  const inception_model_options *options, inception_error *error);
 

@@ -112,15 +112,34 @@ static inception_status write_tensors(inc_model *model, const char *out, const d
     return status;
 }
 
+/* What inc_onnx_about wants of class_means. */
+static inception_status bind_means(inc_model *model, uint32_t *variable, inception_error *error)
+{
+    inc_graph *graph = &model->graph;
+    *variable = INC_NONE;
+    if (model->features == INC_NONE) return INCEPTION_OK;
+    const size_t values = model->mean_values, classes = (size_t)model->shape.classes;
+    const int64_t *map = graph->values[model->features].dims, dims[4] = {map[1], map[2], map[3], model->shape.classes};
+    float *turned = inc_arena_alloc(&model->arena, values * classes, sizeof *turned, error);
+    if (turned) *variable = inc_graph_variable(graph, INC_CLASS_MEANS, 4, dims, error);
+    if (!turned || *variable == INC_NONE) return INCEPTION_MEMORY;
+    for (size_t c = 0; c < classes; c++)
+        for (size_t v = 0; v < values; v++) turned[v * classes + c] = model->class_means[c * values + v];
+    graph->values[*variable].data = turned;
+    graph->values[model->features].kept = true;
+    return INCEPTION_OK;
+}
+
 static inception_status write_onnx(inc_model *model, const char *out, const description *about, inception_error *error)
 {
     static const char *const inputs[] = {
         "Photos as `inception prepare` writes them: RGB, 0...255 mapped to -1...1.",
         "Photos as `inception prepare` writes them: BGR, 0...255 minus 104, 117, 123.",
     };
-    const inc_onnx_about texts = {model->shape.network->name, inputs[model->shape.input.preprocessing], about->texts,
-                                  about->count, model->temperature};
-    inception_status status = inc_graph_rewrite(&model->graph, INC_ONNX_REWRITES, 1, error);
+    inc_onnx_about texts = {model->shape.network->name, inputs[model->shape.input.preprocessing], about->texts, about->count,
+                            model->temperature, model->features, INC_NONE};
+    inception_status status = bind_means(model, &texts.means, error);
+    if (!status) status = inc_graph_rewrite(&model->graph, INC_ONNX_REWRITES, 1, error);
     return status ? status : inc_onnx_write(out, &model->graph, &texts, error);
 }
 
