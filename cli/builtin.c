@@ -75,8 +75,8 @@ void builtin_announce(const char *path)
 {
     builtin_facts facts;
     if (!read_facts(path, &facts)) return;
-    complain("there is no network in the cache; the built-in model knows %s, and nothing else; 'inception fetch v4' brings one "
-             "that knows 1000 kinds of things", facts.classes);
+    complain("there is no network in the cache; the built-in model knows %s, and nothing else; 'inception fetch v4' brings "
+             "one that knows 1000 kinds of things", facts.classes);
     free(facts.classes);
 }
 
@@ -128,8 +128,10 @@ exit_code builtin_show(const char *path)
     printf("input          %d x %d\n", info->input.width, info->input.height);
     printf("classes        %d: %s\n", info->classes, facts.classes);
     if (facts.accuracy >= 0)
-        printf("accuracy       %.1f %% of %ld test photos, which it was not taught with\n", 100 * facts.accuracy, facts.photos);
-    printf("anything else  %s\n", info->unknown_threshold >= -1 ? "is told to be none of these" : "is taken for one of these");
+        printf("accuracy       %.1f %% of %ld test photos, which it was not taught with\n", 100 * facts.accuracy,
+               facts.photos);
+    bool decides = info->unknown_threshold >= -1;
+    printf("anything else  %s\n", decides ? "is told to be none of these" : "is taken for one of these");
     printf("file           ");
     text_write(stdout, path);
     printf("\n");

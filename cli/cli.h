@@ -438,8 +438,8 @@ extern const option_row label_rows[];   /* --labels */
 extern const option_row precision_rows[];
 
 /* The weights that `name` means: a path, the built-in model, or a network, which is fetched if it is not in the cache and
- * `net` is not NULL (name NULL: the best network in the cache). Sets *network where a name told it. Complains and returns another code
- * than EXIT_FINE if there are none. */
+ * `net` is not NULL (name NULL: the best network in the cache). Sets *network where a name told it. Complains and returns
+ * another code than EXIT_FINE if there are none. */
 exit_code model_find(const char *name, const net_settings *net, char *path, size_t size,
                      const inception_network **network);
 

@@ -117,7 +117,8 @@ int contestant_shown(const cli_contestant *contestant, char *note)
     const inception_prediction *best = contestant->answer;
     int length = (int)strcspn(best->label, ","); /* ImageNet's names are lists of synonyms */
     if (contestant->unknown)
-        snprintf(note, NOTE_SIZE, "not one of the %d classes (closest: %.*s)", contestant->info->classes, length, best->label);
+        snprintf(note, NOTE_SIZE, "not one of the %d classes (closest: %.*s)", contestant->info->classes, length,
+                 best->label);
     else
         snprintf(note, NOTE_SIZE, "No class reaches %g%% (closest: %s: %.2f%%)", 100 * contestant->threshold, best->label,
                  100.0 * (double)best->probability);

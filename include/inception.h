@@ -493,7 +493,8 @@ typedef struct inception_text {
 
 /* Writes a model file: the weights at `path` (see inception_model_open) without auxiliary heads, and this layer in place of
  * their classifier, whose input the features must have been, with its temperature and unknown_threshold.
- * labels[class_count] are lines of text; `texts` go before what the weights say of themselves. The file appears whole or not at all. */
+ * labels[class_count] are lines of text; `texts` go before what the weights say of themselves. The file appears whole or not
+ * at all. */
 INCEPTION_API inception_status inception_head_write(const inception_head *head, const char *path,
                                                     const inception_model_options *options, const char *out,
                                                     const char *const *labels, const inception_text *texts,

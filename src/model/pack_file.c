@@ -200,8 +200,8 @@ static inception_status make_meta(inc_buffer *front, const inc_pack *pack, const
     }
     for (int i = 0; i < shape->classes && !status; i++) status = add_text(front, model->labels[i], error);
     for (int i = 0; i < shape->classes && !status; i++) status = add_text(front, model->wnids[i], error);
-    if (!status && model->class_means)
-        status = inc_buffer_add(front, model->class_means, (size_t)shape->classes * model->mean_values * sizeof(float), error);
+    const size_t means = (size_t)shape->classes * model->mean_values;
+    if (!status && model->class_means) status = inc_buffer_add(front, model->class_means, means * sizeof(float), error);
     return status;
 }
 

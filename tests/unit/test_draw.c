@@ -586,7 +586,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cards_of_all_shapes), cmocka_unit_test(sheets_of_all_shapes),
-        cmocka_unit_test(rows_say_what_was_answered), cmocka_unit_test(label_alone), cmocka_unit_test(part_seen), cmocka_unit_test(pictures),
+        cmocka_unit_test(rows_say_what_was_answered), cmocka_unit_test(label_alone), cmocka_unit_test(part_seen),
+        cmocka_unit_test(pictures),
         cmocka_unit_test(long_texts_stay_in_their_room), cmocka_unit_test(pages), cmocka_unit_test(svg_structure),
         cmocka_unit_test(pdf_pages_and_text), cmocka_unit_test(wrong_sheets), cmocka_unit_test(wrong_cards),
         cmocka_unit_test(full_disk),
