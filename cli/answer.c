@@ -42,24 +42,28 @@ static void format_score(const inception_prediction *prediction, char *text, siz
 static void write_cell(const cli_contestant *contestant, int row, int width, bool last)
 {
     int used = 0;
+    char note[NOTE_SIZE];
+    int shown = contestant_shown(contestant, note);
     if (row < 0) {
         used = text_cut(stdout, contestant->title, width);
-    } else if (row < contestant->top) {
+    } else if (row < shown) {
         char score[32];
         format_score(&contestant->answer[row], score, sizeof score);
         int room = width - (int)strlen(score);
         used = text_cut(stdout, contestant->answer[row].label, room) + (int)strlen(score);
         fputs(score, stdout);
     } else if (row == 0) {
-        used = text_cut(stdout, "(none)", width);
+        used = text_cut(stdout, note, width);
     }
     if (!last) printf("%*s", width - used + GAP, "");
 }
 
 static int widest_cell(const cli_contestant *contestant, int limit)
 {
-    int widest = text_width(contestant->title);
-    for (int row = 0; row < contestant->top; row++) {
+    char note[NOTE_SIZE] = "";
+    int shown = contestant_shown(contestant, note), widest = text_width(contestant->title);
+    if (text_width(note) > widest) widest = text_width(note);
+    for (int row = 0; row < shown; row++) {
         char score[32];
         format_score(&contestant->answer[row], score, sizeof score);
         int width = text_width(contestant->answer[row].label) + (int)strlen(score);
@@ -74,7 +78,8 @@ static void write_columns(cli_contestant *contestants, size_t count)
     if (limit < NARROWEST) limit = NARROWEST;
     for (size_t i = 0; i < count; i++) {
         contestants[i].widest = widest_cell(&contestants[i], limit);
-        if (contestants[i].top > rows) rows = contestants[i].top;
+        int shown = contestant_shown(&contestants[i], NULL);
+        if (shown > rows) rows = shown;
     }
     for (int row = -1; row < rows; row++) {
         for (size_t i = 0; i < count; i++)
@@ -83,19 +88,12 @@ static void write_columns(cli_contestant *contestants, size_t count)
     }
 }
 
-static void write_closest(const cli_contestant *contestant)
-{
-    char score[32];
-    format_score(contestant->answer, score, sizeof score);
-    printf("No class reaches %g%% (closest: ", 100 * contestant->threshold);
-    text_write(stdout, contestant->answer->label);
-    printf("%s)\n", score);
-}
-
 void answer_text(const cli_terminal *terminal, cli_contestant *contestants, size_t count)
 {
-    if (count == 1 && !contestants->top) {
-        write_closest(contestants);
+    char note[NOTE_SIZE];
+    if (count == 1 && !contestant_shown(contestants, note)) {
+        text_write(stdout, note);
+        fputc('\n', stdout);
         return;
     }
     if (terminal->bars) {
@@ -138,6 +136,7 @@ json_t *answer_json(const cli_contestant *contestant, const char *file, const in
     if (object && contestant->info->input.crop != INCEPTION_CROP_CENTRE)
         json_object_set_new(object, "crop", json_string(crop_choices[contestant->info->input.crop]));
     if (object && contestant->fast) json_object_set_new(object, "decode", json_string("fast"));
+    if (object && contestant_decides(contestant)) json_object_set_new(object, "unknown", json_boolean(contestant->unknown));
     if (json_object_set_new(object, "predictions", predictions) == 0) return text_record(file, object);
     json_decref(object);
     return NULL;

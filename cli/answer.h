@@ -17,8 +17,10 @@ typedef struct cli_contestant {
     inception_prediction *answers; /* [together][classes], of the photos that were looked at last */
     int together;                  /* photos at once, at most */
     int places[MOST_TOGETHER];     /* where among them a photo's are */
+    bool unknowns[MOST_TOGETHER];  /* of a photo: it shows none of the classes */
     inception_prediction *answer;  /* to the photo at hand: most probable first; [0] is there even where top is 0 */
     int top;                      /* how many classes to show, of the photo at hand */
+    bool unknown;                 /* the photo at hand shows none of the classes: not `top` but a note is to be shown */
     int limit;                    /* how many of any photo */
     bool *allowed;                /* [classes]; NULL: all */
     double threshold;             /* least probability */
@@ -33,8 +35,16 @@ void contestant_close(cli_contestant *contestant);
 /* Looks at `count` photos, passing over those with an error; sets the error of those that it has no answer to. */
 void contestant_look(cli_contestant *contestant, const cli_loaded *const *photos, inception_error *errors, size_t count);
 
-/* Makes photo `i` of those, which has no error, the photo at hand: sets `answer` and `top`. */
+/* Makes photo `i` of those, which has no error, the photo at hand: sets `answer`, `top` and `unknown`. */
 void contestant_turn(cli_contestant *contestant, size_t i);
+
+/* True if the network tells what is none of its classes. */
+bool contestant_decides(const cli_contestant *contestant);
+
+#define NOTE_SIZE 512
+
+/* How many classes people are shown of the photo at hand; where it is none, `note`, NULL or of NOTE_SIZE, says why. */
+int contestant_shown(const cli_contestant *contestant, char *note);
 
 /* ---- filter.c: which classes may be answers ---- */
 

@@ -24,8 +24,8 @@ typedef struct bar_layout {
 /* Columns that the longest name wants. */
 static int widest_name(const cli_contestant *contestant)
 {
-    int widest = text_width(contestant->title) - SCORE - 1;
-    for (int row = 0; row < contestant->top; row++) {
+    int widest = text_width(contestant->title) - SCORE - 1, shown = contestant_shown(contestant, NULL);
+    for (int row = 0; row < shown; row++) {
         int name = text_width(contestant->answer[row].label);
         if (name > widest) widest = name;
     }
@@ -66,12 +66,14 @@ static int write_bar(double part, int width)
 /* Row -1 is the network's title. Returns the columns taken. */
 static int write_row(const cli_terminal *terminal, const cli_contestant *contestant, int row, bar_layout layout)
 {
-    const char *name = row < 0 ? contestant->title : contestant->answer[row].label;
-    int room = row < 0 ? layout_width(layout) : layout.name;
+    char note[NOTE_SIZE];
+    bool alone = row < 0 || !contestant_shown(contestant, note); /* without a percentage */
+    const char *name = row < 0 ? contestant->title : alone ? note : contestant->answer[row].label;
+    int room = alone ? layout_width(layout) : layout.name;
     if (row < 1) style(terminal, BOLD);
     int used = text_cut(stdout, name, room);
     if (row < 1) style(terminal, PLAIN);
-    if (row < 0) return used;
+    if (alone) return used;
 
     double probability = (double)contestant->answer[row].probability;
     printf("%*s %*.2f%%", room - used, "", SCORE - 1, 100 * probability);
@@ -87,14 +89,17 @@ static int write_row(const cli_terminal *terminal, const cli_contestant *contest
 static void write_beside(const cli_terminal *terminal, const cli_contestant *contestants, size_t count, int width,
                          bool titles)
 {
-    int rows = 0;
-    for (size_t i = 0; i < count; i++)
-        if (contestants[i].top > rows) rows = contestants[i].top;
+    int rows = 1; /* at least a note */
+    for (size_t i = 0; i < count; i++) {
+        int shown = contestant_shown(&contestants[i], NULL);
+        if (shown > rows) rows = shown;
+    }
     for (int row = titles ? -1 : 0; row < rows; row++) {
         int blanks = 0; /* before what comes next: a row ends without any */
         for (size_t i = 0; i < count; i++) {
             bar_layout layout = layout_of(&contestants[i], width);
-            if (row < contestants[i].top) {
+            int shown = contestant_shown(&contestants[i], NULL);
+            if (row < shown || row == 0) {
                 printf("%*s", blanks, "");
                 blanks = -write_row(terminal, &contestants[i], row, layout);
             }

@@ -184,7 +184,8 @@ static exit_code write_records(classify_run *contest, const char *file, const in
 static bool sort_answer(classify_run *contest, const cli_photo *photo, inception_error *error)
 {
     const cli_contestant *first = contest->contestants;
-    return !contest->sorter || sort_photo(contest->sorter, photo, first->top ? first->answer : NULL, error);
+    const inception_prediction *best = contestant_shown(first, NULL) ? first->answer : NULL;
+    return !contest->sorter || sort_photo(contest->sorter, photo, best, error);
 }
 
 /* A photo that all networks have answered, or `error`. */

@@ -269,7 +269,7 @@ exit_code output_json(json_t *value);
 
 /* ---- table.c: records of classify as csv (RFC 4180) and tsv (the same with tabs and plain newlines) ---- */
 
-enum { TABLE_COLUMNS = 14 };
+enum { TABLE_COLUMNS = 15 };
 extern const char *const table_columns[TABLE_COLUMNS];
 
 /* The character between two fields, 0 for formats that are no tables. */
@@ -441,11 +441,14 @@ extern const option_row network_rows[]; /* the others */
 extern const option_row label_rows[];   /* --labels */
 extern const option_row precision_rows[];
 
-/* The weights that `name` means: a path, or a network, which is fetched if it is not in the cache and `net` is not NULL
- * (name NULL: the best network in the cache). Sets *network where a name told it. Complains and returns another code
- * than EXIT_FINE if there are none. */
+/* The weights that `name` means: a path, the built-in model, or a network, which is fetched if it is not in the cache and
+ * `net` is not NULL (name NULL: the best network in the cache). Sets *network where a name told it. Complains and returns
+ * another code than EXIT_FINE if there are none. */
 exit_code model_find(const char *name, const net_settings *net, char *path, size_t size,
                      const inception_network **network);
+
+/* The weights where none are named: the best network in the cache, or else the built-in model, after saying so. */
+exit_code model_default(const net_settings *net, char *path, size_t size, const inception_network **network);
 
 /* The network of the most similar name, or NULL. */
 const char *nearest_network(const char *word);
@@ -456,6 +459,18 @@ inception_model_options model_options(const model_settings *settings, const ince
 
 /* The network that the value of --network names; complains if there is none (NULL: not set, which is fine). */
 exit_code network_check(const char *command, const char *name, const inception_network **network);
+
+/* ---- builtin.c: the model that comes with the command ---- */
+
+extern const char builtin_name[];
+
+/* Its path, if it is called `name` (NULL: whatever it is called) and is there. */
+bool builtin_find(const char *name, char *path, size_t size);
+
+void builtin_announce(const char *path); /* says that it knows little, and how to get more */
+void builtin_row(const char *path);      /* for the list of `models` */
+json_t *builtin_json(const char *path);  /* NULL: complained of */
+exit_code builtin_show(const char *path);
 
 /* ---- commands.c: which commands there are ---- */
 

@@ -91,6 +91,7 @@ static void put_words(FILE *out, const char *const *words, offer what)
         bool same = strcmp(networks[i].alias, networks[i].name) == 0;
         fprintf(out, "%s%s%s%s", space, networks[i].alias, same ? "" : " ", same ? "" : networks[i].name);
     }
+    if (what.networks && what.files) fprintf(out, " %s", builtin_name); /* any model, not only a network */
     for (size_t i = 0; what.commands && i < command_count; i++, space = " ")
         fprintf(out, "%s%s", space, commands[i]->name);
 }
@@ -263,7 +264,7 @@ static void put_zsh_heading(FILE *out)
         fputs("]'", out);
     }
     fputs(" ;;\n    networks) compadd -- ", out);
-    put_words(out, NULL, (offer){.networks = true});
+    put_words(out, NULL, (offer){.files = true, .networks = true}); /* beside files */
     fputs(" ;;\n", out);
 }
 

@@ -1,6 +1,7 @@
 /* The networks that look at one photo. */
 #include "cli.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ exit_code contestant_open(cli_contestant *contestant, const char *name, const ne
 {
     char path[4096];
     const inception_network *network;
-    exit_code code = model_find(name, net, path, sizeof path, &network);
+    exit_code code = name ? model_find(name, net, path, sizeof path, &network)
+                          : model_default(net, path, sizeof path, &network);
     if (code) return code;
 
     inception_error error = {0};
@@ -74,6 +76,7 @@ static void look_singly(cli_contestant *contestant, const cli_loaded *const *pho
         inception_prediction *answer = contestant->answers + place++ * (size_t)wanted_classes(contestant);
         if (inception_classify(contestant->session, &image, 1, wanted_classes(contestant), answer, &error))
             fail(&errors[i], error.status, "%s: %s (%s)", photos[i]->photo.path, error.message, contestant->path);
+        contestant->unknowns[i] = inception_session_unknown(contestant->session, 0);
     }
 }
 
@@ -88,11 +91,36 @@ void contestant_look(cli_contestant *contestant, const cli_loaded *const *photos
     }
     if (good && inception_classify(contestant->session, images, good, wanted_classes(contestant), contestant->answers, NULL))
         look_singly(contestant, photos, errors, count);
+    else
+        for (size_t i = 0; i < count; i++)
+            contestant->unknowns[i] =
+                !errors[i].status && inception_session_unknown(contestant->session, contestant->places[i]);
 }
 
 void contestant_turn(cli_contestant *contestant, size_t i)
 {
     int count = wanted_classes(contestant);
     contestant->answer = contestant->answers + (size_t)contestant->places[i] * (size_t)count;
+    contestant->unknown = contestant->unknowns[i];
     keep_wanted(contestant, count);
+}
+
+bool contestant_decides(const cli_contestant *contestant)
+{
+    return isfinite(contestant->info->unknown_threshold);
+}
+
+int contestant_shown(const cli_contestant *contestant, char *note)
+{
+    if (contestant->top && !contestant->unknown) return contestant->top;
+    if (!note) return 0;
+    const inception_prediction *best = contestant->answer;
+    int length = (int)strcspn(best->label, ","); /* ImageNet's names are lists of synonyms */
+    if (contestant->unknown)
+        snprintf(note, NOTE_SIZE, "not one of the %d classes (closest: %.*s)", contestant->info->classes, length,
+                 best->label);
+    else
+        snprintf(note, NOTE_SIZE, "No class reaches %g%% (closest: %s: %.2f%%)", 100 * contestant->threshold, best->label,
+                 100.0 * (double)best->probability);
+    return 0;
 }

@@ -7,7 +7,7 @@ typedef struct convert_options {
     common_settings common;
     model_settings model;
     calibrate_settings calibration;
-    int format;
+    int format, weights;
 } convert_options;
 
 /* What can be written, in the order of the words for --format, and the ending of OUT that means it. */
@@ -26,6 +26,9 @@ static const option_row rows[] = {
      "(ONNX, for other runtimes); default: by the end of OUT: model for .safetensors, onnx for .onnx, tf2 for .ckpt, "
      ".ckpt-NUMBER, .index or a name without a dot",
      0, 0, (const char *const[]){"model", "tf2", "onnx", NULL}},
+    {"weights", 0, "TYPE", OPTION_CHOICE, offsetof(convert_options, weights),
+     "f32 (default), or bf16: a model file of half the size, its weights rounded to 8 bits", 0, 0,
+     (const char *const[]){"f32", "bf16", NULL}},
     {.name = NULL},
 };
 
@@ -55,6 +58,7 @@ static const char *const examples[] = {
     "inception convert v3.safetensors v3.ckpt         (TensorFlow, V2)",
     "inception convert v3.safetensors v3.onnx         (ONNX Runtime, OpenVINO, ...)",
     "inception convert --int8 --calibrate photos/ v3.ckpt v3.safetensors",
+    "inception convert --weights=bf16 v3.ckpt v3.safetensors   half the size",
     NULL,
 };
 
@@ -77,9 +81,12 @@ static exit_code choose_format(const convert_options *options, char *out, incept
     return EXIT_FINE;
 }
 
-static exit_code check_int8(const convert_options *options, inception_format format)
+static exit_code check_contents(const convert_options *options, inception_format format)
 {
     const calibrate_settings *calibration = &options->calibration;
+    if (options->weights && format != INCEPTION_FORMAT_MODEL_FILE)
+        return complain_usage("convert", "option --weights: only model files hold weights as bf16, not %s",
+                              inception_format_name(format));
     if (calibration->int8 != (calibration->photos.count > 0))
         return complain_usage("convert", "options --int8 and --calibrate want each other");
     if (!calibration->int8 && calibration->json) return complain_usage("convert", "option --json wants --int8");
@@ -95,14 +102,15 @@ static exit_code run(void *given, char **operands, int count)
     const convert_options *options = given;
     const inception_network *network;
     char path[4096];
-    inception_format format;
+    inception_format format = INCEPTION_FORMAT_MODEL_FILE;
     exit_code code = network_check("convert", options->model.network, &network);
     if (!code) code = choose_format(options, operands[1], &format);
-    if (!code) code = check_int8(options, format);
+    if (!code) code = check_contents(options, format);
     if (!code) code = model_find(operands[0], NULL, path, sizeof path, &network);
     if (code) return code;
 
     inception_model_options model = model_options(&options->model, network);
+    if (options->weights) model.written = INCEPTION_BF16;
     inception_error error = {0};
     if (options->calibration.int8)
         return calibrate(&options->calibration, path, operands[1], &model, options->common.quiet);

@@ -180,6 +180,7 @@ static bool fetch_operand(const fetch_options *options, const char *operand, cha
     bool is_url = strstr(operand, "://") != NULL;
     const inception_network *network = inception_network_find(operand);
     *news = false;
+    if (builtin_find(operand, path, size)) return true;
     if (is_url || (!network && access(operand, F_OK) == 0))
         return fetch_other(options, operand, is_url, path, size, news, error);
     const cli_release *release = network ? release_of(network) : NULL;
@@ -233,7 +234,7 @@ static exit_code run(void *given, char **operands, int count)
         if (fetch_operand(options, operands[i], path, sizeof path, &news, &error)) {
             tally.done++;
             code = write_result(&records, operands[i], path, news);
-            if (options->common.verbose && !news) complain("%s was in the cache", operands[i]);
+            if (options->common.verbose && !news) complain("%s is there already", operands[i]);
             continue;
         }
         tally_failure(&tally, error.status);

@@ -2,12 +2,12 @@
 #include "cli.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 const option_row model_rows[] = {
     {"model", 'm', "MODEL", OPTION_LIST, offsetof(model_settings, models),
-     "weights: a file, a folder, or the name of a network (fetched if it is not in the cache); again for several "
-     "networks side by side. "
-     "Default: the best one in the cache",
+     "weights: a file, a folder, the name of a network (fetched if it is not in the cache), or flowers, the built-in "
+     "model; again for several networks side by side. Default: the best network in the cache",
      0, 0, NULL},
     {.name = NULL},
 };
@@ -90,15 +90,23 @@ exit_code network_check(const char *command, const char *name, const inception_n
                           near ? "?" : "");
 }
 
-static exit_code best_in_cache(char *path, size_t size, const inception_network **network)
+static bool best_in_cache(char *path, size_t size, const inception_network **network)
 {
     size_t count;
     const inception_network *networks = inception_networks(&count);
+    *network = NULL;
     for (size_t i = 0; i < count; i++)
         if ((!*network || networks[i].top1 > (*network)->top1) && cache_find(&networks[i], path, size))
             *network = &networks[i];
-    if (!*network) return complain_missing(NULL, false);
-    return cache_find(*network, path, size) ? EXIT_FINE : complain_missing(NULL, false);
+    return *network && cache_find(*network, path, size);
+}
+
+exit_code model_default(const net_settings *net, char *path, size_t size, const inception_network **network)
+{
+    if (best_in_cache(path, size, network)) return EXIT_FINE;
+    if (!builtin_find(NULL, path, size)) return complain_missing(NULL, false);
+    if (!net->quiet) builtin_announce(path);
+    return EXIT_FINE;
 }
 
 /* From the cache, or into it. */
@@ -115,11 +123,22 @@ static exit_code bring(const inception_network *network, const net_settings *net
     return interrupted() ? EXIT_INTERRUPTED : code;
 }
 
+/* A folder of photos may be called as the built-in model is. */
+static bool holds_weights(const char *path)
+{
+    char state[4096];
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) return path_exists(path);
+    snprintf(state, sizeof state, "%.4000s/checkpoint", path);
+    return path_exists(state);
+}
+
 exit_code model_find(const char *name, const net_settings *net, char *path, size_t size,
                      const inception_network **network)
 {
+    if (!name) return best_in_cache(path, size, network) ? EXIT_FINE : complain_missing(NULL, false);
     *network = NULL;
-    if (!name) return best_in_cache(path, size, network);
+    if (!holds_weights(name) && builtin_find(name, path, size)) return EXIT_FINE;
 
     int length = snprintf(path, size, "%s.index", name);
     if ((size_t)length >= size) {

@@ -37,11 +37,13 @@ const char imagenet_caveat[] =
 static exit_code print_json(const inception_network *networks, size_t count)
 {
     json_t *list = json_array();
+    char path[FOLDER_SIZE];
     for (size_t i = 0; list && i < count; i++) {
         if (json_array_append_new(list, network_json(&networks[i])) == 0) continue;
         json_decref(list);
         list = NULL;
     }
+    if (builtin_find(NULL, path, sizeof path)) json_array_append_new(list, builtin_json(path));
     return output_json(list);
 }
 
@@ -62,6 +64,7 @@ static exit_code print_text(const inception_network *networks, size_t count)
            "IN CACHE");
     for (size_t i = 0; i < count; i++) print_row(&networks[i]);
     printf("\nTOP-1 and TOP-5: published accuracy in percent, ImageNet 2012 validation.\n");
+    if (builtin_find(NULL, path, sizeof path)) builtin_row(path);
     if (cache_folder(path, sizeof path)) {
         printf("Cache folder: ");
         text_write(stdout, path);
@@ -91,6 +94,15 @@ static exit_code show(const models_options *options, const inception_network *ne
     return (options->format == FORMAT_JSON ? show_json : show_text)(network, &size);
 }
 
+static exit_code write_path(const models_options *options, const char *name, const char *path)
+{
+    if (options->format == FORMAT_JSON)
+        return output_json(json_pack("{s:s, s:o}", "network", name, "path", text_json(path)));
+    text_write(stdout, path);
+    putchar('\n');
+    return output_flush();
+}
+
 static exit_code print_path(const models_options *options, const inception_network *network)
 {
     char path[FOLDER_SIZE + 256];
@@ -98,11 +110,7 @@ static exit_code print_path(const models_options *options, const inception_netwo
         complain("%s is not in the cache; 'inception fetch %s' brings it there", network->name, network->alias);
         return EXIT_UNAVAILABLE;
     }
-    if (options->format == FORMAT_JSON)
-        return output_json(json_pack("{s:s, s:o}", "network", network->name, "path", text_json(path)));
-    text_write(stdout, path);
-    putchar('\n');
-    return output_flush();
+    return write_path(options, network->name, path);
 }
 
 /* All that the cache has of the network, under any name; prints what it removes. */
@@ -124,11 +132,37 @@ static exit_code remove_weights(const models_options *options, const inception_n
     return EXIT_UNAVAILABLE;
 }
 
+/* ---- The built-in model ---- */
+
+static exit_code show_builtin(const models_options *options, const char *path)
+{
+    return options->format == FORMAT_JSON ? output_json(builtin_json(path)) : builtin_show(path);
+}
+
+static exit_code print_builtin_path(const models_options *options, const char *path)
+{
+    return write_path(options, builtin_name, path);
+}
+
+static exit_code keep_builtin(const models_options *options, const char *path)
+{
+    (void)options;
+    complain("%s is built in and stays: %s", builtin_name, path);
+    return EXIT_UNAVAILABLE;
+}
+
+/* ---- The words ---- */
+
 static const struct {
     const char *word;
     exit_code (*run)(const models_options *options, const inception_network *network);
+    exit_code (*run_builtin)(const models_options *options, const char *path);
     bool several;
-} actions[] = {{"show", show, false}, {"path", print_path, false}, {"rm", remove_weights, true}};
+} actions[] = {
+    {"show", show, show_builtin, false},
+    {"path", print_path, print_builtin_path, false},
+    {"rm", remove_weights, keep_builtin, true},
+};
 
 static const char *action_name(const void *unused, size_t i)
 {
@@ -139,6 +173,7 @@ static const char *action_name(const void *unused, size_t i)
 static exit_code run(void *given, char **operands, int count)
 {
     size_t action = 0;
+    char path[FOLDER_SIZE];
     exit_code worst = EXIT_FINE;
     if (!count) return list(given);
     while (action < COUNT(actions) && strcmp(operands[0], actions[action].word) != 0) action++;
@@ -151,13 +186,15 @@ static exit_code run(void *given, char **operands, int count)
     if (count > 2 && !actions[action].several)
         return complain_usage("models", "'%s' is one word too many", operands[2]);
     for (int i = 1; i < count; i++) {
-        if (inception_network_find(operands[i])) continue;
+        if (inception_network_find(operands[i]) || builtin_find(operands[i], path, sizeof path)) continue;
         const char *near = nearest_network(operands[i]);
         return complain_usage("models", "there is no network '%s'%s%s%s", operands[i], near ? "; did you mean " : "",
                               near ? near : "", near ? "?" : "");
     }
     for (int i = 1; i < count; i++) {
-        exit_code code = actions[action].run(given, inception_network_find(operands[i]));
+        const inception_network *network = inception_network_find(operands[i]);
+        if (!network) builtin_find(operands[i], path, sizeof path);
+        exit_code code = network ? actions[action].run(given, network) : actions[action].run_builtin(given, path);
         if (!worst) worst = code;
     }
     return worst;
@@ -169,7 +206,8 @@ const cli_command models_command = {
     .operands = "[show NETWORK|path NETWORK|rm NETWORK...]",
     .about =
         "Lists the networks that can be used, their published accuracy, and whether their weights are in the cache "
-        "folder. 'show' tells all about one, 'path' prints where its weights are, 'rm' removes weights from the cache.",
+        "folder; and flowers, the built-in model. 'show' tells all about one, 'path' prints where its weights are, 'rm' "
+        "removes weights from the cache.",
     .examples = examples,
     .groups = groups,
     .options_size = sizeof(models_options),

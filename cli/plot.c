@@ -82,11 +82,14 @@ exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inc
     char labels[MOST_COLUMNS][128];
     for (size_t i = 0; i < count; i++) {
         const cli_contestant *c = &contestants[i];
-        columns[i] = (inception_card_column){c->title, c->answer, c->top};
-        if (c->top || i >= MOST_COLUMNS) continue;
-        snprintf(labels[i], sizeof labels[i], "%.*s, below %g%%", (int)strcspn(c->answer->label, ","), c->answer->label,
-                 100 * c->threshold);
-        closest[i] = (inception_prediction){.label = labels[i], .probability = c->answer->probability};
+        columns[i] = (inception_card_column){c->title, c->answer, contestant_shown(c, NULL)};
+        if (columns[i].count || i >= MOST_COLUMNS) continue;
+        int length = (int)strcspn(c->answer->label, ",");
+        if (c->unknown)
+            snprintf(labels[i], sizeof labels[i], "not one of the %d classes, closest: %.*s", c->info->classes, length,
+                     c->answer->label);
+        else snprintf(labels[i], sizeof labels[i], "%.*s, below %g%%", length, c->answer->label, 100 * c->threshold);
+        closest[i] = (inception_prediction){.label = labels[i], .probability = c->unknown ? -1 : c->answer->probability};
         columns[i].top = &closest[i];
         columns[i].count = 1;
     }

@@ -27,8 +27,8 @@ static const char *const ways[] = {"copy", "hardlink", "symlink", "reflink", NUL
 
 const option_row sort_rows[] = {
     {"sort-into", 0, "DIR", OPTION_STRING, offsetof(sort_settings, folder),
-     "put a copy of each photo into a folder in DIR, named after its most probable class; 'unknown' if --threshold leaves "
-     "none. Nothing is overwritten; 'sh DIR/undo.sh' takes it back",
+     "put a copy of each photo into a folder in DIR, named after its most probable class; 'unknown' if it is of none, or "
+     "--threshold leaves none. Nothing is overwritten; 'sh DIR/undo.sh' takes it back",
      0, 0, NULL},
     {"sort-by", 0, "WAY", OPTION_CHOICE, offsetof(sort_settings, way),
      "copy (default), hardlink, symlink, or reflink (a copy that shares the bytes, where the file system can)", 0, 0,

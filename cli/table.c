@@ -8,7 +8,7 @@
 
 const char *const table_columns[TABLE_COLUMNS] = {
     "file",  "rank",    "of",      "index", "wnid",  "label",       "probability",
-    "logit", "network", "weights", "crop",  "decode", "error", "file_base64",
+    "logit", "network", "weights", "crop",  "decode", "unknown", "error", "file_base64",
 };
 
 char table_separator(int format)
@@ -48,6 +48,7 @@ static void write_row(FILE *file, int format, const json_t *record, const json_t
         if (json_is_string(value)) table_text(file, format, json_string_value(value));
         else if (json_is_integer(value)) fprintf(file, "%lld", (long long)json_integer_value(value));
         else if (json_is_real(value)) fprintf(file, "%.9g", json_real_value(value));
+        else if (json_is_boolean(value)) fputs(json_is_true(value) ? "true" : "false", file);
         else if (answered && strcmp(table_columns[i], "rank") == 0) fprintf(file, "%zu", rank);
         else if (answered && strcmp(table_columns[i], "of") == 0) fprintf(file, "%zu", of);
         end_field(file, format, i + 1 == TABLE_COLUMNS);

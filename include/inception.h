@@ -237,6 +237,9 @@ typedef struct inception_model_options {
                                       opening the same file again takes a fraction of the time; NULL (default): none.
                                       Files that do not fit any more are replaced; failures are passed over. Like
                                       weights they must not be cut while the model is open */
+    inception_type written;        /* type in which a model file gets the weights, where one is written: INCEPTION_F32
+                                      (default), or INCEPTION_BF16 for half the size: rounded to the nearest, ties to
+                                      even. Biases, and all else that has one dimension, stay F32. No meaning elsewhere */
 } inception_model_options;
 
 INCEPTION_API void inception_model_options_default(inception_model_options *options);
@@ -269,6 +272,8 @@ typedef struct inception_model_info {
     uint64_t parameters;      /* weights used for inference, batch norm statistics counted */
     uint64_t multiply_adds;   /* for one photo, all layers counted */
     double temperature;       /* probabilities are softmax(logits / temperature); 1 unless the file says otherwise */
+    double unknown_threshold; /* least likeness of what is of one of the classes, see inception_session_unknown();
+                                 -INFINITY unless the file says otherwise */
     const inception_layer *layer; /* the one the options asked for, or NULL */
     const char *final_layer;      /* behind which the network is cut; its mean goes into the classifier. NULL: it is whole */
 } inception_model_info;
@@ -291,8 +296,10 @@ INCEPTION_API const inception_layer *inception_model_layers(const inception_mode
 /* Writes the variables of the network that the weights at `path` hold (heads included; optimiser slots are not) to
  * `out`, as MODEL_FILE (one file) or TF_V2 (prefix of .index and .data), or the network itself as ONNX (one file of at
  * most 2 GB, without auxiliary heads): from "input", float32 [batch][height][width][3] as inception_prepare() makes it,
- * to "logits" and "probabilities", float32 [batch][classes]. The files appear whole or not at all. Layers in the options
- * have no meaning here. A checkpoint of a network that is cut does not say where. */
+ * to "logits" and "probabilities", float32 [batch][classes], and, where the model has an unknown_threshold, "likeness",
+ * float32 [batch]. The files appear whole or not at all. Layers in the options have no meaning here; weights written as BF16
+ * are for model files only, else INCEPTION_UNSUPPORTED, and one that rounds to infinity is INCEPTION_DATA. A checkpoint of a
+ * network that is cut does not say where. */
 INCEPTION_API inception_status inception_convert(const char *path, const char *out, inception_format format,
                                                  const inception_model_options *options, inception_error *error);
 
@@ -329,7 +336,7 @@ INCEPTION_API inception_status inception_calibrator_compare(inception_calibrator
 /* What the compared photos told: every convolution, in the order of the network. */
 INCEPTION_API const inception_layer_loss *inception_calibrator_losses(inception_calibrator *calibrator, size_t *count);
 
-/* Writes a model file: the weights as inception_convert() writes them, in float32, for any precision, and the ranges.
+/* Writes a model file: the weights as inception_convert() writes them, for any precision, and the ranges.
  * INCEPTION_INVALID where no photo was added. */
 INCEPTION_API inception_status inception_calibrator_write(inception_calibrator *calibrator, const char *out,
                                                           inception_error *error);
@@ -422,6 +429,11 @@ INCEPTION_API inception_status inception_session_run(inception_session *session,
 INCEPTION_API inception_status inception_classify(inception_session *session, const inception_image *const *images,
                                                   int count, int k, inception_prediction *top, inception_error *error);
 
+/* True if what photo `photo` of the last run shows is probably of none of the classes: where its likeness, the largest
+ * cosine between its features and the mean features of a class, is below the model's unknown_threshold. False where the
+ * model has none, and where there was no such photo. */
+INCEPTION_API bool inception_session_unknown(const inception_session *session, int photo);
+
 /* After a run of a model that was opened with a layer: the layer's values for photo `photo` of that run, float32
  * [height][width][channels]. */
 INCEPTION_API inception_status inception_session_layer(const inception_session *session, int photo, float *out,
@@ -485,6 +497,7 @@ typedef struct inception_head inception_head;
 typedef struct inception_head_info {
     double penalty;     /* of the squared weights, features scaled to a mean square length of 1: the best in validation */
     double temperature; /* that makes the probabilities of the validation photos most likely */
+    double unknown_threshold; /* that at least 95 % of the validation photos reach: see inception_session_unknown() */
     size_t photos[INCEPTION_PARTS];
     size_t right[INCEPTION_PARTS]; /* of validation: before its photos, too, were learnt with the penalty they chose */
 } inception_head_info;
@@ -504,8 +517,8 @@ typedef struct inception_text {
 
 /* Writes a model file: the weights at `path` (see inception_model_open) without auxiliary heads, cut behind the options'
  * final_layer if they name one, and this layer in place of their classifier, which may be missing and whose input the
- * features must have been. labels[class_count] are lines of text; `texts` go before
- * what the weights say of themselves. The file appears whole or not at all. */
+ * features must have been, with its temperature and unknown_threshold. labels[class_count] are lines of text; `texts` go
+ * before what the weights say of themselves. The file appears whole or not at all. */
 INCEPTION_API inception_status inception_head_write(const inception_head *head, const char *path,
                                                     const inception_model_options *options, const char *out,
                                                     const char *const *labels, const inception_text *texts,
@@ -669,7 +682,8 @@ INCEPTION_API void inception_sheet_options_default(inception_sheet_options *opti
 /* What one network said. */
 typedef struct inception_card_column {
     const char *title;               /* of the network */
-    const inception_prediction *top; /* most probable first; probability, label and nothing else is drawn */
+    const inception_prediction *top; /* most probable first; probability, label and nothing else is drawn,
+                                        the label alone where the probability is -1 */
     int count;                       /* 1...; a card shows 20 at most, a contact sheet 3 */
 } inception_card_column;
 

@@ -1,6 +1,7 @@
 /* The public functions but those of sheet.c: check the arguments, call one folder, translate. No algorithm lives here. */
 #include "checkpoint/checkpoint.h"
 #include "engine/engine.h"
+#include "head/head.h"
 #include "image/image.h"
 #include "model/model.h"
 #include "private.h"
@@ -24,6 +25,8 @@ struct inception_session {
     int max_batch, ran; /* photos in the last run */
     float *inputs;                 /* [max_batch][height][width][3] */
     float *logits, *probabilities; /* [max_batch][classes] */
+    bool *unknown;                 /* [max_batch], of the last run */
+    float *features;               /* of one photo, where they tell what is unknown, or NULL */
 };
 
 const char *inception_version(void)
@@ -94,7 +97,8 @@ static void fill_info(inception_model *model, int threads, inception_precision p
         .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads,
         .precision = precision,
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
-        .temperature = model->model.temperature, .layer = model->model.kept, .final_layer = shape->final_layer,
+        .temperature = model->model.temperature, .unknown_threshold = model->model.unknown_threshold,
+        .layer = model->model.kept, .final_layer = shape->final_layer,
     };
 }
 
@@ -139,6 +143,7 @@ static inception_status compile(inception_model *model, const char *path, const 
     inc_shape *shape = &model->model.shape;
     int threads = inc_threads_of(options);
     if (options->crop != INCEPTION_CROP_CENTRE) shape->input.crop = options->crop;
+    if (model->model.features != INC_NONE && !options->layer_only) graph->values[model->model.features].kept = true;
     fill_info(model, threads, options->precision);
     inception_status status = rewrite(&model->model, path, options, !pack, error);
     if (status) return status;
@@ -362,7 +367,10 @@ inception_session *inception_session_open(const inception_model *model, int max_
     session->inputs = inc_alloc_aligned(batch * pixels * 3 * sizeof(float), error);
     session->logits = inc_calloc(batch * classes, sizeof(float), error);
     session->probabilities = inc_calloc(batch * classes, sizeof(float), error);
-    if (session->inputs && session->logits && session->probabilities)
+    session->unknown = inc_calloc(batch, sizeof(bool), error);
+    bool decides = model->model.features != INC_NONE && !model->layer_only;
+    if (decides) session->features = inc_calloc(model->model.mean_values, sizeof(float), error);
+    if (session->inputs && session->logits && session->probabilities && session->unknown && (session->features || !decides))
         session->run = inc_run_new(model->engine, max_batch, error);
     if (!session->run) inception_session_close(&session);
     return session;
@@ -375,6 +383,8 @@ void inception_session_close(inception_session **session)
     free((*session)->inputs);
     free((*session)->logits);
     free((*session)->probabilities);
+    free((*session)->unknown);
+    free((*session)->features);
     free(*session);
     *session = NULL;
 }
@@ -384,6 +394,14 @@ static inception_status check_count(const inception_session *session, int count,
     if (!session) return inc_fail(error, INCEPTION_INVALID, "no session given");
     if (count >= 1 && count <= session->max_batch) return INCEPTION_OK;
     return inc_fail(error, INCEPTION_INVALID, "count: %d is not 1 to %d", count, session->max_batch);
+}
+
+static bool is_unknown(const inception_session *session, int photo)
+{
+    const inc_model *model = &session->model->model;
+    inc_run_read(session->run, photo, model->features, session->features);
+    return inc_likeness(session->features, model->class_means, model->mean_values, model->shape.classes)
+         < model->unknown_threshold;
 }
 
 inception_status inception_session_run(inception_session *session, const float *inputs, int count, float *logits,
@@ -399,16 +417,22 @@ inception_status inception_session_run(inception_session *session, const float *
     if (status) return status;
     session->ran = count;
     if (session->model->layer_only) return INCEPTION_OK;
-    size_t classes = (size_t)session->model->info.classes;
+    const inception_model_info *info = &session->model->info;
+    size_t classes = (size_t)info->classes;
     for (int i = 0; i < count; i++) {
         float *scores = (logits ? logits : session->logits) + (size_t)i * classes;
         inc_run_read(session->run, i, session->model->logits, scores);
         if (inc_count_not_finite(scores, classes))
             return inc_fail(error, INCEPTION_DATA, "the network's answer is not finite: its weights are damaged");
-        if (probabilities)
-            inc_softmax(scores, (int)classes, session->model->info.temperature, probabilities + (size_t)i * classes);
+        if (probabilities) inc_softmax(scores, (int)classes, info->temperature, probabilities + (size_t)i * classes);
+        if (session->features) session->unknown[i] = is_unknown(session, i);
     }
     return INCEPTION_OK;
+}
+
+bool inception_session_unknown(const inception_session *session, int photo)
+{
+    return photo >= 0 && photo < session->ran && session->unknown[photo];
 }
 
 /* The k most probable classes, by insertion: k is small, and equal ones stay in order of index. Ranked by logit, which

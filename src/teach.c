@@ -93,7 +93,8 @@ inception_status inception_head_write(const inception_head *head, const char *pa
     if (!status) status = inc_model_open(&model, path, &whole, false, error);
     if (!status)
         status = inc_classifier_replace(&model, head->values, head->classes, head->weights, head->biases, labels, error);
-    model.temperature = head->info.temperature;
+    model.temperature = head->info.temperature, model.unknown_threshold = head->info.unknown_threshold;
+    model.class_means = head->means, model.mean_values = head->values;
     model.texts = texts, model.text_count = text_count;
     if (!status) status = inc_model_write(&model, out, INCEPTION_FORMAT_MODEL_FILE, error);
     inc_model_close(&model);

@@ -109,6 +109,17 @@ static inception_status convert(const char *path, inception_error *error)
     return error->status;
 }
 
+static inception_status convert_to_bf16(const char *path, inception_error *error)
+{
+    char out[96];
+    inception_model_options options;
+    inception_model_options_default(&options);
+    options.written = INCEPTION_BF16;
+    snprintf(out, sizeof out, "%s/out.safetensors", folder);
+    inception_convert(path, out, INCEPTION_FORMAT_MODEL_FILE, &options, error);
+    return error->status;
+}
+
 static inception_status convert_to_onnx(const char *path, inception_error *error)
 {
     char out[96];
@@ -196,6 +207,17 @@ static inception_status teach(const char *path, inception_error *error)
     inception_head *head = error->status ? NULL : inception_head_train(&examples, error);
     if (head) inception_head_write(head, path, NULL, out, labels, NULL, 0, error);
     inception_head_close(&head);
+    return error->status;
+}
+
+static inception_status open_run_taught(const char *path, inception_error *error)
+{
+    float input[224 * 224 * 3] = {0}, logits[2];
+    inception_model *model = inception_model_open(path, NULL, error);
+    inception_session *session = inception_session_open(model, 1, error);
+    if (!error->status) inception_session_run(session, input, 1, logits, NULL, error);
+    inception_session_close(&session);
+    inception_model_close(&model);
     return error->status;
 }
 
@@ -296,6 +318,7 @@ static void conversions(void **state)
 {
     (void)state;
     fail_each(convert, paths[0], 7, false); /* past 400 every seventh, to end within minutes */
+    fail_each(convert_to_bf16, paths[0], 7, false);
     fail_each(convert_to_onnx, paths[0], 7, false);
     fail_each(calibrate, paths[0], 83, false);
 }
@@ -309,7 +332,10 @@ static void logs(void **state)
 static void output_layers(void **state)
 {
     (void)state;
+    char taught[96];
     fail_each(teach, paths[0], 7, false);
+    snprintf(taught, sizeof taught, "%s/taught", folder); /* which tells what is none of its classes */
+    fail_each(open_run_taught, taught, 7, false);
 }
 
 static void photos(void **state)

@@ -8,7 +8,7 @@ check 'tools/release.sh' sh tools/release.sh "$stage"
 mkdir -p "$root/tmp"
 check 'it unpacks into one folder' sh -c 'tar -C "$1" -xf "$2/$3.tar.gz" && [ "$(ls "$1")" = "$3
 tmp" ]' - "$root" "$stage" "$folder"
-for file in README.md share/man/man1/inception.1 share/man/man1/inception-classify.1 \
+for file in README.md share/inception/README.md share/man/man1/inception.1 share/man/man1/inception-classify.1 \
     share/bash-completion/completions/inception share/zsh/site-functions/_inception \
     share/fish/vendor_completions.d/inception.fish share/doc/inception/copyright/libdnnl2; do
     check "$file" test -s "$root/$folder/$file"
@@ -40,6 +40,9 @@ fi
 convert rose: "$root/tmp/rose.png"
 check 'it starts' $bare "/$folder/bin/inception" --version
 check 'it prepares a photo' $bare "/$folder/bin/inception" prepare -n v3 /tmp/rose.png -o /tmp/x.npy
+if [ -f models/flowers.safetensors ]; then
+    check 'it classifies with nothing fetched' $bare "/$folder/bin/inception" classify /tmp/rose.png
+fi
 check 'it has its extras' $bare "/$folder/bin/inception" fetch /tmp/rose.png \
     --sha256="$(sha256sum "$root/tmp/rose.png" | cut -d ' ' -f 1)"
 check 'it starts by a link, from elsewhere' sh -c 'ln -s "../$2/bin/inception" "$1/tmp/link" && shift 2 && "$@"' - \

@@ -5,9 +5,8 @@
 #     sh tools/try.sh PHOTO
 #     sh tools/try.sh PHOTO MODEL
 #
-# Without a photo it takes ImageMagick's built-in rose. MODEL is a file or the name of a network in the cache. Without one
-# it takes what is in the cache; failing that the real GoogLeNet weights among the test data, if those are there; failing
-# that the command says what to download.
+# Without a photo it takes the rose that ImageMagick brings. MODEL is a file or the name of a network. Without one the command
+# takes the best network in the cache, or else the built-in model, which knows five flowers.
 set -e
 absolute() { if [ -e "$1" ]; then realpath "$1"; else echo "$1"; fi; }
 photo=${1:+$(absolute "$1")}
@@ -20,10 +19,5 @@ meson compile -C build >/dev/null
 if [ -z "$photo" ]; then
     photo=build/rose.png
     convert rose: "$photo"
-fi
-weights=${INCEPTION_TEST_DATA:-../shared}/weights/googlenet
-if [ -z "$model" ] && ! build/inception models --json | grep -q '"path": "' && [ -d "$weights" ]; then
-    model=build/googlenet.caffemodel
-    [ -f "$model" ] || python3 tools/googlenet_caffemodel.py "$weights" "$model" >&2
 fi
 exec build/inception classify ${model:+-m "$model"} "$photo"

@@ -97,6 +97,10 @@ uint64_t inc_count_not_finite(const float *values, uint64_t count); /* NaN and i
 void inc_print_number(char *text, size_t size, double number); /* at least nine digits, and no more than bring it back */
 double inc_parse_number(const char *text);                     /* 0 where the text is no number */
 
+/* bfloat16, the upper half of a float32: the nearest one to a number (NaN is none), ties to even; and back. */
+uint16_t inc_to_bf16(float value);
+float inc_from_bf16(uint16_t half);
+
 /* ---- file.c ---- */
 
 /* A file mapped read-only. Empty files map to size 0. */

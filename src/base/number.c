@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Where there is no memory for a locale, uselocale() changes nothing, and the numbers are the program's. */
 static locale_t enter(locale_t *before)
@@ -44,4 +45,19 @@ double inc_parse_number(const char *text)
     double number = strtod(text, NULL);
     leave(plain, before);
     return number;
+}
+
+uint16_t inc_to_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+float inc_from_bf16(uint16_t half)
+{
+    uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }

@@ -35,14 +35,6 @@ static double from_f16(uint16_t bits)
     return bits >> 15 ? -size : size;
 }
 
-static double from_bf16(uint16_t bits)
-{
-    uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    return (double)value;
-}
-
 static double element(inception_type type, const uint8_t *at)
 {
     union {
@@ -54,7 +46,7 @@ static double element(inception_type type, const uint8_t *at)
     case INCEPTION_F32: return (double)bits.f32;
     case INCEPTION_F64: return bits.f64;
     case INCEPTION_F16: return from_f16(bits.u16);
-    case INCEPTION_BF16: return from_bf16(bits.u16);
+    case INCEPTION_BF16: return (double)inc_from_bf16(bits.u16);
     case INCEPTION_I8: return bits.i8;
     case INCEPTION_U8: return bits.u8;
     case INCEPTION_I16: return bits.i16;

@@ -117,6 +117,11 @@ static void add_row(pen *p, const inception_prediction *prediction, bool first, 
     inc_font font = {l->text, first};
     double share = fmin(1, (double)prediction->probability), line = l->text * LINE, radius = l->bar / 2;
     char percent[16];
+    if (prediction->probability < 0) { /* what is none of the classes has no share of them */
+        add(p, (inc_item){INC_TEXT, INC_INK_TEXT, x, y, width, line, .font = font, .text = prediction->label,
+                          .plain = strcspn(prediction->label, ",")});
+        return;
+    }
     int length = snprintf(percent, sizeof percent, "%.2f%%", 100 * share);
     char *text = inc_arena_string(&p->page->texts, percent, (size_t)length, p->error);
     if (!text) {

@@ -169,7 +169,7 @@ static inception_status check_column(const inception_card_column *column, incept
     for (int i = 0; i < column->count; i++) {
         double probability = (double)column->top[i].probability;
         if (!column->top[i].label) return inc_fail(error, INCEPTION_INVALID, "card: an answer without a label");
-        if (!(probability >= 0 && probability <= MOST_SURE))
+        if (probability != -1 && !(probability >= 0 && probability <= MOST_SURE))
             return inc_fail(error, INCEPTION_INVALID, "card: a probability of %g, which is not 0 to 1", probability);
     }
     return INCEPTION_OK;

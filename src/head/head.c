@@ -227,7 +227,8 @@ static inception_status learn(lesson *l, inception_head *head, inception_error *
         status = inc_minimise(training_loss, l, (size_t)l->classes * (l->values + 1), l->best, SHORTEST, STEPS, error);
     unfold(l, head);
     if (!status) status = examine(l, head, INCEPTION_TRAIN, error);
-    return status ? status : examine(l, head, INCEPTION_TEST, error);
+    if (!status) status = examine(l, head, INCEPTION_TEST, error);
+    return status ? status : inc_learn_known(l->examples, head->means, &head->info.unknown_threshold, error);
 }
 
 /* ---- The layer ---- */
@@ -240,6 +241,7 @@ inception_head *inc_head_train(const inception_examples *examples, inception_err
     for (size_t i = 0; i < examples->count; i++) l.counts[examples->parts[i]]++;
     if (head) head->values = l.values, head->classes = l.classes;
     if (head && allocate(&l, error) && (head->weights = inc_calloc(l.values * (size_t)l.classes, sizeof(float), error))
+        && (head->means = inc_calloc(l.values * (size_t)l.classes, sizeof(float), error))
         && (head->biases = inc_calloc((size_t)l.classes, sizeof(float), error)))
         status = learn(&l, head, error);
     free_lesson(&l);
@@ -253,6 +255,7 @@ void inc_head_free(inception_head *head)
     if (!head) return;
     free(head->weights);
     free(head->biases);
+    free(head->means);
     free(head);
 }
 

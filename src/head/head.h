@@ -17,6 +17,7 @@ struct inception_head {
     size_t values;
     int classes;
     float *weights, *biases; /* [values][classes], [classes] */
+    float *means;            /* [classes][values]: see known.c */
 };
 
 inception_head *inc_head_train(const inception_examples *examples, inception_error *error);
@@ -29,6 +30,17 @@ inception_status inc_head_logits(const inception_head *head, const float *featur
 /* The temperature at which the softmax of logits[count][classes] makes the classes `right` most likely, nearer to 1 if they
  * are few. */
 double inc_temperature(const float *logits, const int *right, size_t count, int classes);
+
+/* ---- known.c: what is of none of the classes ---- */
+
+/* Of a photo: the largest cosine between its features and the means of a class, -1...1. means[classes][values] have a length
+ * of 1. */
+double inc_likeness(const float *features, const float *means, size_t values, int classes);
+
+/* The means of the training photos of each class, [classes][values] of zeros before, and the likeness that at least 95 % of
+ * the validation photos reach. */
+inception_status inc_learn_known(const inception_examples *examples, float *means, double *threshold,
+                                 inception_error *error);
 
 /* ---- minimise.c: a smooth function's smallest value, by L-BFGS ---- */
 

@@ -2,6 +2,7 @@
 #include "private.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,13 @@ static inception_status find_temperature(inc_model *model, const char *path, inc
     return inc_fail(error, INCEPTION_DATA, "%s: a temperature of '%.40s' is no number above 0", path, text);
 }
 
+float *inc_tensor_floats(inc_model *model, const inception_tensor *tensor, inception_error *error)
+{
+    float *floats = inc_arena_alloc(&model->arena, tensor->count, sizeof *floats, error);
+    if (floats) convert(tensor, floats);
+    return floats;
+}
+
 static inception_status open_file(inc_model *model, const char *path, const inception_model_options *options,
                                   inception_error *error)
 {
@@ -140,7 +148,8 @@ static inception_status open_file(inc_model *model, const char *path, const ince
     model->format = model->weights->format;
     model->ranges = inc_weights_metadata(model->weights, inc_ranges_key());
     inception_status status = find_temperature(model, path, error);
-    return status ? status : inc_recognise(model, path, options, error);
+    if (!status) status = inc_recognise(model, path, options, error);
+    return status ? status : inc_known_read(model, path, error);
 }
 
 /* As if from a file without tensors. */
@@ -151,6 +160,7 @@ static inception_status open_untrained(inc_model *model, const inception_model_o
     bool heads = model->shape.heads;
     model->format = INCEPTION_FORMAT_MODEL_FILE;
     model->temperature = 1;
+    model->unknown_threshold = -INFINITY;
     model->shape = inc_shape_default(network);
     model->shape.heads = heads;
     if (options->depth_multiplier > 0) model->shape.depth_multiplier = options->depth_multiplier;
@@ -166,13 +176,14 @@ static inception_status finish(inc_model *model, const char *path, const incepti
     inception_status status = inc_label_classes(model, path, options->labels, error);
     if (!status) status = inc_measure(&model->graph, &model->size, error);
     if (!status) status = inc_list_layers(model, error);
+    if (!status) status = inc_known_check(model, path, error);
     return status ? status : inc_keep_layer(model, path, options, error);
 }
 
 inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
                                 inception_error *error)
 {
-    *model = (inc_model){.shape = {.heads = heads}};
+    *model = (inc_model){.shape = {.heads = heads}, .written = options->written};
     inception_status status = path ? open_file(model, path, options, error) : open_untrained(model, options, error);
     if (status) goto failed;
     if ((status = build_graph(model, options->layer, error))) goto failed;

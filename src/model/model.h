@@ -43,8 +43,13 @@ typedef struct inc_model {
     bool softmax;                 /* ... of which the softmax is meant */
     bool scaled;                  /* there are gammas, which not every file of this network has */
     double temperature;           /* probabilities are softmax(logits / temperature) */
+    double unknown_threshold;     /* least likeness of what is of one of the classes; -INFINITY: not known */
+    const float *class_means;     /* [classes][mean_values] that it is likeness to, or NULL */
+    size_t mean_values;
+    uint32_t features;            /* the value in the graph whose likeness it is; INC_NONE: without class_means */
     const char *ranges;           /* of the values, for int8: see ranges.c; or NULL */
     bool packed;                  /* variables have no data: the weights come from a pack */
+    inception_type written;       /* type of what is written, F32 or BF16: see inception_model_options */
     const inc_metadata *texts;    /* to be written with it, before those of `weights` */
     size_t text_count;
     const inception_tensor *slots; /* to be written with it: what goes with variables while they are trained */
@@ -118,6 +123,18 @@ bool inc_has_ranges(const char *path);
 
 /* Gives every value of the graph that is read its range; `text` NULL: there are none. */
 inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char *path, inception_error *error);
+
+/* ---- known.c ---- */
+
+/* What a model file tells of photos of none of its classes: fills class_means and unknown_threshold, or says that there is
+ * nothing. Classes must be known. */
+inception_status inc_known_read(inc_model *model, const char *path, inception_error *error);
+
+/* Finds model->features, of which class_means must be. */
+inception_status inc_known_check(inc_model *model, const char *path, inception_error *error);
+
+#define INC_CLASS_MEANS "class_means" /* the tensor in a model file, */
+#define INC_UNKNOWN_SCORE "cosine"    /* and what the text unknown_score says of its unknown_threshold */
 
 /* ---- classifier.c ---- */
 

@@ -4,7 +4,7 @@
  *
  *     "INCPACK4", sizes of the parts below (u64 each: meta, hashes, block), hash of the block's form, hash of all in front
  *                 of the block but itself
- *     meta      texts ending in zero bytes: the key, then what the weights file would have told
+ *     meta      texts ending in zero bytes: the key, then what the weights file would have told; means of classes
  *     hashes    of each INC_PACK_CHUNK bytes of the block
  *     block     from a multiple of PAGE_BYTES on */
 #include "private.h"
@@ -20,7 +20,7 @@
 #define MAGIC "INCPACK4"
 #define FRONT 48 /* bytes: magic, three sizes, two hashes */
 #define PAGE_BYTES 4096
-#define NUMBERS 8
+#define NUMBERS 10
 
 static size_t chunks_of(uint64_t bytes)
 {
@@ -93,6 +93,19 @@ static bool read_texts(inc_model *model, inc_reader *reader, const char **texts,
     return true;
 }
 
+static bool read_means(inc_model *model, inc_reader *reader, inception_error *error)
+{
+    size_t bytes, row = model->mean_values;
+    const uint8_t *data;
+    if (row == 0) return true;
+    if (!inc_mul(row, (size_t)model->shape.classes * sizeof(float), &bytes) || !inc_read_skip(reader, bytes, &data))
+        return false;
+    float *means = inc_arena_alloc(&model->arena, bytes, 1, error);
+    if (means) memcpy(means, data, bytes);
+    model->class_means = means;
+    return means != NULL;
+}
+
 /* What the weights file would have told: network, format, sizes, names. */
 static bool read_meta(inc_model *model, inc_reader *reader, const char *key, inception_error *error)
 {
@@ -112,15 +125,17 @@ static bool read_meta(inc_model *model, inc_reader *reader, const char *key, inc
     shape->input.height = atoi(numbers[5]);
     shape->input.preprocessing = (inception_preprocessing)atoi(numbers[6]);
     model->temperature = inc_parse_number(numbers[7]);
+    model->unknown_threshold = inc_parse_number(numbers[8]);
+    model->mean_values = (size_t)strtoul(numbers[9], NULL, 10);
     if (shape->classes < 1 || (size_t)shape->classes > inc_left(reader) || shape->min_depth < 1
         || shape->min_depth > 4096 || !(shape->depth_multiplier > 0 && shape->depth_multiplier <= 16)
         || shape->input.width < 1 || shape->input.width > 4096 || shape->input.height < 1 || shape->input.height > 4096
-        || !(model->temperature > 0 && model->temperature <= DBL_MAX))
+        || !(model->temperature > 0 && model->temperature <= DBL_MAX) || !(model->unknown_threshold <= DBL_MAX))
         return false;
     model->labels = inc_arena_alloc(&model->arena, (size_t)shape->classes, sizeof *model->labels, error);
     model->wnids = inc_arena_alloc(&model->arena, (size_t)shape->classes, sizeof *model->wnids, error);
     return model->labels && model->wnids && read_texts(model, reader, model->labels, error)
-        && read_texts(model, reader, model->wnids, error);
+        && read_texts(model, reader, model->wnids, error) && read_means(model, reader, error);
 }
 
 bool inc_pack_parse(inc_pack *pack, const void *data, size_t size, inc_model *model)
@@ -173,7 +188,8 @@ static inception_status make_meta(inc_buffer *front, const inc_pack *pack, const
 {
     const inc_shape *shape = &model->shape;
     const int numbers[NUMBERS] = {(int)model->format, shape->classes, 0, shape->min_depth, shape->input.width,
-                                  shape->input.height, (int)shape->input.preprocessing, 0};
+                                  shape->input.height, (int)shape->input.preprocessing, 0, 0,
+                                  (int)model->mean_values};
     char number[32];
     inception_status status = add_text(front, pack->key, error);
     if (!status) status = add_text(front, shape->network->name, error);
@@ -181,11 +197,14 @@ static inception_status make_meta(inc_buffer *front, const inc_pack *pack, const
     for (int i = 0; i < NUMBERS && !status; i++) {
         if (i == 2) inc_print_number(number, sizeof number, shape->depth_multiplier);
         else if (i == 7) inc_print_number(number, sizeof number, model->temperature);
+        else if (i == 8) inc_print_number(number, sizeof number, model->unknown_threshold);
         else snprintf(number, sizeof number, "%d", numbers[i]);
         status = add_text(front, number, error);
     }
     for (int i = 0; i < shape->classes && !status; i++) status = add_text(front, model->labels[i], error);
     for (int i = 0; i < shape->classes && !status; i++) status = add_text(front, model->wnids[i], error);
+    const size_t means = (size_t)shape->classes * model->mean_values;
+    if (!status && model->class_means) status = inc_buffer_add(front, model->class_means, means * sizeof(float), error);
     return status;
 }
 

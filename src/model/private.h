@@ -35,6 +35,9 @@ char *inc_shape_text(char *text, int rank, const int64_t *dims);
 /* Classes called so, without WordNet ids. */
 inception_status inc_name_classes(inc_model *model, const char *const *labels, inception_error *error);
 
+/* The tensor's values in float32, in the model's memory; NULL: there is none left. */
+float *inc_tensor_floats(inc_model *model, const inception_tensor *tensor, inception_error *error);
+
 /* Class names from the label file `file`, or (NULL) from the file's metadata, or ImageNet's, or numbers. */
 inception_status inc_label_classes(inc_model *model, const char *path, const char *file, inception_error *error);
 

@@ -2,13 +2,14 @@
 #include "private.h"
 #include "../onnx/onnx.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* What a file says of itself. */
 typedef struct description {
-    char classes[16], depth[32], smallest[16], width[16], height[16], temperature[32];
+    char classes[16], depth[32], smallest[16], width[16], height[16], temperature[32], threshold[32];
     inc_metadata *texts;
     size_t count;
 } description;
@@ -43,6 +44,8 @@ static inception_status describe(inc_model *model, description *about, inception
     snprintf(about->width, sizeof about->width, "%d", shape->input.width);
     snprintf(about->height, sizeof about->height, "%d", shape->input.height);
     inc_print_number(about->temperature, sizeof about->temperature, model->temperature);
+    inc_print_number(about->threshold, sizeof about->threshold, model->unknown_threshold);
+    const bool decides = model->class_means != NULL;
     const char *labels = join_lines(model, model->labels, error), *wnids = join_lines(model, model->wnids, error);
     if (!labels || !wnids) return INCEPTION_MEMORY;
     const inc_metadata own[] = {
@@ -51,6 +54,7 @@ static inception_status describe(inc_model *model, description *about, inception
         {"preprocessing", ways[shape->input.preprocessing]},               {"labels", labels},
         {"wnids", wnids}, {"temperature", model->temperature != 1 ? about->temperature : NULL},
         {inc_ranges_key(), model->ranges},                           {INC_FINAL_LAYER, shape->final_layer},
+        {"unknown_threshold", decides ? about->threshold : NULL}, {"unknown_score", decides ? INC_UNKNOWN_SCORE : NULL},
     };
     about->texts = inc_arena_alloc(&model->arena, INC_COUNT(own) + model->text_count + model->weights->metadata_count,
                                    sizeof *about->texts, error);
@@ -65,11 +69,28 @@ static inception_status describe(inc_model *model, description *about, inception
     return INCEPTION_OK;
 }
 
+/* Makes the tensor one of bfloat16, half as large. */
+static inception_status round_tensor(inc_model *model, inception_tensor *tensor, const char *out, inception_error *error)
+{
+    const float *values = tensor->data;
+    uint16_t *rounded = inc_arena_alloc(&model->arena, tensor->count, sizeof *rounded, error);
+    if (!rounded) return INCEPTION_MEMORY;
+    for (uint64_t i = 0; i < tensor->count; i++) {
+        rounded[i] = inc_to_bf16(values[i]);
+        if (!isfinite(inc_from_bf16(rounded[i])))
+            return inc_fail(error, INCEPTION_DATA, "%s: a value too large for bfloat16: %s", out, tensor->name);
+    }
+    tensor->type = INCEPTION_BF16;
+    tensor->data = rounded;
+    return INCEPTION_OK;
+}
+
 static inception_status write_tensors(inc_model *model, const char *out, const description *about, inception_error *error)
 {
     size_t count = 0;
-    inception_tensor *tensors = inc_calloc(model->graph.value_count + model->slot_count, sizeof *tensors, error);
+    inception_tensor *tensors = inc_calloc(model->graph.value_count + model->slot_count + 1, sizeof *tensors, error);
     if (!tensors) return INCEPTION_MEMORY;
+    inception_status status = INCEPTION_OK;
     for (size_t i = 0; i < model->graph.value_count; i++) {
         const inc_value *value = &model->graph.values[i];
         if (!value->variable || !value->data) continue;
@@ -79,11 +100,35 @@ static inception_status write_tensors(inc_model *model, const char *out, const d
         for (int d = 0; d < value->rank; d++) tensor->dims[d] = value->dims[d];
     }
     for (size_t i = 0; i < model->slot_count; i++) tensors[count++] = model->slots[i];
-    inception_status status =
-        about ? inc_safetensors_write(out, tensors, count, about->texts, about->count, error)
-              : inc_bundle_write(out, tensors, count, error);
+    if (about && model->class_means)
+        tensors[count++] = (inception_tensor){INC_CLASS_MEANS, INCEPTION_F32, 2,
+                                              {model->shape.classes, (int64_t)model->mean_values},
+                                              (uint64_t)model->shape.classes * model->mean_values, model->class_means};
+    for (size_t i = 0; i < count && model->written == INCEPTION_BF16 && !status; i++)
+        if (tensors[i].rank > 1) status = round_tensor(model, &tensors[i], out, error);
+    if (!status)
+        status = about ? inc_safetensors_write(out, tensors, count, about->texts, about->count, error)
+                       : inc_bundle_write(out, tensors, count, error);
     free(tensors);
     return status;
+}
+
+/* What inc_onnx_about wants of class_means. */
+static inception_status bind_means(inc_model *model, uint32_t *variable, inception_error *error)
+{
+    inc_graph *graph = &model->graph;
+    *variable = INC_NONE;
+    if (model->features == INC_NONE) return INCEPTION_OK;
+    const size_t values = model->mean_values, classes = (size_t)model->shape.classes;
+    const int64_t *map = graph->values[model->features].dims, dims[4] = {map[1], map[2], map[3], model->shape.classes};
+    float *turned = inc_arena_alloc(&model->arena, values * classes, sizeof *turned, error);
+    if (turned) *variable = inc_graph_variable(graph, INC_CLASS_MEANS, 4, dims, error);
+    if (!turned || *variable == INC_NONE) return INCEPTION_MEMORY;
+    for (size_t c = 0; c < classes; c++)
+        for (size_t v = 0; v < values; v++) turned[v * classes + c] = model->class_means[c * values + v];
+    graph->values[*variable].data = turned;
+    graph->values[model->features].kept = true;
+    return INCEPTION_OK;
 }
 
 static inception_status write_onnx(inc_model *model, const char *out, const description *about, inception_error *error)
@@ -92,15 +137,21 @@ static inception_status write_onnx(inc_model *model, const char *out, const desc
         "Photos as `inception prepare` writes them: RGB, 0...255 mapped to -1...1.",
         "Photos as `inception prepare` writes them: BGR, 0...255 minus 104, 117, 123.",
     };
-    const inc_onnx_about texts = {model->shape.network->name, inputs[model->shape.input.preprocessing], about->texts,
-                                  about->count, model->temperature};
-    inception_status status = inc_graph_rewrite(&model->graph, INC_ONNX_REWRITES, 1, error);
+    inc_onnx_about texts = {model->shape.network->name, inputs[model->shape.input.preprocessing], about->texts, about->count,
+                            model->temperature, model->features, INC_NONE};
+    inception_status status = bind_means(model, &texts.means, error);
+    if (!status) status = inc_graph_rewrite(&model->graph, INC_ONNX_REWRITES, 1, error);
     return status ? status : inc_onnx_write(out, &model->graph, &texts, error);
 }
 
 inception_status inc_model_write(inc_model *model, const char *out, inception_format format, inception_error *error)
 {
     description about = {0};
+    if (model->written != INCEPTION_F32 && model->written != INCEPTION_BF16)
+        return inc_fail(error, INCEPTION_INVALID, "%s: weights are written as f32 or bf16, not as %s", out,
+                        inc_type_name(model->written));
+    if (model->written == INCEPTION_BF16 && format != INCEPTION_FORMAT_MODEL_FILE)
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: only model files hold weights as bfloat16", out);
     if (format == INCEPTION_FORMAT_TF_V2) return write_tensors(model, out, NULL, error);
     if (format != INCEPTION_FORMAT_MODEL_FILE && format != INCEPTION_FORMAT_ONNX)
         return inc_fail(error, INCEPTION_INVALID,

@@ -15,11 +15,14 @@ typedef struct inc_onnx_about {
     const inc_metadata *metadata;
     size_t metadata_count;
     double temperature; /* probabilities are softmax(logits / temperature) */
+    uint32_t features;  /* the value whose likeness to means of the classes is told, or INC_NONE; ... */
+    uint32_t means;     /* ... the variable they are in, [height][width][channels][classes] */
 } inc_onnx_about;
 
-/* Input "input", float32 [batch][height][width][3]; outputs "logits" and "probabilities", float32 [batch][classes]. The
- * graph has been through INC_ONNX_REWRITES, its variables are bound, and the one value it keeps is the 1 x 1 map of the
- * classes. The file appears whole or not at all. */
+/* Input "input", float32 [batch][height][width][3]; outputs "logits" and "probabilities", float32 [batch][classes], and,
+ * where there are features, "likeness", float32 [batch]. The graph has been through INC_ONNX_REWRITES, its variables are
+ * bound, and it keeps the 1 x 1 map of the classes, its last value, and the features. The file appears whole or not at
+ * all. */
 inception_status inc_onnx_write(const char *path, const inc_graph *graph, const inc_onnx_about *about,
                                 inception_error *error);
 

@@ -30,7 +30,7 @@ from material import png  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
 COMMAND = str(BUILD / "inception")
-COLUMNS = "file rank of index wnid label probability logit network weights crop decode error file_base64".split()
+COLUMNS = "file rank of index wnid label probability logit network weights crop decode unknown error file_base64".split()
 PREDICTION = ["index", "wnid", "label", "probability", "logit"]
 # Labels and ids as a hostile model file may have them.
 LABELS = ["tench, Tinca tinca", "crane", "crane, machine", 'a/../b "q", c', "..", "caf\u00e9, caff\u00e8", "plain"]
@@ -432,7 +432,7 @@ def test_filters():
         tap.ok(drawn.code == 0 and LABELS[order[0]].split(",")[0] + ", below 100%" in words, "and a plot has it", f"{drawn}\n{words}")
     else:
         tap.skip("and a plot has it", "no pdftotext")
-    check("in columns too", run("--threshold=1", "-m", "tiny.safetensors", "photos/img1.png"), 0, "(none)")
+    check("in columns too", run("--threshold=1", "-m", "tiny.safetensors", "photos/img1.png"), 0, "No class reaches 100%")
     for option, words_, error in [
             ("--threshold", "50", "0 to 1, or 0% to 100%"),
             *(("--threshold", text, "0 to 1") for text in ("nan", "101%", "half", "-0.1", "%", "5%%")),

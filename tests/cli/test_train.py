@@ -220,6 +220,110 @@ def test_layer():
                                                      "no.safetensors"), 65, err="complete up to layer Mixed_4b")
     tap.ok(not Path("no.safetensors").exists(), "no file")
 
+def rewritten(source, out, **texts):
+    """A model file with other texts (None: without)."""
+    data = Path(source).read_bytes()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:start])
+    header["__metadata__"].update(texts)
+    header["__metadata__"] = {k: v for k, v in header["__metadata__"].items() if v is not None}
+    text = json.dumps(header).encode()
+    text += b" " * (-(len(text) + 8) % 64)
+    Path(out).write_bytes(struct.pack("<Q", len(text)) + text + data[start:])
+
+
+def test_unknown():
+    """The threshold: what train writes, and what classify says of photos below it. With one of 1 nothing is known."""
+    found = metadata("colours.safetensors")
+    tap.ok(found["unknown_score"] == "cosine" and 0 < float(found["unknown_threshold"]) < 1, "train writes a threshold", found)
+    records = [json.loads(line) for line in call("classify", "-m", "colours.safetensors", "-f", "jsonl", "colours").out.splitlines()]
+    known = sum(r["unknown"] is False for r in records)
+    tap.ok(44 <= known <= 48, "of its own photos nearly all are known", known)
+    photo = "colours/red/1.png"
+    rewritten("colours.safetensors", "none.safetensors", unknown_threshold="1")
+    none = call("classify", "-m", "none.safetensors", photo)
+    closest = json.loads(call("classify", "-m", "colours.safetensors", "-j", photo).out)[0]["predictions"][0]["label"]
+    check("what is none of the classes", none, 0, f"\nnot one of the 3 classes (closest: {closest})\n")
+    tap.ok("%" not in none.out, "without a list", none.out)
+    record = json.loads(call("classify", "-m", "none.safetensors", "-j", photo).out)[0]
+    tap.ok(record["unknown"] is True and len(record["predictions"]) == 3, "JSON says so, and has the list", record)
+    tap.ok("unknown" not in json.loads(call("classify", "-m", "tiny.safetensors", "-j", photo).out)[0],
+           "of a model without a threshold it says nothing")
+    header, *rows = [line.split(",") for line in call("classify", "-m", "none.safetensors", "-f", "csv", photo).out.splitlines()]
+    tap.ok(len(rows) == 3 and all(row[header.index("unknown")] == "true" for row in rows), "a table too", rows)
+    check("beside a network that knows", call("classify", "-m", "none.safetensors", "-m", "colours.safetensors", photo), 0,
+          "not one of the 3 classes")
+    check("with bars", call("classify", "--color=always", "--picture=none", "-m", "none.safetensors", "-m", "colours.safetensors",
+                            photo), 0, "not one of the 3 classes")
+    check("sorted", call("classify", "-m", "none.safetensors", "--sort-into=sorted", "-j", photo), 0)
+    tap.ok(Path("sorted/unknown/1.png").exists(), "into a folder of their own", os.listdir("sorted"))
+    check("drawn", call("classify", "-m", "none.safetensors", "--plot=none.pdf", "-j", photo), 0)
+    if shutil.which("pdftotext"):
+        words = subprocess.run(["pdftotext", "none.pdf", "-"], capture_output=True, text=True).stdout
+        tap.ok(f"not one of the 3 classes, closest: {closest}" in words and "%" not in words, "without a percentage", words)
+    else:
+        tap.skip("without a percentage", "no pdftotext")
+    check("as bfloat16", call("convert", "--weights=bf16", "none.safetensors", "half.safetensors"), 0)
+    tap.ok(metadata("half.safetensors") == metadata("none.safetensors"), "which says the same of itself")
+    check("is unknown as well", call("classify", "-m", "half.safetensors", photo), 0, "not one of the 3 classes")
+    check("bfloat16 is taught", call("train", "-m", "half.safetensors", "colours", "-o", "more.safetensors"), 0)
+    check("and looked at", call("features", "-m", "half.safetensors", photo), 0, "v255")
+    check("and made ready for int8", call("convert", "--weights=bf16", "--int8", "--calibrate", "colours/red", "half.safetensors",
+                                         "half8.safetensors"), 0)
+    check("where it is unknown too", call("classify", "--precision=auto", "-m", "half8.safetensors", photo), 0, "not one of the 3")
+    for out in ("c.onnx", "c.ckpt"):
+        check(f"no bfloat16 in {out}", call("convert", "--weights=bf16", "none.safetensors", out), 64, err="only model files")
+    rewritten("colours.safetensors", "bad.safetensors", unknown_threshold="half")
+    check("a threshold that is no number", call("classify", "-m", "bad.safetensors", photo), 65, err="of 'half' is not -1 to 1")
+
+
+def test_builtin():
+    """A model beside the command, where an installation has it; and the same command without it."""
+    os.makedirs("there/bin")
+    os.makedirs("flowers")  # as a folder of photos is called
+    command = shutil.copy(COMMAND, "there/bin/inception")
+
+    def run(*words, **more):
+        done = subprocess.run([command, *words], capture_output=True, timeout=300 * SLOW, env={**environment("bare"), **more})
+        done.out, done.err = done.stdout.decode(), done.stderr.decode()
+        return done
+
+    photo = "colours/red/1.png"
+    check("without it there is nothing", run("classify", photo), 69, err="inception fetch v4")
+    check("not by name either", run("classify", "-m", "flowers", photo), 66, err="flowers")
+    tap.ok(len(json.loads(run("models", "--json").out)) == 6 and "Built in" not in run("models").out, "models: not there")
+    os.makedirs("there/share/inception")
+    path = os.path.abspath("there/share/inception/flowers.safetensors")
+    shutil.copy("colours.safetensors", path)
+    plain = call("classify", "-m", "colours.safetensors", photo)
+    found = run("classify", photo)
+    tap.ok(found.returncode == 0 and found.out == plain.out, "classify without a word uses it", found)
+    tap.ok(found.err.count("\n") == 1 and "knows blue, green, red, and nothing else" in found.err
+           and "inception fetch v4" in found.err, "and says in a line what it knows", found.err)
+    tap.ok(run("classify", "-q", photo).err == "", "unless quiet")
+    named = run("classify", "-m", "Flowers", photo)
+    tap.ok(named.returncode == 0 and named.out == plain.out and named.err == "", "by name, whatever folder is called so", named)
+    check("not for other commands", run("features", photo), 69, err="inception fetch v4")
+    check("features of it by name", run("features", "-m", "flowers", photo), 0, "v255")
+    check("models", run("models"), 0, "Built in: flowers, 3 classes (blue, green, red); right")
+    last = json.loads(run("models", "--json").out)[-1]
+    accuracy = float(metadata("colours.safetensors")["test_accuracy"])
+    tap.ok(last["name"] == "flowers" and last["built_in"] and last["labels"] == ["blue", "green", "red"]
+           and last["test_accuracy"] == accuracy and last["path"] == path, "models --json", last)
+    check("models show", run("models", "show", "flowers"), 0, "classes        3: blue, green, red\n")
+    tap.ok(json.loads(run("models", "show", "flowers", "-j").out) == last, "models show --json")
+    check("models path", run("models", "path", "flowers"), 0, path + "\n")
+    check("models rm", run("models", "rm", "flowers"), 69, err="flowers is built in and stays")
+    check("fetch: there already", run("fetch", "flowers"), 0, path + "\n")
+    os.makedirs("full/inception")
+    shutil.copy("tiny.safetensors", "full/inception/inception_v2.safetensors")
+    cached = run("classify", photo, **environment("full"))
+    tap.ok(cached.err == "" and cached.out == call("classify", "-m", "tiny.safetensors", photo).out,
+           "a network in the cache goes before it", cached)
+    Path(path).write_bytes(Path(path).read_bytes()[:1000])
+    check("a damaged one", run("classify", photo), 65, err="flowers.safetensors")
+    check("in the list", run("models"), 0, err="flowers.safetensors")
+
 
 def test_bad_data():
     make_set("bad", {"blue": 3, "red": 3})
@@ -311,7 +415,7 @@ with tempfile.TemporaryDirectory() as here:
     first = test_default()
     tap.attempt(test_same_bits, first)
     tap.attempt(test_cache, first)
-    for test in (test_other_commands, test_layer, test_bad_data, test_bad_csv, test_interrupt):
+    for test in (test_other_commands, test_layer, test_unknown, test_builtin, test_bad_data, test_bad_csv, test_interrupt):
         tap.attempt(test)
     os.chdir("/")
 tap.done()

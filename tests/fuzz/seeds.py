@@ -61,8 +61,11 @@ def weights():
     yield "safetensors", "good", make.safe(dict(a=make.tensor([4], 0, 16), __metadata__={"labels": "x\ny"}))
     yield "state", "good", STATE
     for final in "", "Mixed_4b":
-        texts = ["k", "inception_v1", final, "3", "2", "1", "16", "224", "224", "0", "1", "cat", "dog", "n01", "n02"]
+        texts = ["k", "inception_v1", final, "3", "2", "1", "16", "224", "224", "0", "1", "-inf", "0", "cat", "dog", "n01", "n02"]
         yield "pack", f"good{final}", b"\0" + "".join(text + "\0" for text in texts).encode()
+    texts = ["k", "inception_v1", "", "3", "2", "1", "16", "224", "224", "0", "1", "0.5", "1024", "cat", "dog", "n01", "n02"]
+    yield "pack", "known", b"\0" + "".join(text + "\0" for text in texts).encode() + bytes(2 * 1024 * 4)
+    yield "known", "good", b"\2\3\0\0" + b"0.5\0cosine\0" + struct.pack("<6f", *range(6))
     yield "pack", "whole", b"\1INCPACK4" + bytes(40)
     yield "labels", "good", bytes([2, 8]) + b"a\nb\nc" + b"n01\nn02\nn03"
     yield "ranges", "good", b"-1 1 input\n0 2.5e+1 Conv2d_1a_3x3\n"
@@ -73,9 +76,9 @@ def weights():
     yield "list", "zeros", b"a.jpg\0b\nc.png\0"
     yield "answers", "kitty", b"\033_Gi=31;OK\033\\\033P>|kitty(0.26.5)\033\\\033[6;20;10t\033[?62;c"
     yield "answers", "iterm", b"\033P>|iTerm2 3.4.19\033\\\033[4;480;640t\033[?62;4c"
-    columns = b"file,rank,of,index,wnid,label,probability,logit,network,weights,crop,decode,error,file_base64"
-    row = b'"a ""b"".jpg",1,1,3,n01,"tench, Tinca",0.5,1.5,inception_v3,,,,'
-    failed = b",,,,,,,,,,no photo,Y2Fm6Q=="
+    columns = b"file,rank,of,index,wnid,label,probability,logit,network,weights,crop,decode,unknown,error,file_base64"
+    row = b'"a ""b"".jpg",1,1,3,n01,"tench, Tinca",0.5,1.5,inception_v3,,,,false,,'
+    failed = b",,,,,,,,,,,,,no photo,Y2Fm6Q=="
     yield "append", "jsonl", b"\0" + b'{"file":"a","network":"inception_v3"}\n{"file":"b","error":"c"}\n{"fi'
     yield "append", "csv", b"\1" + b"\r\n".join([columns, row, b"caf" + failed, b"x"])
     yield "append", "tsv", b"\2" + b"\n".join([columns, row, b"caf" + failed, b""]).replace(b",", b"\t")
@@ -90,7 +93,7 @@ def archives(folder):
 
 
 def main(root):
-    targets = "image table bundle caffe safetensors state pack labels ranges label_file list archive answers append"
+    targets = "image table bundle caffe safetensors state pack labels ranges known label_file list archive answers append"
     for target in targets.split():
         (root / target).mkdir(parents=True, exist_ok=True)
     pictures(root / "image")

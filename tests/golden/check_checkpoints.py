@@ -193,6 +193,28 @@ def check_shards(folder):
     check_copies("shards by data file", path + ".data-00001-of-00003", tensors, folder)
 
 
+def check_bfloat16(folder):
+    """A network written with --weights bf16: TensorFlow's cast, ties and all, of what has two dimensions or more."""
+    plain, rounded = (os.path.join(folder, name) for name in ("plain.safetensors", "rounded.safetensors"))
+    subprocess.run([os.path.join(BUILD, "tests", "tiny_model"), plain], check=True)
+    with open(plain, "rb") as file:
+        whole = bytearray(file.read())
+    start = 8 + int.from_bytes(whole[:8], "little")
+    numbers = np.frombuffer(whole, np.uint32, offset=start).copy()
+    tied = random.random(numbers.size) < .3  # halfway between two neighbours, or as near to it as there is
+    numbers[tied] = (numbers[tied] & 0xFFFF0000) + 0x8000 + random.integers(-1, 2, tied.sum()).astype(np.uint32)
+    with open(plain, "wb") as file:
+        file.write(whole[:start] + numbers.tobytes())
+    done = subprocess.run([COMMAND, "convert", "--weights", "bf16", plain, rounded], capture_output=True, text=True)
+    if not tap.ok(done.returncode == 0, "bfloat16: converted", done.stderr):
+        return
+    before, after = read_safetensors(plain), read_safetensors(rounded)
+    wanted = {key: tf.cast(array, tf.bfloat16).numpy() if array.ndim > 1 else array for key, array in before.items()}
+    off = [key for key in wanted if bits(after[key]) != bits(wanted[key])]
+    tap.ok(not off and set(after) == set(wanted), "bfloat16: as TensorFlow rounds", off[:5])
+    tap.ok(os.path.getsize(rounded) < .52 * os.path.getsize(plain), "bfloat16: half the size")
+
+
 if os.path.exists(COPIER):
     with tempfile.TemporaryDirectory() as folder:
         check_types(folder)
@@ -200,6 +222,7 @@ if os.path.exists(COPIER):
         check_saver(folder, 1)
         check_saver(folder, 2)
         check_shards(folder)
+        check_bfloat16(folder)
 else:
     tap.skip("checkpoints", f"no {COPIER}")
 tap.done()

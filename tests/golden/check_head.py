@@ -8,6 +8,9 @@ and be right as often, but for photos whose two best classes are a twentieth apa
 call it, with C = 1, it must not be right more often over all splits together, whether it learns from the training photos or,
 as train does in the end, from the validation photos as well.
 
+Of photos of other things (../shared/photos) at least 80 % must be told to be none of the classes, and of the test's flowers at
+most 10 %: by the model that was taught, and by the one that is shipped.
+
     check_head.py BUILD [SPLITS]     default: 3; docs/training.md has the figures of 6
 """
 import hashlib
@@ -19,7 +22,7 @@ import warnings
 
 import numpy as np
 
-from oracle import COMMAND, ROOT, Tap, data, read_model_file, run
+from oracle import BUILD, COMMAND, ROOT, Tap, data, read_model_file, run
 from split import hash_of
 
 SEEDS = range(int(sys.argv[2]) if len(sys.argv) > 2 else 3)
@@ -58,6 +61,15 @@ def read_cache(folder, values):
     (name,) = os.listdir(os.path.join(folder, "inception", "features"))
     raw = np.fromfile(os.path.join(folder, "inception", "features", name), np.uint8).reshape(-1, 128 + 4 * values)
     return {bytes(row[64:128]).decode(): row[128:].copy().view(np.float32) for row in raw}
+
+
+def check_unknown(name, model, found):
+    seed = int(json.loads(run(COMMAND, "inspect", "--json", model))["metadata"]["seed"])
+    tested = [os.path.join(FLOWERS, photo) for photo, _, _ in found if hash_of(photo, seed) // ((2**64 - 1) // 100) < 16]
+    known, away = ([json.loads(line)["unknown"] for line in run(COMMAND, "classify", "-q", "-m", model, "-f", "jsonl",
+                                                               *photos_).splitlines()] for photos_ in (tested, [data("photos")]))
+    tap.ok(1 - np.mean(known) >= .9 and np.mean(away) >= .8,
+           f"{name} keeps {known.count(False)} of {len(known)} flowers and turns away {away.count(True)} of {len(away)} other photos")
 
 
 def right(model, x, y):
@@ -122,6 +134,7 @@ def check(network, folder, found):
             file = read_model_file(out)
             layer_of = sorted((t for t in file.items() if "Logits/" in t[0] or "loss3/" in t[0]), key=lambda t: t[0])
             compare(network, x, y, (test, learnt, trained), report, [values for _, values in layer_of])
+            check_unknown(f"{network}, taught flowers,", out, found)
     tap.ok(ours >= plain, f"{network}: right {ours} times, scikit-learn on the same training photos {plain}")
     tap.ok(ours >= more_right, f"{network}: and with the validation photos {more_right}")
 
@@ -130,4 +143,7 @@ all_photos = photos()
 for name in NETWORKS:
     with tempfile.TemporaryDirectory() as place:
         check(name, place, all_photos)
+shipped = os.path.join(BUILD, "models", "flowers.safetensors")
+if os.path.exists(shipped):
+    check_unknown("the model that is shipped", shipped, all_photos)
 tap.done()

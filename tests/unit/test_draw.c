@@ -212,6 +212,27 @@ static void rows_say_what_was_answered(void **state)
     inc_page_free(&page);
 }
 
+/* A probability of -1: the label in the room of a row, and neither a percentage nor a bar. */
+static void label_alone(void **state)
+{
+    (void)state;
+    inc_page page = {0};
+    set_rows(1);
+    top[0].probability = -1;
+    inc_subject subject = subject_of(400, 300, 1);
+    assert_int_equal(inc_layout_card(&subject, ruler, &page, NULL), INCEPTION_OK);
+    int found = 0;
+    for (size_t i = 0; i < page.count; i++) {
+        assert_true(page.items[i].ink != INC_INK_TRACK && page.items[i].ink != INC_INK_ACCENT);
+        assert_true(page.items[i].kind != INC_TEXT || !strchr(page.items[i].text, '%'));
+        found += page.items[i].kind == INC_TEXT && strcmp(page.items[i].text, top[0].label) == 0;
+    }
+    assert_int_equal(found, 1);
+    check_page(&page);
+    inc_page_free(&page);
+    top[0].probability = 1;
+}
+
 /* The numbers of prepare.c: 1/16 of each side, whole pixels, for TF-Slim; 16 of 256 for Caffe. */
 static void part_seen(void **state)
 {
@@ -483,7 +504,7 @@ static void wrong_cards(void **state)
     const inception_card good = {photo, "", &slim, columns, 1};
     inception_card cards[10];
     for (size_t i = 0; i < INC_COUNT(cards); i++) cards[i] = good;
-    static const inception_prediction odd[] = {{.probability = NAN, .label = "x"}, {.probability = -1, .label = "x"},
+    static const inception_prediction odd[] = {{.probability = NAN, .label = "x"}, {.probability = -0.5f, .label = "x"},
                                                {.probability = 1.5f, .label = "x"}, {.probability = 0.5f}};
     inception_card_column answers[INC_COUNT(odd)];
     for (size_t i = 0; i < INC_COUNT(odd); i++) {
@@ -565,7 +586,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cards_of_all_shapes), cmocka_unit_test(sheets_of_all_shapes),
-        cmocka_unit_test(rows_say_what_was_answered), cmocka_unit_test(part_seen), cmocka_unit_test(pictures),
+        cmocka_unit_test(rows_say_what_was_answered), cmocka_unit_test(label_alone), cmocka_unit_test(part_seen),
+        cmocka_unit_test(pictures),
         cmocka_unit_test(long_texts_stay_in_their_room), cmocka_unit_test(pages), cmocka_unit_test(svg_structure),
         cmocka_unit_test(pdf_pages_and_text), cmocka_unit_test(wrong_sheets), cmocka_unit_test(wrong_cards),
         cmocka_unit_test(full_disk),

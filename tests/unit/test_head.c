@@ -254,6 +254,33 @@ static void temperatures(void **state)
     assert_true(t > 1 && t < 3);
 }
 
+/* ---- What is none of the classes ---- */
+
+/* Two classes along two axes, features 3 or 4 long, each photo turned by a number of degrees; means are 0 and 90 degrees,
+ * for training photos come in pairs that are turned both ways. */
+static void likeness(void **state)
+{
+    (void)state;
+    enum { N = 60 };
+    float x[N][2], means[4] = {0};
+    int class[N];
+    inception_part part[N];
+    double threshold;
+    for (int i = 0; i < N; i++) {
+        int number = i / 2 % 20;
+        part[i] = i < 20 ? INCEPTION_TRAIN : INCEPTION_VALIDATION, class[i] = i % 4 / 2;
+        double turn = (i % 2 ? -1 : 1) * (i < 20 ? 10 : number + 1) + 90 * class[i], length = class[i] ? 3 : 4;
+        x[i][0] = (float)(length * cos(turn * acos(-1) / 180)), x[i][1] = (float)(length * sin(turn * acos(-1) / 180));
+    }
+    const inception_examples e = {N, 2, 2, x[0], class, part, false};
+    assert_int_equal(inc_learn_known(&e, means, &threshold, NULL), INCEPTION_OK);
+    for (int i = 0; i < 4; i++) assert_true(fabsf(means[i] - (float)(i % 3 == 0)) < 1e-6f);
+    assert_true(fabs(threshold - cos(19 * acos(-1) / 180)) < 1e-6); /* of 40 the third: 20, 20, 19 degrees */
+    assert_true(fabs(inc_likeness((const float[]){-5, 0}, means, 2, 2)) < 1e-6);
+    assert_true(fabs(inc_likeness((const float[]){-1, -1}, means, 2, 2) + sqrt(0.5)) < 1e-6);
+    assert_true(inc_likeness((const float[]){0, 0}, means, 2, 2) == 0);
+}
+
 /* ---- The file ---- */
 
 static char folder[] = "/tmp/inception-head-XXXXXX", source[64], taught[64];
@@ -272,6 +299,20 @@ static inception_head *make_head(size_t values)
     return head;
 }
 
+/* Whether the features are unknown, by the definition. */
+static bool unknown_by_hand(const inception_head *head, const float *x)
+{
+    double most = -1, length = 0;
+    for (size_t v = 0; v < head->values; v++) length += (double)x[v] * (double)x[v];
+    for (int c = 0; c < CLASSES; c++) {
+        double product = 0;
+        const float *mean = head->means + (size_t)c * head->values;
+        for (size_t v = 0; v < head->values; v++) product += (double)x[v] * (double)mean[v];
+        most = fmax(most, product / sqrt(length));
+    }
+    return most < head->info.unknown_threshold;
+}
+
 static void check_answers(const inception_head *head, const char *cache)
 {
     float x[256], wanted[CLASSES], logits[CLASSES], probabilities[CLASSES], *input = calloc(224 * 224 * 3, sizeof *input);
@@ -287,11 +328,14 @@ static void check_answers(const inception_head *head, const char *cache)
     const inception_model_info *info = inception_model_get_info(model);
     assert_int_equal(info->classes, CLASSES);
     assert_true(fabs(info->temperature / head->info.temperature - 1) < 1e-8);
+    assert_true(info->unknown_threshold == head->info.unknown_threshold);
     for (int c = 0; c < CLASSES; c++) assert_string_equal(inception_model_label(model, c), labels[c]);
     inception_session *session = inception_session_open(model, 1, &error);
     assert_int_equal(inception_session_run(session, input, 1, logits, probabilities, &error), INCEPTION_OK);
     assert_int_equal(inception_session_layer(session, 0, x, &error), INCEPTION_OK);
     assert_int_equal(inception_head_logits(head, x, 1, wanted, NULL), INCEPTION_OK);
+    assert_int_equal(inception_session_unknown(session, 0), unknown_by_hand(head, x));
+    assert_false(inception_session_unknown(session, 1) || inception_session_unknown(session, -1));
     for (int c = 0; c < CLASSES; c++) sum += exp(logits[c] / head->info.temperature);
     for (int c = 0; c < CLASSES; c++) {
         assert_true(fabsf(logits[c] - wanted[c]) < 1e-4f * (1 + fabsf(wanted[c])));
@@ -317,10 +361,10 @@ static void written(void **state)
     error = (inception_error){0};
     assert_int_equal(inception_head_write(head, source, NULL, taught, labels, texts, 2, &error), INCEPTION_OK);
     inception_weights *before = inception_weights_open(source, NULL), *after = inception_weights_open(taught, NULL);
-    assert_int_equal(inception_weights_count(before), inception_weights_count(after));
+    assert_int_equal(inception_weights_count(before) + 1, inception_weights_count(after)); /* class_means */
     for (size_t i = 0; i < inception_weights_count(before); i++) {
-        const inception_tensor *a = inception_weights_tensor(before, i), *b = inception_weights_tensor(after, i);
-        assert_string_equal(a->name, b->name);
+        const inception_tensor *a = inception_weights_tensor(before, i), *b = inception_weights_find(after, a->name);
+        assert_non_null(b);
         if (strstr(a->name, "/Logits/")) assert_int_equal(b->dims[b->rank - 1], CLASSES);
         else assert_memory_equal(a->data, b->data, a->count * sizeof(float));
     }
@@ -329,8 +373,52 @@ static void written(void **state)
     inception_weights_close(&before);
     inception_weights_close(&after);
     for (int i = 0; i < 3; i++) check_answers(head, i ? folder : NULL); /* the last time from a pack */
+    for (double threshold = -1; threshold <= 1; threshold += 2) { /* all is known; nothing is */
+        head->info.unknown_threshold = threshold;
+        assert_int_equal(inception_head_write(head, source, NULL, taught, labels, texts, 2, &error), INCEPTION_OK);
+        assert_int_equal(unknown_by_hand(head, (const float[256]){1}), threshold > 0);
+        for (int i = 0; i < 2; i++) check_answers(head, folder);
+    }
     inception_head_close(&wrong);
     inception_head_close(&head);
+}
+
+/* Model files that tell of a threshold what cannot be. */
+static void bad_thresholds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *threshold, *score, *tensor, *said;
+        int64_t rows, columns;
+    } files[] = {
+        {"nan", "cosine", INC_CLASS_MEANS, "an unknown_threshold of 'nan' is not -1 to 1", 7, 256},
+        {"1.5", "cosine", INC_CLASS_MEANS, "an unknown_threshold of '1.5' is not -1 to 1", 7, 256},
+        {"", "cosine", INC_CLASS_MEANS, "an unknown_threshold of '' is not -1 to 1", 7, 256},
+        {"0.5", "energy", INC_CLASS_MEANS, "its unknown_threshold is of 'energy', not of 'cosine'", 7, 256},
+        {"0.5", "cosine", "other", "no tensor class_means of a row for each of 7 classes", 7, 256},
+        {"0.5", "cosine", INC_CLASS_MEANS, "no tensor class_means of a row for each of 7 classes", 6, 256},
+        {"0.5", "cosine", INC_CLASS_MEANS, "class_means of 255 values, not of the 256 before the classifier", 7, 255},
+    };
+    inception_weights *weights = inc_weights_open(source, NULL);
+    static float means[7 * 256];
+    assert_non_null(weights);
+    inception_tensor *tensors = calloc(weights->count + 1, sizeof *tensors);
+    memcpy(tensors, weights->tensors, weights->count * sizeof *tensors);
+    for (size_t i = 0; i <= INC_COUNT(files); i++) {
+        inception_error error = {0};
+        const size_t f = i % INC_COUNT(files);
+        tensors[weights->count] = (inception_tensor){files[f].tensor, INCEPTION_F32, 2, {files[f].rows, files[f].columns},
+                                                     (uint64_t)(files[f].rows * files[f].columns), means};
+        means[3] = i == INC_COUNT(files) ? NAN : 0;
+        const inc_metadata texts[] = {{"unknown_threshold", i < INC_COUNT(files) ? files[f].threshold : "0.5"},
+                                      {"unknown_score", files[f].score}};
+        assert_int_equal(inc_safetensors_write(taught, tensors, weights->count + 1, texts, 2, NULL), INCEPTION_OK);
+        assert_null(inception_model_open(taught, NULL, &error));
+        const char *said = i < INC_COUNT(files) ? files[f].said : "values are not finite: class_means";
+        if (!strstr(error.message, said)) fail_msg("%s", error.message);
+    }
+    free(tensors);
+    inc_weights_close(weights);
 }
 
 static void misuse(void **state)
@@ -378,7 +466,7 @@ int main(void)
         cmocka_unit_test(hashes), cmocka_unit_test(split_by_names_alone), cmocka_unit_test(few_photos),
         cmocka_unit_test(products), cmocka_unit_test(lowest_place), cmocka_unit_test(lowest_loss),
         cmocka_unit_test(nothing_to_see), cmocka_unit_test(same_bits), cmocka_unit_test(temperatures),
-        cmocka_unit_test(written), cmocka_unit_test(misuse),
+        cmocka_unit_test(likeness), cmocka_unit_test(written), cmocka_unit_test(bad_thresholds), cmocka_unit_test(misuse),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

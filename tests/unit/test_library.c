@@ -350,12 +350,93 @@ static int remove_files(void **state)
     return system(command);
 }
 
+/* A model file of bfloat16: what has two dimensions or more is rounded, and half as large; answers are those of the
+ * rounded weights. */
+static void halves(void **state)
+{
+    (void)state;
+    char half[80], whole[80];
+    inception_error error = {0};
+    inception_model_options options;
+    inception_model_options_default(&options);
+    options.written = INCEPTION_BF16;
+    snprintf(half, sizeof half, "%s/half.safetensors", folder);
+    snprintf(whole, sizeof whole, "%s/whole.safetensors", folder);
+    assert_int_equal(inception_convert(path, half, INCEPTION_FORMAT_MODEL_FILE, &options, &error), INCEPTION_OK);
+    assert_int_equal(inception_convert(half, whole, INCEPTION_FORMAT_MODEL_FILE, NULL, &error), INCEPTION_OK);
+    inception_weights *files[] = {inception_weights_open(path, NULL), inception_weights_open(half, NULL),
+                                  inception_weights_open(whole, NULL)};
+    size_t vectors = 0;
+    for (size_t i = 0; i < inception_weights_count(files[0]); i++) {
+        const inception_tensor *exact = inception_weights_tensor(files[0], i);
+        const inception_tensor *rounded = inception_weights_find(files[1], exact->name);
+        const inception_tensor *back = inception_weights_find(files[2], exact->name);
+        assert_int_equal(rounded->type, exact->rank > 1 ? INCEPTION_BF16 : INCEPTION_F32);
+        assert_int_equal(back->type, INCEPTION_F32);
+        vectors += exact->rank == 1;
+        for (uint64_t v = 0; v < exact->count; v++) {
+            double e, r, b;
+            assert_true(inception_tensor_read(exact, v, 1, &e) && inception_tensor_read(rounded, v, 1, &r)
+                        && inception_tensor_read(back, v, 1, &b));
+            assert_true(r == b && fabs(r - e) <= (exact->rank > 1 ? fabs(e) / 256 : 0)); /* 8 bits: half of the last one */
+        }
+    }
+    assert_true(vectors > 0);
+    for (int i = 0; i < 3; i++) inception_weights_close(&files[i]);
+    static float logits[2][CLASSES], input[224 * 224 * 3];
+    for (size_t i = 0; i < INC_COUNT(input); i++) input[i] = (float)(i % 17) / 8 - 1;
+    for (int i = 0; i < 2; i++) {
+        inception_model *model = inception_model_open(i ? whole : half, NULL, &error);
+        inception_session *session = inception_session_open(model, 1, &error);
+        assert_int_equal(inception_session_run(session, input, 1, logits[i], NULL, &error), INCEPTION_OK);
+        inception_session_close(&session);
+        inception_model_close(&model);
+    }
+    assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+    assert_int_equal(inception_convert(path, half, INCEPTION_FORMAT_TF_V2, &options, &error), INCEPTION_UNSUPPORTED);
+    options.written = INCEPTION_I8, error = (inception_error){0};
+    assert_int_equal(inception_convert(path, half, INCEPTION_FORMAT_MODEL_FILE, &options, &error), INCEPTION_INVALID);
+    assert_non_null(strstr(error.message, "written as f32 or bf16, not as i8"));
+}
+
+/* A weight near the largest number there is rounds to infinity, which no reader would take. */
+static void too_large_for_halves(void **state)
+{
+    (void)state;
+    char large[80], out[80];
+    inception_error error = {0};
+    inception_model_options options;
+    inception_model_options_default(&options);
+    options.written = INCEPTION_BF16;
+    snprintf(large, sizeof large, "%s/large.safetensors", folder);
+    snprintf(out, sizeof out, "%s/none.safetensors", folder);
+    inception_weights *weights = inception_weights_open(path, NULL);
+    inception_tensor *tensors = calloc(inception_weights_count(weights), sizeof *tensors);
+    float *changed = NULL;
+    for (size_t i = 0; i < inception_weights_count(weights); i++) {
+        tensors[i] = *inception_weights_tensor(weights, i);
+        if (tensors[i].rank < 4 || changed) continue;
+        changed = malloc(tensors[i].count * sizeof *changed);
+        memcpy(changed, tensors[i].data, tensors[i].count * sizeof *changed);
+        changed[1] = -3.4e38f;
+        tensors[i].data = changed;
+    }
+    assert_int_equal(inc_safetensors_write(large, tensors, inception_weights_count(weights), NULL, 0, NULL), INCEPTION_OK);
+    assert_int_equal(inception_convert(large, out, INCEPTION_FORMAT_MODEL_FILE, &options, &error), INCEPTION_DATA);
+    assert_non_null(strstr(error.message, "a value too large for bfloat16"));
+    assert_int_equal(access(out, F_OK), -1);
+    free(changed);
+    free(tensors);
+    inception_weights_close(&weights);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(misuse), cmocka_unit_test(names), cmocka_unit_test(ranges),
         cmocka_unit_test(batches_orders_threads), cmocka_unit_test(shared_model),
         cmocka_unit_test(untrained), cmocka_unit_test(steps), cmocka_unit_test(calibration),
+        cmocka_unit_test(halves), cmocka_unit_test(too_large_for_halves),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -124,6 +124,32 @@ static void statistics(void **state)
     assert_false(inc_tensor_statistics(&tensor, &out));
 }
 
+/* ---- bfloat16 ---- */
+
+static float of_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The upper half of the bits; the lower half decides between it and the next. */
+static void rounding(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t from;
+        uint16_t to;
+    } cases[] = {
+        {0x3F800000, 0x3F80}, {0x3F807FFF, 0x3F80}, {0x3F808000, 0x3F80}, {0x3F808001, 0x3F81}, {0x3F818000, 0x3F82},
+        {0x3FFFFFFF, 0x4000}, {0xBF818000, 0xBF82}, {0x80000000, 0x8000}, {0x00008000, 0x0000}, {0x00018000, 0x0002},
+        {0x7F7F7FFF, 0x7F7F}, {0x7F7F8000, 0x7F80}, {0xFF800000, 0xFF80},
+    };
+    for (size_t i = 0; i < INC_COUNT(cases); i++) assert_int_equal(inc_to_bf16(of_bits(cases[i].from)), cases[i].to);
+    for (uint32_t half = 0; half < 0x10000; half++)
+        if (!isnan(inc_from_bf16((uint16_t)half))) assert_int_equal(inc_to_bf16(inc_from_bf16((uint16_t)half)), half);
+}
+
 /* ---- files that must be refused, and why ---- */
 
 static void refused(void **state)
@@ -153,7 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writers),
-        cmocka_unit_test(statistics),
+        cmocka_unit_test(statistics), cmocka_unit_test(rounding),
         cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

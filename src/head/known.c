@@ -1,0 +1,63 @@
+/* What is of none of the classes. The features of such photos point elsewhere: a photo's likeness is the largest cosine
+ * between its features and the mean features of a class, and what is less like than nearly all photos of the classes are is
+ * unknown. Probabilities cannot tell that, because the output layer learnt to tell the classes apart and nothing else;
+ * docs/training.md has figures, also of costlier scores. */
+#include "head.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define REJECTED 20 /* one in so many photos of the classes */
+
+static double length_of(const float *vector, size_t values)
+{
+    double squares = 0;
+    for (size_t v = 0; v < values; v++) squares += (double)vector[v] * (double)vector[v];
+    return sqrt(squares);
+}
+
+static void class_means(const inception_examples *e, float *means)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        if (e->parts[i] != INCEPTION_TRAIN) continue;
+        float *mean = means + (size_t)e->classes[i] * e->values;
+        for (size_t v = 0; v < e->values; v++) mean[v] += e->features[i * e->values + v];
+    }
+    for (int c = 0; c < e->class_count; c++) {
+        float *mean = means + (size_t)c * e->values;
+        double length = length_of(mean, e->values);
+        for (size_t v = 0; v < e->values && length > 0; v++) mean[v] = (float)(mean[v] / length);
+    }
+}
+
+double inc_likeness(const float *features, const float *means, size_t values, int classes)
+{
+    double most = -INFINITY, length = length_of(features, values);
+    for (int c = 0; c < classes; c++, means += values) {
+        double product = 0;
+        for (size_t v = 0; v < values; v++) product += (double)features[v] * (double)means[v];
+        most = fmax(most, product);
+    }
+    return length > 0 ? most / length : 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+inception_status inc_learn_known(const inception_examples *e, float *means, double *threshold, inception_error *error)
+{
+    double *likeness = inc_calloc(e->count, sizeof *likeness, error);
+    size_t count = 0;
+    if (!likeness) return INCEPTION_MEMORY;
+    class_means(e, means);
+    for (size_t i = 0; i < e->count; i++)
+        if (e->parts[i] == INCEPTION_VALIDATION)
+            likeness[count++] = inc_likeness(e->features + i * e->values, means, e->values, e->class_count);
+    qsort(likeness, count, sizeof *likeness, ascending);
+    *threshold = likeness[count / REJECTED];
+    free(likeness);
+    return INCEPTION_OK;
+}

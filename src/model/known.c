@@ -1,0 +1,46 @@
+/* What a model file tells of photos of none of its classes: the texts "unknown_threshold" and "unknown_score", and the
+ * tensor "class_means", the mean features of each class, of length 1. */
+#include "private.h"
+
+#include <math.h>
+#include <string.h>
+
+inception_status inc_known_read(inc_model *model, const char *path, inception_error *error)
+{
+    const char *text = inc_weights_metadata(model->weights, "unknown_threshold");
+    const char *score = inc_weights_metadata(model->weights, "unknown_score");
+    const inception_tensor *means = inc_weights_find(model->weights, INC_CLASS_MEANS);
+    model->unknown_threshold = -INFINITY;
+    if (!text) return INCEPTION_OK;
+    double threshold = inc_parse_number(text);
+    if (!strpbrk(text, "0123456789") || !(fabs(threshold) <= 1))
+        return inc_fail(error, INCEPTION_DATA, "%s: an unknown_threshold of '%.40s' is not -1 to 1", path, text);
+    if (!score || strcmp(score, INC_UNKNOWN_SCORE) != 0)
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: its unknown_threshold is of '%.40s', not of '%s'", path,
+                        score ? score : "", INC_UNKNOWN_SCORE);
+    if (!means || means->type == INCEPTION_OTHER || means->rank != 2 || means->dims[0] != model->shape.classes)
+        return inc_fail(error, INCEPTION_DATA,
+                        "%s: no tensor %s of a row for each of %d classes, which its unknown_threshold wants", path,
+                        INC_CLASS_MEANS, model->shape.classes);
+    float *floats = inc_tensor_floats(model, means, error);
+    if (!floats) return INCEPTION_MEMORY;
+    if (inc_count_not_finite(floats, means->count))
+        return inc_fail(error, INCEPTION_DATA, "%s: values are not finite: %s", path, INC_CLASS_MEANS);
+    model->unknown_threshold = threshold;
+    model->class_means = floats;
+    model->mean_values = (size_t)means->dims[1];
+    return INCEPTION_OK;
+}
+
+inception_status inc_known_check(inc_model *model, const char *path, inception_error *error)
+{
+    model->features = INC_NONE;
+    if (!model->class_means) return INCEPTION_OK;
+    uint32_t features = inc_layer_find(&model->graph, model->shape.network, INCEPTION_FEATURES);
+    uint64_t values = features == INC_NONE ? 0 : inc_value_count(&model->graph.values[features]);
+    if (values != model->mean_values)
+        return inc_fail(error, INCEPTION_DATA, "%s: %s of %zu values, not of the %llu before the classifier", path,
+                        INC_CLASS_MEANS, model->mean_values, (unsigned long long)values);
+    model->features = features;
+    return INCEPTION_OK;
+}
