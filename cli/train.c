@@ -8,16 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WEIGHTS_NONE, WEIGHTS_AUTO };
-static const char *const weight_choices[] = {"none", "auto", NULL};
-
 typedef struct train_options {
     common_settings common;
     model_settings model;
     net_settings net;
-    const char *output;
+    const char *output, *class_weights;
     uint64_t seed;
-    int class_weights, threads;
+    int threads;
     bool force, json;
 } train_options;
 
@@ -25,8 +22,10 @@ static const option_row rows[] = {
     {"output", 'o', "FILE", OPTION_STRING, offsetof(train_options, output),
      "the model file; default: called as the folder, .safetensors, in the current folder", 0, 0, NULL},
     {"force", 0, NULL, OPTION_FLAG, offsetof(train_options, force), "replace FILE if it is there", 0, 0, NULL},
-    {"class-weights", 0, "W", OPTION_CHOICE, offsetof(train_options, class_weights),
-     "none (default): every photo counts as much; auto: every class does, however few photos it has", 0, 0, weight_choices},
+    {"class-weights", 0, "W", OPTION_STRING, offsetof(train_options, class_weights),
+     "none (default): every photo counts as much; auto: every class does, however few photos it has; or rose=2,tulip=0.5: "
+     "so much for each photo of the class, 1 of others",
+     0, 0, NULL},
     {"seed", 0, "N", OPTION_SIZE, offsetof(train_options, seed),
      "another one splits the photos in another way; default 0", 0, 0x1p53, NULL},
     {"json", 'j', NULL, OPTION_FLAG, offsetof(train_options, json), "report as JSON", 0, 0, NULL},
@@ -68,7 +67,9 @@ typedef struct train_run {
     bool *known;     /* [count]: the features are there */
     vector_cache *cache;
     const char **names; /* [count] */
-    int *classes;       /* [count] */
+    int *classes;       /* [count], or NULL ... */
+    bool *labels;       /* ... [count][classes], where photos have several */
+    double *weights;    /* [classes] */
     inception_part *parts;
     inception_head *head;
     float *logits;
@@ -263,21 +264,46 @@ static exit_code keep_known(train_run *train)
 
 /* ---- The output layer ---- */
 
-static exit_code learn(train_run *train)
+static exit_code split(train_run *train)
 {
     const cli_dataset *set = &train->set;
     inception_error error = {0};
     train->names = calloc(set->count, sizeof *train->names);
-    train->classes = calloc(set->count, sizeof *train->classes);
+    if (set->several) train->labels = calloc(set->count, (size_t)set->classes * sizeof *train->labels);
+    else train->classes = calloc(set->count, sizeof *train->classes);
+    if (!train->names || (!train->labels && !train->classes)) return complain_memory();
+    for (size_t i = 0; i < set->count; i++) {
+        train->names[i] = set->examples[i].name;
+        if (train->classes) train->classes[i] = set->examples[i].class;
+        else memcpy(train->labels + i * (size_t)set->classes, set->examples[i].shows, (size_t)set->classes);
+    }
+    uint64_t seed = train->options->seed;
+    if (train->labels)
+        inception_split_labels(train->names, train->labels, set->count, set->classes, seed, train->parts, &error);
+    else inception_split(train->names, train->classes, set->count, set->classes, seed, train->parts, &error);
+    return error.status ? complain_error(&error) : EXIT_FINE;
+}
+
+static exit_code weigh_classes(train_run *train)
+{
+    train->weights = calloc((size_t)train->set.classes, sizeof *train->weights);
+    return train->weights ? class_weights_read(train->options->class_weights, &train->set, train->weights)
+                          : complain_memory();
+}
+
+static exit_code learn(train_run *train)
+{
+    const cli_dataset *set = &train->set;
+    inception_error error = {0};
     train->parts = calloc(set->count, sizeof *train->parts);
     train->logits = calloc(set->count * (size_t)set->classes, sizeof *train->logits);
-    if (!train->names || !train->classes || !train->parts || !train->logits) return complain_memory();
-    for (size_t i = 0; i < set->count; i++)
-        train->names[i] = set->examples[i].name, train->classes[i] = set->examples[i].class;
-    inception_split(train->names, train->classes, set->count, set->classes, train->options->seed, train->parts, &error);
+    if (!train->parts || !train->logits) return complain_memory();
+    exit_code code = split(train);
+    if (code) return code;
+    class_weights_balance(set, train->parts, train->weights);
     const inception_examples lesson = {
         .count = set->count, .values = train->values, .class_count = set->classes, .features = train->features,
-        .classes = train->classes, .parts = train->parts, .balanced = train->options->class_weights == WEIGHTS_AUTO,
+        .classes = train->classes, .labels = train->labels, .parts = train->parts, .class_weights = train->weights,
     };
     train->head = error.status ? NULL : inception_head_train(&lesson, &error);
     if (train->head) inception_head_logits(train->head, train->features, set->count, train->logits, &error);
@@ -331,6 +357,7 @@ static exit_code teach(train_run *train, const char *path)
     if (!code) code = find_model(train);
     catch_interrupts();
     if (!code) code = dataset_read(&train->set, path, train->options->common.quiet);
+    if (!code) code = weigh_classes(train);
     if (!code) code = open_model(train);
     then = progress_now();
     if (!code) code = find_features(train);
@@ -353,7 +380,8 @@ static exit_code run(void *given, char **operands, int count)
     train_run train = {.options = options};
     inception_error error = {0};
     exit_code code = extras(&error) ? teach(&train, operands[0]) : complain_error(&error); /* they have the digests */
-    void *const all[] = {train.output, train.features, train.known, train.names, train.classes, train.parts, train.logits};
+    void *const all[] = {train.output, train.features, train.known, train.names, train.classes, train.labels,
+                         train.weights, train.parts, train.logits};
     for (size_t i = 0; i < COUNT(all); i++) free(all[i]);
     vector_cache_close(&train.cache);
     dataset_free(&train.set);

@@ -253,6 +253,12 @@ typedef struct inception_layer {
     int height, width, channels;
 } inception_layer;
 
+/* How probabilities come from logits. */
+typedef enum inception_activation {
+    INCEPTION_SOFTMAX, /* of all classes, which sum to 1: a photo shows one of them */
+    INCEPTION_SIGMOID, /* of each by itself: a photo shows none or several of them */
+} inception_activation;
+
 typedef struct inception_model_info {
     const inception_network *network;
     inception_format format; /* of the file it came from */
@@ -264,7 +270,8 @@ typedef struct inception_model_info {
     inception_precision precision; /* never AUTO */
     uint64_t parameters;      /* weights used for inference, batch norm statistics counted */
     uint64_t multiply_adds;   /* for one photo, all layers counted */
-    double temperature;       /* probabilities are softmax(logits / temperature); 1 unless the file says otherwise */
+    inception_activation activation; /* SOFTMAX unless the file says otherwise */
+    double temperature; /* probabilities are activation(logits / temperature); 1 unless the file says otherwise */
     const inception_layer *layer; /* the one the options asked for, or NULL */
 } inception_model_info;
 
@@ -429,8 +436,9 @@ INCEPTION_API double inception_peak(inception_precision precision, int threads);
 
 /* ---- Teaching new classes ---------------------------------------------------------------------------------------- */
 
-/* A new output layer on a network that stays as it is: multinomial logistic regression on the features of photos (the
- * layer INCEPTION_FEATURES, which inception_features() reads).
+/* A new output layer on a network that stays as it is: logistic regression on the features of photos (the layer
+ * INCEPTION_FEATURES, which inception_features() reads). Where a photo shows one class it is multinomial; where it may have
+ * several labels, or none, there is one regression for each label.
  *
  *     features of all photos once, inception_split(), inception_head_train(), inception_head_write()
  *
@@ -448,13 +456,25 @@ typedef enum inception_part { INCEPTION_TRAIN, INCEPTION_VALIDATION, INCEPTION_T
 INCEPTION_API inception_status inception_split(const char *const *names, const int *classes, size_t count, int class_count,
                                                uint64_t seed, inception_part *parts, inception_error *error);
 
+/* The same where a photo may have several labels: labels[count][label_count] tells which. Parts follow from h as above, of
+ * all photos at once. Then each label in turn, and photos with it and without it in turn: where training has none of them
+ * it gets the one with the highest h; then where validation has none of two or more, and then the test none of three or
+ * more, the one with the lowest h. Photos that would leave training, or validation for the test, without the last one of
+ * any other such group stay, so that not every label may be in every part; training has all that have photos. */
+INCEPTION_API inception_status inception_split_labels(const char *const *names, const bool *labels, size_t count,
+                                                      int label_count, uint64_t seed, inception_part *parts,
+                                                      inception_error *error);
+
 typedef struct inception_examples {
     size_t count, values;        /* photos, features of each */
-    int class_count;             /* 2... */
+    int class_count;             /* 2..., of labels 1... */
     const float *features;       /* [count][values] */
-    const int *classes;          /* [count] */
-    const inception_part *parts; /* [count]; training has some of every class, validation has some */
-    bool balanced;               /* a class counts as much as another, however many photos it has; default false */
+    const int *classes;          /* [count]; NULL: labels tell */
+    const bool *labels;          /* [count][class_count], which labels a photo has; NULL: classes tell */
+    const inception_part *parts; /* [count]; training has photos of every class (with and without every label), validation
+                                    has some photos */
+    const double *class_weights; /* [class_count], above 0; NULL: 1. How much a photo of the class counts; of labels: how
+                                    much one with the label does for it, one without counting 1 */
 } inception_examples;
 
 typedef struct inception_head inception_head;
@@ -463,7 +483,8 @@ typedef struct inception_head_info {
     double penalty;     /* of the squared weights, features scaled to a mean square length of 1: the best in validation */
     double temperature; /* that makes the probabilities of the validation photos most likely */
     size_t photos[INCEPTION_PARTS];
-    size_t right[INCEPTION_PARTS]; /* of validation: before its photos, too, were learnt with the penalty they chose */
+    size_t right[INCEPTION_PARTS]; /* of labels: where those of a probability above 1/2 are all and only the photo's. Of
+                                      validation: before its photos, too, were learnt with the penalty they chose */
 } inception_head_info;
 
 INCEPTION_API inception_head *inception_head_train(const inception_examples *examples, inception_error *error);

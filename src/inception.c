@@ -92,7 +92,7 @@ static void fill_info(inception_model *model, int threads, inception_precision p
         .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads,
         .precision = precision,
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
-        .temperature = model->model.temperature, .layer = model->model.kept,
+        .activation = model->model.activation, .temperature = model->model.temperature, .layer = model->model.kept,
     };
 }
 
@@ -368,6 +368,12 @@ static inception_status check_count(const inception_session *session, int count,
     return inc_fail(error, INCEPTION_INVALID, "count: %d is not 1 to %d", count, session->max_batch);
 }
 
+static void find_probabilities(const inception_model *model, const float *logits, float *out)
+{
+    const bool sigmoid = model->info.activation == INCEPTION_SIGMOID;
+    (sigmoid ? inc_sigmoid : inc_softmax)(logits, model->info.classes, model->info.temperature, out);
+}
+
 inception_status inception_session_run(inception_session *session, const float *inputs, int count, float *logits,
                                        float *probabilities, inception_error *error)
 {
@@ -387,8 +393,7 @@ inception_status inception_session_run(inception_session *session, const float *
         inc_run_read(session->run, i, session->model->logits, scores);
         if (inc_count_not_finite(scores, classes))
             return inc_fail(error, INCEPTION_DATA, "the network's answer is not finite: its weights are damaged");
-        if (probabilities)
-            inc_softmax(scores, (int)classes, session->model->info.temperature, probabilities + (size_t)i * classes);
+        if (probabilities) find_probabilities(session->model, scores, probabilities + (size_t)i * classes);
     }
     return INCEPTION_OK;
 }
@@ -469,7 +474,7 @@ inception_status inception_session_layer(const inception_session *session, int p
     inc_run_read(session->run, photo, session->model->model.layer, out);
     if (inc_count_not_finite(out, (size_t)layer->height * (size_t)layer->width * (size_t)layer->channels))
         return inc_fail(error, INCEPTION_DATA, "layer %s is not finite: the weights are damaged", layer->name);
-    if (session->model->model.softmax) inc_softmax(out, layer->channels, session->model->info.temperature, out);
+    if (session->model->model.predictions) find_probabilities(session->model, out, out);
     return INCEPTION_OK;
 }
 

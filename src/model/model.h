@@ -35,9 +35,10 @@ typedef struct inc_model {
     size_t layer_count;
     const inception_layer *kept;  /* the one that was asked for, or NULL ... */
     uint32_t layer;               /* ... its value in the graph ... */
-    bool softmax;                 /* ... of which the softmax is meant */
+    bool predictions;             /* ... of which the probabilities are meant */
     bool scaled;                  /* there are gammas, which not every file of this network has */
-    double temperature;           /* probabilities are softmax(logits / temperature) */
+    inception_activation activation;
+    double temperature;           /* probabilities are activation(logits / temperature) */
     const char *ranges;           /* of the values, for int8: see ranges.c; or NULL */
     bool packed;                  /* variables have no data: the weights come from a pack */
     const inc_metadata *texts;    /* to be written with it, before those of `weights` */

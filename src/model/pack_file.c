@@ -2,7 +2,7 @@
  * belongs to one weights file, one way to open it, one engine on one kind of CPU: all that is its key, and a pack with
  * another key is stale. Whatever does not fit is as good as no pack.
  *
- *     "INCPACK3", sizes of the parts below (u64 each: meta, hashes, block), hash of the block's form, hash of all in front
+ *     "INCPACK4", sizes of the parts below (u64 each: meta, hashes, block), hash of the block's form, hash of all in front
  *                 of the block but itself
  *     meta      texts ending in zero bytes: the key, then what the weights file would have told
  *     hashes    of each INC_PACK_CHUNK bytes of the block
@@ -17,10 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "INCPACK3"
+#define MAGIC "INCPACK4"
 #define FRONT 48 /* bytes: magic, three sizes, two hashes */
 #define PAGE_BYTES 4096
-#define NUMBERS 8
+#define NUMBERS 9
 
 static size_t chunks_of(uint64_t bytes)
 {
@@ -110,10 +110,12 @@ static bool read_meta(inc_model *model, inc_reader *reader, const char *key, inc
     shape->input.height = atoi(numbers[5]);
     shape->input.preprocessing = (inception_preprocessing)atoi(numbers[6]);
     model->temperature = inc_parse_number(numbers[7]);
+    model->activation = (inception_activation)atoi(numbers[8]);
     if (shape->classes < 1 || (size_t)shape->classes > inc_left(reader) || shape->min_depth < 1
         || shape->min_depth > 4096 || !(shape->depth_multiplier > 0 && shape->depth_multiplier <= 16)
         || shape->input.width < 1 || shape->input.width > 4096 || shape->input.height < 1 || shape->input.height > 4096
-        || !(model->temperature > 0 && model->temperature <= DBL_MAX))
+        || !(model->temperature > 0 && model->temperature <= DBL_MAX)
+        || (model->activation != INCEPTION_SOFTMAX && model->activation != INCEPTION_SIGMOID))
         return false;
     model->labels = inc_arena_alloc(&model->arena, (size_t)shape->classes, sizeof *model->labels, error);
     model->wnids = inc_arena_alloc(&model->arena, (size_t)shape->classes, sizeof *model->wnids, error);
@@ -171,7 +173,7 @@ static inception_status make_meta(inc_buffer *front, const inc_pack *pack, const
 {
     const inc_shape *shape = &model->shape;
     const int numbers[NUMBERS] = {(int)model->format, shape->classes, 0, shape->min_depth, shape->input.width,
-                                  shape->input.height, (int)shape->input.preprocessing, 0};
+                                  shape->input.height, (int)shape->input.preprocessing, 0, (int)model->activation};
     char number[32];
     inception_status status = add_text(front, pack->key, error);
     if (!status) status = add_text(front, shape->network->name, error);

@@ -49,7 +49,8 @@ static inception_status describe(inc_model *model, description *about, inception
         {"network", shape->network->name},  {"classes", about->classes},   {"depth_multiplier", about->depth},
         {"min_depth", about->smallest},     {"input_width", about->width}, {"input_height", about->height},
         {"preprocessing", ways[shape->input.preprocessing]},               {"labels", labels},
-        {"wnids", wnids}, {"temperature", model->temperature != 1 ? about->temperature : NULL},
+        {"wnids", wnids}, {"activation", model->activation == INCEPTION_SIGMOID ? "sigmoid" : NULL},
+        {"temperature", model->temperature != 1 ? about->temperature : NULL},
         {inc_ranges_key(), model->ranges},
     };
     about->texts = inc_arena_alloc(&model->arena, INC_COUNT(own) + model->text_count + model->weights->metadata_count,
@@ -92,7 +93,7 @@ static inception_status write_onnx(inc_model *model, const char *out, const desc
         "Photos as `inception prepare` writes them: BGR, 0...255 minus 104, 117, 123.",
     };
     const inc_onnx_about texts = {model->shape.network->name, inputs[model->shape.input.preprocessing], about->texts,
-                                  about->count, model->temperature};
+                                  about->count, model->activation, model->temperature};
     inception_status status = inc_graph_rewrite(&model->graph, INC_ONNX_REWRITES, 1, error);
     return status ? status : inc_onnx_write(out, &model->graph, &texts, error);
 }

@@ -14,7 +14,8 @@ typedef struct inc_onnx_about {
     const char *input;   /* says what the input wants to hold */
     const inc_metadata *metadata;
     size_t metadata_count;
-    double temperature; /* probabilities are softmax(logits / temperature) */
+    inception_activation activation;
+    double temperature; /* probabilities are activation(logits / temperature) */
 } inc_onnx_about;
 
 /* Input "input", float32 [batch][height][width][3]; outputs "logits" and "probabilities", float32 [batch][classes]. The

@@ -60,9 +60,9 @@ def weights():
     yield "caffe", "good", make.caffe(make.caffe_blob([4]), make.caffe_blob([2, 2]))
     yield "safetensors", "good", make.safe(dict(a=make.tensor([4], 0, 16), __metadata__={"labels": "x\ny"}))
     yield "state", "good", STATE
-    texts = ["k", "inception_v1", "3", "2", "1", "16", "224", "224", "0", "cat", "dog", "n01", "n02"]
+    texts = ["k", "inception_v1", "3", "2", "1", "16", "224", "224", "0", "1.5", "1", "cat", "dog", "n01", "n02"]
     yield "pack", "good", b"\0" + "".join(text + "\0" for text in texts).encode()
-    yield "pack", "whole", b"\1INCPACK3" + bytes(40)
+    yield "pack", "whole", b"\1INCPACK4" + bytes(40)
     yield "labels", "good", bytes([2, 8]) + b"a\nb\nc" + b"n01\nn02\nn03"
     yield "ranges", "good", b"-1 1 input\n0 2.5e+1 Conv2d_1a_3x3\n"
     yield "label_file", "plain", b"\6a\nb, b\nc\n"
