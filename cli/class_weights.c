@@ -1,7 +1,6 @@
 /* --class-weights: how much a photo of each class counts. */
 #include "train.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,8 +15,8 @@ static exit_code refuse_unknown(const cli_dataset *set, const char *name)
     for (int c = 0; c < set->classes && c < MOST_LISTED && list; c++) fprintf(list, "%s%s", c ? ", " : "", set->labels[c]);
     if (list && set->classes > MOST_LISTED) fprintf(list, " and %d more", set->classes - MOST_LISTED);
     bool listed = list && fclose(list) == 0;
-    exit_code code = listed ? complain_usage("train", "option --class-weights: there is no class '%s'; there are: %s", name, text)
-                            : complain_memory();
+    exit_code code = !listed ? complain_memory()
+        : complain_usage("train", "option --class-weights: there is no class '%s'; there are: %s", name, text);
     free(text);
     return code;
 }
@@ -25,7 +24,7 @@ static exit_code refuse_unknown(const cli_dataset *set, const char *name)
 static exit_code refuse_value(const char *text)
 {
     return complain_usage("train", "option --class-weights: '%s' is not allowed; it takes none, auto, CLASS=WEIGHT with "
-                          "commas between, or @FILE with one a line; weights are above 0", text);
+                          "commas between, or @FILE with one a line; weights are 1e-9 to 1e9", text);
 }
 
 static int by_text(const void *a, const void *b)
@@ -39,7 +38,7 @@ static exit_code read_item(const char *item, const cli_dataset *set, double *wei
     const char *equals = strrchr(item, '=');
     char *end = NULL;
     double weight = equals ? strtod(equals + 1, &end) : 0;
-    if (!equals || equals == item || end == equals + 1 || *end || !(weight > 0) || !isfinite(weight))
+    if (!equals || equals == item || end == equals + 1 || *end || !(weight >= 1e-9 && weight <= 1e9))
         return refuse_value(item);
     char *name = strndup(item, (size_t)(equals - item));
     if (!name) return complain_memory();

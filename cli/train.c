@@ -397,6 +397,8 @@ const cli_command train_command = {
     .operands = "DIR",
     .about = "Makes a model from a folder DIR that holds a folder of photos for each class, called as the class; or from a "
              "CSV file in place of DIR, whose header names the columns 'file' (paths relative to the CSV file) and 'label'. "
+             "Several labels of a photo, with | between them or in several records, make a model that tells for each label "
+             "whether a photo has it. "
              "The network stays as it is but for its output layer, which is new. Its features of the photos are computed "
              "once and kept in the cache folder. About 70 % of the photos are learnt from, 14 % choose, 16 % measure what "
              "came out; which, is decided by the names of the photos.",

@@ -36,7 +36,7 @@ static int by_classes(const void *a, const void *b)
     return x->is != y->is ? x->is - y->is : x->taken_for - y->taken_for;
 }
 
-/* The most frequent wrong answers to the test's photos, where one is right; free() them. */
+/* The most frequent wrong answers to the test's photos, which have one class each; free() them. */
 static confusion *find_confusions(const train_report *r, size_t *count)
 {
     const size_t classes = (size_t)r->set->classes;
@@ -45,9 +45,9 @@ static confusion *find_confusions(const train_report *r, size_t *count)
     for (size_t i = 0; i < r->set->count && all; i++) {
         const float *logits = r->logits + i * classes;
         int best = 0;
-        for (int c = 1; c < r->set->classes && !r->set->several; c++)
+        for (int c = 1; c < r->set->classes; c++)
             if (logits[c] > logits[best]) best = c;
-        if (r->parts[i] == INCEPTION_TEST && !r->set->several && best != r->set->examples[i].class)
+        if (r->parts[i] == INCEPTION_TEST && best != r->set->examples[i].class)
             all[wrong++] = (confusion){r->set->examples[i].class, best, 1};
     }
     if (all) qsort(all, wrong, sizeof *all, by_classes);
@@ -75,6 +75,14 @@ static void write_percentage(double part)
     else printf("  %7.1f %%", 100 * part);
 }
 
+static void write_score(const label_score *score)
+{
+    write_percentage(score->precision);
+    write_percentage(score->recall);
+    write_percentage(score->f1);
+    write_percentage(score->average_precision);
+}
+
 /* `scores` NULL: a photo has one class. */
 static void write_classes(const train_report *r, const label_score *scores)
 {
@@ -88,9 +96,7 @@ static void write_classes(const train_report *r, const label_score *scores)
         int taken = text_cut(stdout, r->set->labels[c], widest);
         printf("%*s  %5zu  %10zu  %4zu", widest - taken, "", photos_of(r, c, INCEPTION_TRAIN),
                photos_of(r, c, INCEPTION_VALIDATION), photos_of(r, c, INCEPTION_TEST));
-        const double values[] = {scores ? scores[c].precision : 0, scores ? scores[c].recall : 0, scores ? scores[c].f1 : 0,
-                                 scores ? scores[c].average_precision : 0};
-        for (size_t i = 0; i < COUNT(values) && scores; i++) write_percentage(values[i]);
+        if (scores) write_score(&scores[c]);
         fputc('\n', stdout);
     }
     double mean = scores ? mean_average_precision(scores, r->set->classes) : (double)NAN;
@@ -114,10 +120,10 @@ static void write_accuracy(const train_report *r)
 
 exit_code report_text(const train_report *r)
 {
-    size_t count;
-    confusion *worst = find_confusions(r, &count);
+    size_t count = 0;
+    confusion *worst = r->set->several ? NULL : find_confusions(r, &count);
     label_score *scores = r->set->several ? label_scores(r, INCEPTION_TEST) : NULL;
-    if (!scores && r->set->several) return free(worst), complain_memory();
+    if (!scores && r->set->several) return complain_memory();
     write_classes(r, scores);
     free(scores);
     write_accuracy(r);
@@ -178,24 +184,25 @@ static json_t *accuracy_json(const train_report *r)
 
 exit_code report_json(const train_report *r)
 {
-    size_t count;
-    confusion *worst = find_confusions(r, &count);
-    json_t *mistakes = json_array();
+    size_t count = 0;
+    confusion *worst = r->set->several ? NULL : find_confusions(r, &count);
+    json_t *mistakes = r->set->several ? NULL : json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(mistakes, json_pack("{s:o, s:o, s:I}", "label", text_json(r->set->labels[worst[i].is]),
                                                   "taken_for", text_json(r->set->labels[worst[i].taken_for]), "photos",
                                                   (json_int_t)worst[i].count));
     free(worst);
     label_score *scores = r->set->several ? label_scores(r, INCEPTION_TEST) : NULL;
-    if (!scores && r->set->several) return json_decref(mistakes), complain_memory();
+    if (!scores && r->set->several) return complain_memory();
     json_t *classes = classes_json(r, scores);
     json_t *mean = scores ? part_json(mean_average_precision(scores, r->set->classes)) : NULL;
     free(scores);
     return output_json(json_pack(
-        "{s:o, s:s, s:o, s:s, s:I, s:s, s:o, s:o, s:o*, s:o, s:f, s:f, s:I, s:I, s:O, s:{s:f, s:f, s:f}}",
+        "{s:o, s:s, s:o, s:s, s:I, s:s, s:o, s:o, s:o*, s:o*, s:f, s:f, s:I, s:I, s:O, s:{s:f, s:f, s:f}}",
         "model", text_json(r->output), "network", r->network, "source", text_json(r->source), "source_sha256",
-        r->source_digest, "seed", (json_int_t)r->seed, "activation", r->set->several ? "sigmoid" : "softmax", "classes", classes,
-        "accuracy", accuracy_json(r), "mean_average_precision", mean, "mistakes", mistakes, "temperature", r->info->temperature, "penalty", r->info->penalty, "cached_photos", (json_int_t)r->cached,
-        "copies_left_out", (json_int_t)r->set->copies, "skipped", r->set->skipped, "seconds", "total", r->total_s,
-        "features", r->features_s, "output_layer", r->head_s));
+        r->source_digest, "seed", (json_int_t)r->seed, "activation", r->set->several ? "sigmoid" : "softmax", "classes",
+        classes, "accuracy", accuracy_json(r), "mean_average_precision", mean, "mistakes", mistakes, "temperature",
+        r->info->temperature, "penalty", r->info->penalty, "cached_photos", (json_int_t)r->cached, "copies_left_out",
+        (json_int_t)r->set->copies, "skipped", r->set->skipped, "seconds", "total", r->total_s, "features",
+        r->features_s, "output_layer", r->head_s));
 }

@@ -457,10 +457,11 @@ INCEPTION_API inception_status inception_split(const char *const *names, const i
                                                uint64_t seed, inception_part *parts, inception_error *error);
 
 /* The same where a photo may have several labels: labels[count][label_count] tells which. Parts follow from h as above, of
- * all photos at once. Then each label in turn, and photos with it and without it in turn: where training has none of them
- * it gets the one with the highest h; then where validation has none of two or more, and then the test none of three or
- * more, the one with the lowest h. Photos that would leave training, or validation for the test, without the last one of
- * any other such group stay, so that not every label may be in every part; training has all that have photos. */
+ * all photos at once. Then photos are moved. Each label makes two groups, the photos with it and those without it, and label
+ * by label a group that training has none of gives it the photo with the highest h; after that a group of two or more that
+ * validation has none of gives it the one with the lowest h, and last the same for the test, of three or more. Passed over
+ * are photos that are the last of one of their groups in a part before the one they are to go to (training, validation,
+ * test in this order), so that validation and the test may still lack a rare label; training has some of every group. */
 INCEPTION_API inception_status inception_split_labels(const char *const *names, const bool *labels, size_t count,
                                                       int label_count, uint64_t seed, inception_part *parts,
                                                       inception_error *error);
@@ -473,7 +474,7 @@ typedef struct inception_examples {
     const bool *labels;          /* [count][class_count], which labels a photo has; NULL: classes tell */
     const inception_part *parts; /* [count]; training has photos of every class (with and without every label), validation
                                     has some photos */
-    const double *class_weights; /* [class_count], above 0; NULL: 1. How much a photo of the class counts; of labels: how
+    const double *class_weights; /* [class_count], 1e-9...1e9; NULL: 1. How much a photo of the class counts; of labels: how
                                     much one with the label does for it, one without counting 1 */
 } inception_examples;
 

@@ -46,8 +46,8 @@ static inception_status check_class(const inception_examples *e, const size_t *t
                                     inception_error *error)
 {
     const char *what = e->labels ? "label" : "class";
-    if (e->class_weights && !(e->class_weights[class] > 0 && isfinite(e->class_weights[class])))
-        return inc_fail(error, INCEPTION_INVALID, "%s %d has a weight of %g, which is no number above 0", what, class,
+    if (e->class_weights && !(e->class_weights[class] >= 1e-9 && e->class_weights[class] <= 1e9))
+        return inc_fail(error, INCEPTION_INVALID, "%s %d has a weight of %g, which is not 1e-9 to 1e9", what, class,
                         e->class_weights[class]);
     if (!taught[class]) return inc_fail(error, INCEPTION_INVALID, "%s %d has no example to learn from", what, class);
     if (e->labels && taught[class] == training)

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* ln T is normally distributed around 0 before a photo was seen, as narrowly as ten photos could tell: two or three of them,
+/* ln T is normally distributed around 0 before a photo was seen, as narrowly as ten choices could tell: two or three photos,
  * one of them wrong, must not make every answer uncertain. Of hundreds it changes nothing. */
 #define PRIOR 10
 

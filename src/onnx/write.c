@@ -252,6 +252,7 @@ static inception_status add_graph(exporter *x, const inc_onnx_about *about)
         [INCEPTION_SOFTMAX] = {"Softmax", "Softmax of the scores / temperature."},
         [INCEPTION_SIGMOID] = {"Sigmoid", "Sigmoid of each score / temperature."},
     };
+    const bool divided = about->temperature != 1;
     char text[NAME_SIZE];
     const inc_graph *graph = x->graph;
     uint32_t kept = graph->nodes[graph->node_count - 1].output;
@@ -265,8 +266,8 @@ static inception_status add_graph(exporter *x, const inc_onnx_about *about)
     add_simple(x, "Transpose", "input", "input/Transpose", (int[]){0, 3, 1, 2});
     for (size_t n = 0; n < graph->node_count && !status; n++) status = add_node(x, &graph->nodes[n]);
     add_simple(x, "Flatten", name_of(x, kept, text), "logits", NULL);
-    if (about->temperature != 1) add_temperature(x, about->temperature);
-    add_simple(x, ends[about->activation].operator, about->temperature != 1 ? "logits/Div" : "logits", "probabilities", NULL);
+    if (divided) add_temperature(x, about->temperature);
+    add_simple(x, ends[about->activation].operator, divided ? "logits/Div" : "logits", "probabilities", NULL);
     return status ? status : x->body.status;
 }
 

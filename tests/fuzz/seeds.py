@@ -70,6 +70,8 @@ def weights():
     yield "label_file", "csv", b'\6index,wnid,name\n1,n00000001,"a ""a"", b"\n0,,b\n2,,c\n3,,d\n'
     yield "list", "lines", b"\xef\xbb\xbfa.jpg\r\nb c.png\n\n"
     yield "list", "zeros", b"a.jpg\0b\nc.png\0"
+    yield "dataset", "classes", b'\xef\xbb\xbfx,label,file\r\n,rose,"a ""b"", c.jpg"\r\n1,tulip,/d.png\r\n,rose,e.jpg\r\n'
+    yield "dataset", "labels", b"file,labels\na,red | blue\nb,\nc,red\nc,green\nc,red\n"
     yield "answers", "kitty", b"\033_Gi=31;OK\033\\\033P>|kitty(0.26.5)\033\\\033[6;20;10t\033[?62;c"
     yield "answers", "iterm", b"\033P>|iTerm2 3.4.19\033\\\033[4;480;640t\033[?62;4c"
     columns = b"file,rank,of,index,wnid,label,probability,logit,network,weights,crop,decode,error,file_base64"
@@ -89,7 +91,7 @@ def archives(folder):
 
 
 def main(root):
-    targets = "image table bundle caffe safetensors state pack labels ranges label_file list archive answers append"
+    targets = "image table bundle caffe safetensors state pack labels ranges label_file list archive answers append dataset"
     for target in targets.split():
         (root / target).mkdir(parents=True, exist_ok=True)
     pictures(root / "image")

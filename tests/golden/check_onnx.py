@@ -23,6 +23,7 @@ VARIANTS = {
     "v1 of 2 classes, 213 x 197": ("v1", 2, 1, (213, 197)),
     "v3 of 5 classes, 283 x 250": ("v3", 5, 1, (283, 250)),
     "resnet_v2 of 1 class, 299 x 255": ("resnet_v2", 1, 1, (299, 255)),
+    "v2 of 4 labels, a quarter as wide": ("v2", 4, 0.25, (224, 224)),  # sigmoid
     "googlenet of 11 classes, 253 x 239": ("googlenet", 11, 1, (253, 239)),  # pools overhang on one axis only
 }
 tap = Tap()
@@ -37,12 +38,13 @@ def noise(path, seed):
         file.write(b"BM" + head + pixels)
 
 
-def set_texts(path, width, height):
-    """Has the model file say that its network sees photos of that size, and divides its logits."""
+def set_texts(path, width, height, activation):
+    """Has the model file say that its network sees photos of that size, divides its logits, and what comes then."""
     with open(path, "rb") as file:
         size, = struct.unpack("<Q", file.read(8))
         header, tensors = json.loads(file.read(size)), file.read()
-    header["__metadata__"] = {"input_width": str(width), "input_height": str(height), "temperature": "1.75"}
+    header["__metadata__"] = {"input_width": str(width), "input_height": str(height), "temperature": "1.75",
+                              "activation": activation}
     text = json.dumps(header).encode()
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text + tensors)
@@ -126,7 +128,7 @@ def main():
                 tap.skip(f"{net}: TensorFlow's logits", "no test data")
         for name, (net, classes, multiplier, size) in VARIANTS.items():
             run(make, model, net, classes, multiplier)
-            set_texts(model, *size)
+            set_texts(model, *size, "sigmoid" if "labels" in name else "softmax")
             check_network(name, net, model, noisy, classes, size)
         if os.path.exists(data("weights", "googlenet")):
             model = os.path.join(folder, "googlenet.caffemodel")

@@ -481,7 +481,7 @@ static void misuse(void **state)
     const double bad_weights[CLASSES] = {1, 0, 1, 1};
     e = several, e.class_weights = bad_weights, error = (inception_error){0};
     assert_null(inception_head_train(&e, &error));
-    assert_string_equal(error.message, "label 1 has a weight of 0, which is no number above 0");
+    assert_string_equal(error.message, "label 1 has a weight of 0, which is not 1e-9 to 1e9");
     e = several, e.classes = classes, error = (inception_error){0};
     assert_null(inception_head_train(&e, &error));
     assert_non_null(strstr(error.message, "classes and labels"));
