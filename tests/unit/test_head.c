@@ -121,8 +121,9 @@ static void several_labels(void **state)
         size_t label_count = (size_t)first % MOST_LABELS + 1, count = 2 + (size_t)first % 38, by_hash = 0;
         bool every = true;
         for (size_t i = 0; i < count * label_count; i++) labels[i] = random_number() > 0.4 + 0.1 * (double)(i % label_count);
-        assert_int_equal(inception_split_labels(n->names + first, labels, count, (int)label_count, 0, n->parts + first, NULL),
-                         INCEPTION_OK);
+        inception_status status =
+            inception_split_labels(n->names + first, labels, count, (int)label_count, 0, n->parts + first, NULL);
+        assert_int_equal(status, INCEPTION_OK);
         for (size_t i = 0; i < count; i++) {
             uint64_t hash = inc_name_hash(n->names[(size_t)first + i], 0) / (UINT64_MAX / 100);
             by_hash += n->parts[(size_t)first + i]
@@ -410,7 +411,8 @@ static void check_answers(const inception_head *head, const char *cache)
     for (int c = 0; c < CLASSES; c++) {
         assert_true(fabsf(logits[c] - wanted[c]) < 1e-4f * (1 + fabsf(wanted[c])));
         double power = exp(logits[c] / head->info.temperature);
-        assert_true(fabs(probabilities[c] - (head->activation == INCEPTION_SIGMOID ? power / (1 + power) : power / sum)) < 1e-6);
+        double own = head->activation == INCEPTION_SIGMOID ? power / (1 + power) : power / sum;
+        assert_true(fabs(probabilities[c] - own) < 1e-6);
     }
     inception_session_close(&session);
     inception_model_close(&model);
