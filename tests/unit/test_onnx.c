@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 static char path[] = "/tmp/inception-onnx-XXXXXX";
-static const inc_onnx_about nothing = {"network", "photos", NULL, 0, 1};
+static const inc_onnx_about nothing = {.network = "network", .input = "photos", .temperature = 1};
 
 /* The first field `number` of a message; false: it has none. Fails on bytes that are no message. */
 static bool find(inc_reader message, uint32_t number, inc_field *field)
