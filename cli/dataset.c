@@ -1,4 +1,4 @@
-/* Photos and their classes: a folder for each class, or a CSV file (RFC 4180) with the columns `file` and `label`. */
+/* Photos and their classes, from a folder for each class or a CSV file: which there are, and what is wrong with them. */
 #include "train.h"
 
 #include <dirent.h>
@@ -11,11 +11,9 @@
 #include <unistd.h>
 
 #define LARGEST_CSV ((size_t)1 << 30)
-#define MOST_COLUMNS 256
 #define NAMED 5 /* examples that a warning names */
 
-/* Takes path and name, which are allocated; copies label. */
-static exit_code add_example(cli_dataset *set, char *path, char *name, const char *label)
+bool dataset_add(cli_dataset *set, char *path, char *name, const char *label, inception_error *error)
 {
     char *copy = strdup(label);
     bool good = path && name && copy;
@@ -27,12 +25,13 @@ static exit_code add_example(cli_dataset *set, char *path, char *name, const cha
     }
     if (good) {
         set->examples[set->count++] = (cli_example){.path = path, .name = name, .label = copy};
-        return EXIT_FINE;
+        return true;
     }
     free(path);
     free(name);
     free(copy);
-    return complain_memory();
+    fail(error, INCEPTION_MEMORY, "out of memory");
+    return false;
 }
 
 static void free_example(cli_example *example)
@@ -48,8 +47,14 @@ void dataset_free(cli_dataset *set)
     free(set->examples);
     for (int c = 0; c < set->classes; c++) free(set->labels[c]);
     free(set->labels);
+    free(set->shown);
     json_decref(set->skipped);
     *set = (cli_dataset){0};
+}
+
+bool dataset_shows(const cli_dataset *set, size_t example, int class)
+{
+    return set->several ? set->examples[example].shows[class] : set->examples[example].class == class;
 }
 
 /* ---- A folder for each class ---- */
@@ -73,10 +78,9 @@ static exit_code read_class(cli_dataset *set, char *folder, const char *label)
         if (error.status) {
             complain("%s: every class needs photos", error.message);
             code = EXIT_DATA;
-        } else if (asprintf(&name, "%s/%s", label, photo.name) < 0) {
-            code = complain_memory();
         } else {
-            code = add_example(set, strdup(photo.path), name, label);
+            if (asprintf(&name, "%s/%s", label, photo.name) < 0) name = NULL;
+            if (!dataset_add(set, strdup(photo.path), name, label, &error)) code = complain_error(&error);
         }
     }
     photos_close(&walk);
@@ -110,68 +114,7 @@ static exit_code read_folder(cli_dataset *set)
     return EXIT_DATA;
 }
 
-/* ---- CSV ---- */
-
-/* Ends the record at `text` with a zero byte; returns the next one. */
-static char *end_record(char *text)
-{
-    const char *start = text;
-    bool quoted = false;
-    for (; *text && (quoted || *text != '\n'); text++) quoted ^= *text == '"';
-    char *next = *text ? text + 1 : text;
-    if (text > start && text[-1] == '\r') text--;
-    *text = '\0';
-    return next;
-}
-
-static int column_of(char *const *fields, int count, const char *name)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(fields[i], name) == 0) return i;
-    return -1;
-}
-
-static exit_code complain_record(const cli_dataset *set, size_t record, const char *what)
-{
-    complain("%s: record %zu: %s", set->path, record, what);
-    return EXIT_DATA;
-}
-
-/* Paths are relative to the CSV file. */
-static exit_code add_row(cli_dataset *set, const char *file, const char *label)
-{
-    const char *slash = strrchr(set->path, '/');
-    int folder = file[0] == '/' || !slash ? 0 : (int)(slash - set->path) + 1;
-    char *path;
-    if (asprintf(&path, "%.*s%s%s", folder, set->path, folder || file[0] == '/' ? "" : "./", file) < 0)
-        return complain_memory();
-    return add_example(set, path, strdup(file), label);
-}
-
-static exit_code read_records(cli_dataset *set, char *text)
-{
-    char *fields[MOST_COLUMNS];
-    int file = -1, label = -1, columns = 0;
-    exit_code code = EXIT_FINE;
-    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) text += 3; /* byte order mark */
-    for (size_t record = 1; *text && !code; record++) {
-        char *start = text;
-        text = end_record(start);
-        if (!*start) continue;
-        int count = table_split(start, ',', fields, MOST_COLUMNS);
-        if (record == 1) {
-            columns = count, file = column_of(fields, count, "file"), label = column_of(fields, count, "label");
-            if (file < 0 || label < 0) code = complain_record(set, record, "the header names no columns 'file' and 'label'");
-        } else if (count != columns) {
-            code = complain_record(set, record, "wrong quotes, or not as many fields as the header");
-        } else if (!*fields[file] || !*fields[label]) {
-            code = complain_record(set, record, "an empty file or label");
-        } else {
-            code = add_row(set, fields[file], fields[label]);
-        }
-    }
-    return code;
-}
+/* ---- A CSV file ---- */
 
 static exit_code read_csv(cli_dataset *set)
 {
@@ -187,11 +130,11 @@ static exit_code read_csv(cli_dataset *set)
     close(fd);
     char *ended = good ? realloc(text, size + 1) : NULL;
     if (ended) text = ended, text[size] = '\0';
-    exit_code code = !good ? complain_error(&error) : !ended ? complain_memory() : EXIT_FINE;
-    if (!code && strlen(text) != size) code = complain_record(set, 1, "zero bytes: this is no CSV file");
-    if (!code) code = read_records(set, text);
+    if (good && !ended) fail(&error, INCEPTION_MEMORY, "out of memory");
+    if (ended && strlen(text) != size) fail(&error, INCEPTION_DATA, "%s: zero bytes: this is no CSV file", set->path);
+    if (!error.status) dataset_parse(set, text, &error);
     free(text);
-    return code;
+    return error.status ? complain_error(&error) : EXIT_FINE;
 }
 
 /* ---- What is wrong with them ---- */
@@ -203,24 +146,19 @@ static int by_name(const void *a, const void *b)
     return order ? order : strcmp(x->label, y->label);
 }
 
-/* The same file in two records; a label is told apart from another by its bytes. */
-static exit_code check_names(cli_dataset *set)
+/* A photo that is named again with the same label goes; with another one it stays, and photos have several. */
+static void check_names(cli_dataset *set)
 {
     size_t kept = 0;
     if (set->count) qsort(set->examples, set->count, sizeof *set->examples, by_name);
     for (size_t i = 0; i < set->count; i++) {
         cli_example *example = &set->examples[i], *before = kept ? &set->examples[kept - 1] : NULL;
-        bool again = before && strcmp(before->name, example->name) == 0;
-        if (again && strcmp(before->label, example->label) != 0) {
-            complain("%s: '%s' has the labels '%s' and '%s'; several labels for a photo cannot be learnt yet", set->path,
-                     example->name, before->label, example->label);
-            return EXIT_DATA;
-        }
-        if (again) free_example(example), set->copies++;
+        bool again = before && strcmp(before->name, example->name) == 0, same = again && by_name(before, example) == 0;
+        set->several |= again && !same;
+        if (same) free_example(example), set->copies++;
         else if (kept++ != i) set->examples[kept - 1] = *example;
     }
     set->count = kept;
-    return EXIT_FINE;
 }
 
 static int by_text(const void *a, const void *b)
@@ -240,46 +178,82 @@ static bool is_line_of_text(const char *text)
     return true;
 }
 
-/* Finds the classes and numbers them. */
-static exit_code find_classes(cli_dataset *set)
+/* That every class has a name, and not nearly the name of another. */
+static bool check_labels(char *const *labels, size_t count, const char *path, inception_error *error)
 {
-    set->labels = calloc(set->count + 1, sizeof *set->labels);
-    if (!set->labels) return complain_memory();
-    for (size_t i = 0; i < set->count; i++) set->labels[i] = set->examples[i].label;
-    qsort(set->labels, set->count, sizeof *set->labels, by_case);
-    for (size_t i = 0; i < set->count; i++) {
-        if (!is_line_of_text(set->labels[i])) {
-            complain("%s: class '%s' is not called by a line of UTF-8 text", set->path, set->labels[i]);
-            return EXIT_DATA;
-        }
-        if (i == 0 || strcasecmp(set->labels[i - 1], set->labels[i]) != 0 || strcmp(set->labels[i - 1], set->labels[i]) == 0)
-            continue;
-        complain("%s: classes '%s' and '%s' differ in case only", set->path, set->labels[i - 1], set->labels[i]);
-        return EXIT_DATA;
+    for (size_t i = 0; i < count && !error->status; i++) {
+        if (!is_line_of_text(labels[i]))
+            fail(error, INCEPTION_DATA, "%s: class '%.200s' is not called by a line of UTF-8 text", path, labels[i]);
+        else if (i && strcasecmp(labels[i - 1], labels[i]) == 0 && strcmp(labels[i - 1], labels[i]) != 0)
+            fail(error, INCEPTION_DATA, "%s: classes '%.100s' and '%.100s' differ in case only", path, labels[i - 1],
+                 labels[i]);
     }
-    qsort(set->labels, set->count, sizeof *set->labels, by_text);
+    return !error->status;
+}
+
+/* Finds the classes and numbers them; an example without a label is in none. */
+static bool find_classes(cli_dataset *set, inception_error *error)
+{
+    size_t named = 0;
+    set->labels = calloc(set->count + 1, sizeof *set->labels);
+    if (!set->labels) return fail(error, INCEPTION_MEMORY, "out of memory"), false;
     for (size_t i = 0; i < set->count; i++)
+        if (*set->examples[i].label) set->labels[named++] = set->examples[i].label;
+    qsort(set->labels, named, sizeof *set->labels, by_case);
+    if (!check_labels(set->labels, named, set->path, error)) return false;
+    qsort(set->labels, named, sizeof *set->labels, by_text);
+    for (size_t i = 0; i < named; i++)
         if (i == 0 || strcmp(set->labels[set->classes - 1], set->labels[i]) != 0)
             set->labels[set->classes++] = set->labels[i];
     for (size_t i = 0; i < set->count; i++) {
         char **found = bsearch(&set->examples[i].label, set->labels, (size_t)set->classes, sizeof *found, by_text);
-        set->examples[i].class = (int)(found - set->labels);
+        set->examples[i].class = found ? (int)(found - set->labels) : -1;
     }
     for (int c = 0; c < set->classes; c++) /* examples may go, classes stay */
-        if (!(set->labels[c] = strdup(set->labels[c]))) return set->classes = c, complain_memory();
-    if (set->classes > 1) return EXIT_FINE;
-    complain("%s: %s class%s; train wants two or more", set->path, set->classes ? "one" : "no", set->classes ? "" : "es");
-    return EXIT_DATA;
+        if (!(set->labels[c] = strdup(set->labels[c])))
+            return set->classes = c, fail(error, INCEPTION_MEMORY, "out of memory"), false;
+    if (set->classes > 1 || (set->classes && set->several)) return true;
+    fail(error, INCEPTION_DATA, "%s: %s class%s; train wants two or more", set->path, set->classes ? "one" : "no",
+         set->classes ? "" : "es");
+    return false;
+}
+
+/* What was said of a photo in several places becomes one example. */
+static bool join_labels(cli_dataset *set, inception_error *error)
+{
+    size_t kept = 0, classes = (size_t)set->classes;
+    set->shown = calloc(set->count, classes * sizeof *set->shown);
+    if (!set->shown) return fail(error, INCEPTION_MEMORY, "out of memory"), false;
+    for (size_t i = 0; i < set->count; i++) {
+        cli_example example = set->examples[i];
+        bool again = kept && strcmp(set->examples[kept - 1].name, example.name) == 0;
+        if (again) free_example(&example);
+        else set->examples[kept++] = example, set->examples[kept - 1].shows = set->shown + (kept - 1) * classes;
+        if (example.class >= 0) set->examples[kept - 1].shows[example.class] = true;
+    }
+    set->count = kept;
+    return true;
+}
+
+bool dataset_classify(cli_dataset *set, inception_error *error)
+{
+    check_names(set);
+    return find_classes(set, error) && (!set->several || join_labels(set, error));
 }
 
 static exit_code check_counts(const cli_dataset *set)
 {
     for (int c = 0; c < set->classes; c++) {
         size_t count = 0;
-        for (size_t i = 0; i < set->count; i++) count += set->examples[i].class == c;
-        if (count > 1) continue;
-        complain("%s: class '%s' has %s; at least two are needed, one to learn from and one to validate", set->path,
-                 set->labels[c], count ? "one photo" : "no photo that can be read");
+        for (size_t i = 0; i < set->count; i++) count += dataset_shows(set, i, c);
+        const char *what = set->several ? "label" : "class";
+        if (count < 2)
+            complain("%s: %s '%s' has %s; at least two are needed, one to learn from and one to validate", set->path, what,
+                     set->labels[c], count ? "one photo" : "no photo that can be read");
+        else if (set->several && set->count - count < 2)
+            complain("%s: %s photo has the label '%s'; at least two without it are needed, or there is nothing to tell",
+                     set->path, set->count == count ? "every" : "all but one", set->labels[c]);
+        else continue;
         return EXIT_DATA;
     }
     return EXIT_FINE;
@@ -316,29 +290,38 @@ static bool digest_of(cli_example *example, inception_error *error)
     return good;
 }
 
-static int by_content(const void *a, const void *b)
+static int compare_classes(const cli_dataset *set, const cli_example *x, const cli_example *y)
+{
+    return set->several ? memcmp(x->shows, y->shows, (size_t)set->classes * sizeof *x->shows) : x->class - y->class;
+}
+
+static int by_content(const void *a, const void *b, void *set)
 {
     const cli_example *x = *(cli_example *const *)a, *y = *(cli_example *const *)b;
     int order = strcmp(x->digest, y->digest);
-    return order ? order : x->class != y->class ? (x->class > y->class) - (x->class < y->class) : strcmp(x->name, y->name);
+    if (!order) order = compare_classes(set, x, y);
+    return order ? order : strcmp(x->name, y->name);
 }
 
 /* A copy in the same class is left out: it could be learnt from and tested on. */
 static void find_copies(cli_dataset *set, cli_example **sorted, bool *left_out, bool quiet)
 {
+    const char *classes = set->several ? "with different labels" : "in two classes";
     size_t twice = 0, count = 0;
     for (size_t i = 0; i < set->count; i++)
         if (!left_out[i]) sorted[count++] = &set->examples[i];
-    qsort(sorted, count, sizeof *sorted, by_content);
+    qsort_r(sorted, count, sizeof *sorted, by_content, set);
     for (size_t i = 1; i < count; i++) {
         if (strcmp(sorted[i - 1]->digest, sorted[i]->digest) != 0) continue;
-        if (sorted[i - 1]->class == sorted[i]->class) left_out[sorted[i] - set->examples] = true, set->copies++;
+        if (compare_classes(set, sorted[i - 1], sorted[i]) == 0)
+            left_out[sorted[i] - set->examples] = true, set->copies++;
         else if (twice++ < NAMED && !quiet)
-            complain("the same photo in two classes: %s and %s", sorted[i - 1]->name, sorted[i]->name);
+            complain("the same photo %s: %s and %s", classes, sorted[i - 1]->name, sorted[i]->name);
     }
-    if (twice > NAMED && !quiet) complain("%zu more photos are in two classes", twice - NAMED);
+    if (twice > NAMED && !quiet) complain("%zu more photos are %s", twice - NAMED, classes);
     if (set->copies && !quiet)
-        complain("%zu cop%s of a photo in its class left out", set->copies, set->copies > 1 ? "ies" : "y");
+        complain("%zu cop%s of a photo %s left out", set->copies, set->copies > 1 ? "ies" : "y",
+                 set->several ? "with its labels" : "in its class");
 }
 
 /* Takes out what cannot be read, and copies. */
@@ -370,11 +353,11 @@ static exit_code check_contents(cli_dataset *set, bool quiet)
 exit_code dataset_read(cli_dataset *set, const char *path, bool quiet)
 {
     struct stat info;
+    inception_error error = {0};
     *set = (cli_dataset){.path = path, .skipped = json_array()};
     bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
     exit_code code = folder ? read_folder(set) : read_csv(set);
     if (!code && interrupted()) code = EXIT_INTERRUPTED;
-    if (!code) code = check_names(set);
-    if (!code) code = find_classes(set);
+    if (!code && !dataset_classify(set, &error)) code = complain_error(&error);
     return code ? code : check_contents(set, quiet);
 }

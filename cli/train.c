@@ -10,17 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WEIGHTS_NONE, WEIGHTS_AUTO };
-static const char *const weight_choices[] = {"none", "auto", NULL};
-
 typedef struct train_options {
     common_settings common;
     model_settings model;
     net_settings net;
     tune_settings tune;
-    const char *output, *layer;
+    const char *output, *layer, *class_weights;
     uint64_t seed;
-    int class_weights, threads;
+    int threads;
     bool force, json;
 } train_options;
 
@@ -31,8 +28,10 @@ static const option_row rows[] = {
      "cut the network behind this layer and teach on the mean of its map; default: the layer before the classifier", 0, 0,
      NULL},
     {"force", 0, NULL, OPTION_FLAG, offsetof(train_options, force), "replace FILE if it is there", 0, 0, NULL},
-    {"class-weights", 0, "W", OPTION_CHOICE, offsetof(train_options, class_weights),
-     "none (default): every photo counts as much; auto: every class does, however few photos it has", 0, 0, weight_choices},
+    {"class-weights", 0, "W", OPTION_STRING, offsetof(train_options, class_weights),
+     "none (default): every photo counts as much; auto: every class does, however few photos it has; or rose=2,tulip=0.5: "
+     "so much for each photo of the class, 1 of others",
+     0, 0, NULL},
     {"seed", 0, "N", OPTION_SIZE, offsetof(train_options, seed),
      "another one splits the photos in another way; default 0", 0, 0x1p53, NULL},
     {"json", 'j', NULL, OPTION_FLAG, offsetof(train_options, json), "report as JSON", 0, 0, NULL},
@@ -81,12 +80,13 @@ typedef struct train_run {
     bool *known;     /* [count]: the features are there */
     vector_cache *cache;
     const char **names; /* [count] */
-    int *classes;       /* [count] */
+    int *classes;       /* [count], or NULL ... */
+    bool *labels;       /* ... [count][classes], where photos have several */
+    double *weights;    /* [classes] */
     inception_part *parts;
     inception_head *head;
     inception_head_info info; /* of the model that is written */
     float *logits;
-    float *class_weights; /* [classes]; NULL: all the same */
     char told[MOST_TEXTS][TOLD];
     char run[4096], best[4300]; /* of training by gradients: the folder, and the file that is to be finished */
     train_report report;
@@ -345,16 +345,31 @@ static exit_code check_photos(train_run *train)
 static exit_code split(train_run *train)
 {
     const cli_dataset *set = &train->set;
+    const uint64_t seed = train->options->seed;
     inception_error error = {0};
     train->names = calloc(set->count, sizeof *train->names);
-    train->classes = calloc(set->count, sizeof *train->classes);
+    if (set->several) train->labels = calloc(set->count, (size_t)set->classes * sizeof *train->labels);
+    else train->classes = calloc(set->count, sizeof *train->classes);
     train->parts = calloc(set->count, sizeof *train->parts);
     train->logits = calloc(set->count * (size_t)set->classes, sizeof *train->logits);
-    if (!train->names || !train->classes || !train->parts || !train->logits) return complain_memory();
-    for (size_t i = 0; i < set->count; i++)
-        train->names[i] = set->examples[i].name, train->classes[i] = set->examples[i].class;
-    inception_split(train->names, train->classes, set->count, set->classes, train->options->seed, train->parts, &error);
+    if (!train->names || (!train->labels && !train->classes) || !train->parts || !train->logits) return complain_memory();
+    for (size_t i = 0; i < set->count; i++) {
+        train->names[i] = set->examples[i].name;
+        if (train->classes) train->classes[i] = set->examples[i].class;
+        else memcpy(train->labels + i * (size_t)set->classes, set->examples[i].shows, (size_t)set->classes);
+    }
+    if (train->labels)
+        inception_split_labels(train->names, train->labels, set->count, set->classes, seed, train->parts, &error);
+    else inception_split(train->names, train->classes, set->count, set->classes, seed, train->parts, &error);
+    if (!error.status) class_weights_balance(set, train->parts, train->weights);
     return error.status ? complain_error(&error) : EXIT_FINE;
+}
+
+static exit_code weigh_classes(train_run *train)
+{
+    train->weights = calloc((size_t)train->set.classes, sizeof *train->weights);
+    return train->weights ? class_weights_read(train->options->class_weights, &train->set, train->weights)
+                           : complain_memory();
 }
 
 static exit_code learn(train_run *train)
@@ -363,27 +378,13 @@ static exit_code learn(train_run *train)
     inception_error error = {0};
     const inception_examples lesson = {
         .count = set->count, .values = train->values, .class_count = set->classes, .features = train->features,
-        .classes = train->classes, .parts = train->parts, .balanced = train->options->class_weights == WEIGHTS_AUTO,
+        .classes = train->classes, .labels = train->labels, .parts = train->parts, .class_weights = train->weights,
     };
     train->head = inception_head_train(&lesson, &error);
     if (train->head) inception_head_logits(train->head, train->features, set->count, train->logits, &error);
     if (error.status) return complain_error(&error);
     train->info = *inception_head_get_info(train->head);
     return EXIT_FINE;
-}
-
-/* Photos of a class weigh as much as those of another, together. */
-static exit_code balance(train_run *train)
-{
-    const cli_dataset *set = &train->set;
-    size_t *counts = calloc((size_t)set->classes, sizeof *counts), all = 0;
-    train->class_weights = calloc((size_t)set->classes, sizeof *train->class_weights);
-    for (size_t i = 0; i < set->count && counts; i++)
-        if (train->parts[i] == INCEPTION_TRAIN) counts[set->examples[i].class]++, all++;
-    for (int c = 0; c < set->classes && counts && train->class_weights; c++)
-        train->class_weights[c] = (float)((double)all / ((double)set->classes * (double)counts[c]));
-    free(counts);
-    return counts && train->class_weights ? EXIT_FINE : complain_memory();
 }
 
 /* What the model file says of its making, in texts[MOST_TEXTS]; the strings are the run's. */
@@ -430,11 +431,9 @@ static exit_code learn_more(train_run *train)
     char start[4200];
     const bool resumed = tune_begun(train->run), anew = train->options->tune.from_scratch;
     tune_task task = {
-        .how = &train->options->tune, .set = &train->set, .parts = train->parts, .model = train->model_options,
+        .how = &train->options->tune, .set = &train->set, .parts = train->parts, .class_weights = train->weights, .model = train->model_options,
         .folder = train->run, .seed = train->options->seed, .quiet = train->options->common.quiet,
     };
-    if (train->options->class_weights == WEIGHTS_AUTO && balance(train)) return EXIT_SYSTEM;
-    task.class_weights = train->class_weights;
     snprintf(start, sizeof start, "%s/%s.safetensors", train->run, resumed ? "checkpoint" : "start");
     if (!anew) task.start = start;
     if (!anew && !resumed) {
@@ -504,6 +503,7 @@ static exit_code teach(train_run *train, const char *path)
     const bool features = !train->options->tune.from_scratch && !(tuned(train) && tune_begun(train->run));
     catch_interrupts();
     code = dataset_read(&train->set, path, train->options->common.quiet);
+    if (!code) code = weigh_classes(train);
     then = progress_now();
     if (!code) code = features ? find_features(train) : check_photos(train);
     if (!code) code = keep_known(train);
@@ -529,8 +529,8 @@ static exit_code run(void *given, char **operands, int count)
     train_run train = {.options = options};
     inception_error error = {0};
     exit_code code = extras(&error) ? teach(&train, operands[0]) : complain_error(&error); /* they have the digests */
-    void *const all[] = {train.output, train.features, train.known, train.names, train.classes, train.parts, train.logits,
-                         train.class_weights};
+    void *const all[] = {train.output, train.features, train.known, train.names, train.classes, train.labels,
+                         train.weights, train.parts, train.logits};
     for (size_t i = 0; i < COUNT(all); i++) free(all[i]);
     vector_cache_close(&train.cache);
     dataset_free(&train.set);
@@ -546,6 +546,8 @@ const cli_command train_command = {
     .operands = "DIR",
     .about = "Makes a model from a folder DIR that holds a folder of photos for each class, called as the class; or from a "
              "CSV file in place of DIR, whose header names the columns 'file' (paths relative to the CSV file) and 'label'. "
+             "Several labels of a photo, with | between them or in several records, make a model that tells for each label "
+             "whether a photo has it. "
              "The network stays as it is but for its output layer, which is new. Its features of the photos are computed "
              "once and kept in the cache folder. About 70 % of the photos are learnt from, 14 % choose, 16 % measure what "
              "came out; which, is decided by the names of the photos.",

@@ -4,11 +4,12 @@
 
 #include "cli.h"
 
-/* ---- dataset.c: photos and their classes, from a folder for each class or a CSV file ---- */
+/* ---- dataset.c, dataset_csv.c: photos and their classes, from a folder for each class or a CSV file ---- */
 
 typedef struct cli_example {
     char *path, *name, *label; /* name: within the data set, whatever machine it is on */
-    int class;
+    int class;                 /* where photos have one */
+    bool *shows;               /* [classes], where they have several labels */
     char digest[DIGEST_TEXT];  /* SHA-256 of the file */
 } cli_example;
 
@@ -18,6 +19,8 @@ typedef struct cli_dataset {
     size_t count, capacity;
     char **labels; /* [classes], in byte order */
     int classes;
+    bool several;  /* labels a photo, or none */
+    bool *shown;   /* the examples' */
     size_t copies;   /* photos that were left out because they are in their class already */
     json_t *skipped; /* array of the names of those that cannot be read */
     cli_tally tally; /* of those */
@@ -27,8 +30,25 @@ typedef struct cli_dataset {
 exit_code dataset_read(cli_dataset *set, const char *path, bool quiet);
 void dataset_free(cli_dataset *set);
 
+bool dataset_shows(const cli_dataset *set, size_t example, int class);
+
 /* Leaves out the examples whose places in `unreadable` are true, which were complained of, and checks what is left. */
 exit_code dataset_leave_out(cli_dataset *set, const bool *unreadable);
+
+/* Of dataset_read: adds the records of a CSV file, which are changed; then brings examples and classes in order. */
+bool dataset_parse(cli_dataset *set, char *text, inception_error *error);
+bool dataset_classify(cli_dataset *set, inception_error *error);
+
+/* Takes path and name, which are allocated, or NULL for want of memory; copies label, "" for none. */
+bool dataset_add(cli_dataset *set, char *path, char *name, const char *label, inception_error *error);
+
+/* ---- class_weights.c ---- */
+
+/* weights[classes], zeroed, of the value of --class-weights (NULL: none); with "auto" they stay 0. */
+exit_code class_weights_read(const char *text, const cli_dataset *set, double *weights);
+
+/* Those that are 0 become what lets every class count as much as another, or photos with a label as those without. */
+void class_weights_balance(const cli_dataset *set, const inception_part *parts, double *weights);
 
 /* ---- vector_cache.c: features of photos, kept between runs ---- */
 
@@ -51,7 +71,7 @@ typedef struct feed_settings {
     const size_t *which; /* [count]: the examples that are learnt from */
     size_t count, batch; /* batch: photos in a step */
     inception_input input;
-    const float *class_weights; /* [classes], or NULL */
+    const double *class_weights; /* [classes] */
     double mix_up;              /* 0: none */
     uint64_t seed, first, end;  /* steps */
     int threads;
@@ -123,7 +143,7 @@ typedef struct tune_task {
     const tune_settings *how;
     const cli_dataset *set;
     const inception_part *parts; /* [count] */
-    const float *class_weights;  /* [classes], or NULL */
+    const double *class_weights; /* [classes] */
     inception_model_options model;
     const char *start;  /* a model file with these classes; NULL: from nothing */
     const char *folder; /* of the run, which is there */
@@ -156,6 +176,22 @@ typedef struct share {
 } share;
 
 share share_of(size_t right, size_t count);
+
+/* ---- label_scores.c ---- */
+
+/* How well photos of a part are told to have a label; NAN where there is nothing to divide by. */
+typedef struct label_score {
+    double precision, recall, f1;
+    double average_precision; /* the mean of the precision where each photo with the label is found; ties at once */
+} label_score;
+
+/* [classes], to be freed; NULL: out of memory. A probability above 1/2 says that a photo has the label. */
+label_score *label_scores(const train_report *report, inception_part part);
+
+/* Of the labels that have one. */
+double mean_average_precision(const label_score *scores, int classes);
+
+/* ---- train_report.c, the rest ---- */
 
 exit_code report_text(const train_report *report);
 exit_code report_json(const train_report *report);

@@ -36,7 +36,7 @@ static int by_classes(const void *a, const void *b)
     return x->is != y->is ? x->is - y->is : x->taken_for - y->taken_for;
 }
 
-/* The most frequent wrong answers to the test's photos; free() them. */
+/* The most frequent wrong answers to the test's photos, which have one class each; free() them. */
 static confusion *find_confusions(const train_report *r, size_t *count)
 {
     const size_t classes = (size_t)r->set->classes;
@@ -63,29 +63,49 @@ static confusion *find_confusions(const train_report *r, size_t *count)
 static size_t photos_of(const train_report *r, int class, inception_part part)
 {
     size_t count = 0;
-    for (size_t i = 0; i < r->set->count; i++) count += r->set->examples[i].class == class && r->parts[i] == part;
+    for (size_t i = 0; i < r->set->count; i++) count += r->parts[i] == part && dataset_shows(r->set, i, class);
     return count;
 }
 
 /* ---- Text ---- */
 
-static void write_classes(const train_report *r)
+static void write_percentage(double part)
+{
+    if (isnan(part)) printf("  %9s", "-");
+    else printf("  %7.1f %%", 100 * part);
+}
+
+static void write_score(const label_score *score)
+{
+    write_percentage(score->precision);
+    write_percentage(score->recall);
+    write_percentage(score->f1);
+    write_percentage(score->average_precision);
+}
+
+/* `scores` NULL: a photo has one class. */
+static void write_classes(const train_report *r, const label_score *scores)
 {
     int widest = 5;
     for (int c = 0; c < r->set->classes; c++)
         if (text_width(r->set->labels[c]) > widest) widest = text_width(r->set->labels[c]);
     if (widest > 40) widest = 40;
-    printf("%-*s  train  validation  test\n", widest, "class");
+    printf("%-*s  train  validation  test%s\n", widest, scores ? "label" : "class",
+           scores ? "  precision     recall         F1         AP" : "");
     for (int c = 0; c < r->set->classes; c++) {
         int taken = text_cut(stdout, r->set->labels[c], widest);
-        printf("%*s  %5zu  %10zu  %4zu\n", widest - taken, "", photos_of(r, c, INCEPTION_TRAIN),
+        printf("%*s  %5zu  %10zu  %4zu", widest - taken, "", photos_of(r, c, INCEPTION_TRAIN),
                photos_of(r, c, INCEPTION_VALIDATION), photos_of(r, c, INCEPTION_TEST));
+        if (scores) write_score(&scores[c]);
+        fputc('\n', stdout);
     }
+    double mean = scores ? mean_average_precision(scores, r->set->classes) : (double)NAN;
+    if (!isnan(mean)) printf("\nmean average precision (mAP)  %.1f %%\n", 100 * mean);
 }
 
 static void write_accuracy(const train_report *r)
 {
-    fputs("\nright answers\n", stdout);
+    puts(r->set->several ? "\nphotos whose labels are all right" : "\nright answers");
     for (int p = 0; p < INCEPTION_PARTS; p++) {
         share s = share_of(r->info->right[p], r->info->photos[p]);
         if (!r->info->photos[p]) {
@@ -100,9 +120,12 @@ static void write_accuracy(const train_report *r)
 
 exit_code report_text(const train_report *r)
 {
-    size_t count;
-    confusion *worst = find_confusions(r, &count);
-    write_classes(r);
+    size_t count = 0;
+    confusion *worst = r->set->several ? NULL : find_confusions(r, &count);
+    label_score *scores = r->set->several ? label_scores(r, INCEPTION_TEST) : NULL;
+    if (!scores && r->set->several) return complain_memory();
+    write_classes(r, scores);
+    free(scores);
     write_accuracy(r);
     if (count) fputs("\nmistakes in the test\n", stdout);
     for (size_t i = 0; i < count; i++) {
@@ -126,13 +149,23 @@ exit_code report_text(const train_report *r)
 
 /* ---- JSON ---- */
 
-static json_t *classes_json(const train_report *r)
+/* null where there is none */
+static json_t *part_json(double part)
+{
+    return isnan(part) ? json_null() : json_real(part);
+}
+
+static json_t *classes_json(const train_report *r, const label_score *scores)
 {
     json_t *classes = json_array();
     for (int c = 0; c < r->set->classes; c++) {
         json_t *row = json_pack("{s:o}", "label", text_json(r->set->labels[c]));
         for (int p = 0; p < INCEPTION_PARTS; p++)
             json_object_set_new(row, part_names[p], json_integer((json_int_t)photos_of(r, c, (inception_part)p)));
+        if (scores)
+            json_object_update_new(row, json_pack("{s:o, s:o, s:o, s:o}", "precision", part_json(scores[c].precision),
+                                                  "recall", part_json(scores[c].recall), "f1", part_json(scores[c].f1),
+                                                  "average_precision", part_json(scores[c].average_precision)));
         json_array_append_new(classes, row);
     }
     return classes;
@@ -154,19 +187,26 @@ static json_t *accuracy_json(const train_report *r)
 
 exit_code report_json(const train_report *r)
 {
-    size_t count;
-    confusion *worst = find_confusions(r, &count);
-    json_t *mistakes = json_array();
+    size_t count = 0;
+    confusion *worst = r->set->several ? NULL : find_confusions(r, &count);
+    json_t *mistakes = r->set->several ? NULL : json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(mistakes, json_pack("{s:o, s:o, s:I}", "label", text_json(r->set->labels[worst[i].is]),
                                                   "taken_for", text_json(r->set->labels[worst[i].taken_for]), "photos",
                                                   (json_int_t)worst[i].count));
     free(worst);
+    label_score *scores = r->set->several ? label_scores(r, INCEPTION_TEST) : NULL;
+    if (!scores && r->set->several) return complain_memory();
+    json_t *classes = classes_json(r, scores);
+    json_t *mean = scores ? part_json(mean_average_precision(scores, r->set->classes)) : NULL;
+    free(scores);
     return output_json(json_pack(
-        "{s:o, s:s?, s:o, s:s?, s:I, s:o, s:o, s:o, s:f, s:f, s:I, s:I, s:O, s:{s:f, s:f, s:f, s:f}}",
-        "model", text_json(r->output), "network", r->network, "source", *r->source ? text_json(r->source) : json_null(), "source_sha256",
-        *r->source_digest ? r->source_digest : NULL, "seed", (json_int_t)r->seed, "classes", classes_json(r), "accuracy", accuracy_json(r), "mistakes",
-        mistakes, "temperature", r->info->temperature, "penalty", r->info->penalty, "cached_photos", (json_int_t)r->cached,
-        "copies_left_out", (json_int_t)r->set->copies, "skipped", r->set->skipped, "seconds", "total", r->total_s,
-        "features", r->features_s, "output_layer", r->head_s, "training", r->tune_s));
+        "{s:o, s:s?, s:o, s:s?, s:I, s:s, s:o, s:o, s:o*, s:o*, s:f, s:f, s:I, s:I, s:O, s:{s:f, s:f, s:f, s:f}}",
+        "model", text_json(r->output), "network", r->network, "source", *r->source ? text_json(r->source) : json_null(),
+        "source_sha256", *r->source_digest ? r->source_digest : NULL, "seed", (json_int_t)r->seed, "activation",
+        r->set->several ? "sigmoid" : "softmax", "classes", classes, "accuracy", accuracy_json(r),
+        "mean_average_precision", mean, "mistakes", mistakes, "temperature", r->info->temperature, "penalty",
+        r->info->penalty, "cached_photos", (json_int_t)r->cached, "copies_left_out", (json_int_t)r->set->copies, "skipped",
+        r->set->skipped, "seconds", "total", r->total_s, "features", r->features_s, "output_layer", r->head_s, "training",
+        r->tune_s));
 }

@@ -4,18 +4,22 @@
  *     records of one size: SHA-256 of what follows and of the photo (64 hexadecimal digits each), float32 [values]
  *
  * Records are only ever added, each in one write, by the one process that has the lock; others read. A record whose
- * checksum is wrong is as good as none, and what a killed process left of one is cut off. */
+ * checksum is wrong is as good as none, and what a killed process left of one is cut off. A file that was not opened for 30
+ * days is removed when another one is. */
 #include "train.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HEX 64
+#define FORGOTTEN_AFTER (30 * 24 * 3600) /* seconds that nobody opened the file */
 
 struct vector_cache {
     int fd;
@@ -34,23 +38,37 @@ static char *values_in(char *record)
     return record + 2 * (size_t)HEX;
 }
 
+/* A file's time says when it was last opened. */
+static void prune(const char *folder)
+{
+    DIR *listing = opendir(folder);
+    struct stat info;
+    time_t now = time(NULL);
+    for (struct dirent *entry; listing && (entry = readdir(listing));)
+        if (fstatat(dirfd(listing), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode)
+            && strlen(entry->d_name) == HEX && now - info.st_mtime > FORGOTTEN_AFTER)
+            unlinkat(dirfd(listing), entry->d_name, 0);
+    if (listing) closedir(listing);
+}
+
 vector_cache *vector_cache_open(const char *key, size_t values)
 {
-    char folder[FOLDER_SIZE], name[DIGEST_TEXT], *path = NULL;
+    char whole[FOLDER_SIZE], folder[sizeof whole + 16], name[DIGEST_TEXT], path[sizeof folder + sizeof name + 1];
     inception_error ignored = {0};
     struct stat info;
-    if (!cache_make(folder, &ignored)) return NULL;
+    if (!cache_make(whole, &ignored)) return NULL;
     if (!extras(NULL)->digest_bytes(key, strlen(key), "SHA256", name, &ignored)) return NULL;
     vector_cache *cache = calloc(1, sizeof *cache);
     if (!cache) return NULL;
     *cache = (vector_cache){.fd = -1, .size = 2 * (size_t)HEX + values * sizeof(float)};
     cache->record = malloc(cache->size);
-    if (asprintf(&path, "%s/features", folder) < 0) path = NULL;
-    if (path) mkdir(path, 0777), free(path);
-    if (asprintf(&path, "%s/features/%s", folder, name) < 0) path = NULL;
-    if (path && cache->record) cache->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (path && cache->record && cache->fd < 0) cache->fd = open(path, O_RDONLY | O_CLOEXEC);
-    free(path);
+    snprintf(folder, sizeof folder, "%s/features", whole);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    mkdir(folder, 0777);
+    if (cache->record) cache->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (cache->record && cache->fd < 0) cache->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (cache->fd >= 0) futimens(cache->fd, NULL);
+    prune(folder);
     if (cache->fd < 0 || fstat(cache->fd, &info) != 0) return vector_cache_close(&cache), NULL;
     cache->locked = flock(cache->fd, LOCK_EX | LOCK_NB) == 0;
     if (cache->locked && fstat(cache->fd, &info) == 0 && info.st_size % (off_t)cache->size)

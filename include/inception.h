@@ -260,6 +260,12 @@ typedef struct inception_layer {
     int height, width, channels;
 } inception_layer;
 
+/* How probabilities come from logits. */
+typedef enum inception_activation {
+    INCEPTION_SOFTMAX, /* of all classes, which sum to 1: a photo shows one of them */
+    INCEPTION_SIGMOID, /* of each by itself: a photo shows none or several of them */
+} inception_activation;
+
 typedef struct inception_model_info {
     const inception_network *network;
     inception_format format; /* of the file it came from */
@@ -271,7 +277,8 @@ typedef struct inception_model_info {
     inception_precision precision; /* never AUTO */
     uint64_t parameters;      /* weights used for inference, batch norm statistics counted */
     uint64_t multiply_adds;   /* for one photo, all layers counted */
-    double temperature;       /* probabilities are softmax(logits / temperature); 1 unless the file says otherwise */
+    inception_activation activation; /* SOFTMAX unless the file says otherwise */
+    double temperature;       /* probabilities are activation(logits / temperature); 1 unless the file says otherwise */
     double unknown_threshold; /* least likeness of what is of one of the classes, see inception_session_unknown();
                                  -INFINITY unless the file says otherwise */
     const inception_layer *layer; /* the one the options asked for, or NULL */
@@ -464,8 +471,9 @@ INCEPTION_API double inception_peak(inception_precision precision, int threads);
 
 /* ---- Teaching new classes ---------------------------------------------------------------------------------------- */
 
-/* A new output layer on a network that stays as it is: multinomial logistic regression on the features of photos (the
- * layer INCEPTION_FEATURES, which inception_features() reads).
+/* A new output layer on a network that stays as it is: logistic regression on the features of photos (the layer
+ * INCEPTION_FEATURES, which inception_features() reads). Where a photo shows one class it is multinomial; where it may have
+ * several labels, or none, there is one regression for each label.
  *
  *     features of all photos once, inception_split(), inception_head_train(), inception_head_write()
  *
@@ -483,13 +491,26 @@ typedef enum inception_part { INCEPTION_TRAIN, INCEPTION_VALIDATION, INCEPTION_T
 INCEPTION_API inception_status inception_split(const char *const *names, const int *classes, size_t count, int class_count,
                                                uint64_t seed, inception_part *parts, inception_error *error);
 
+/* The same where a photo may have several labels: labels[count][label_count] tells which. Parts follow from h as above, of
+ * all photos at once. Then photos are moved. Each label makes two groups, the photos with it and those without it, and label
+ * by label a group that training has none of gives it the photo with the highest h; after that a group of two or more that
+ * validation has none of gives it the one with the lowest h, and last the same for the test, of three or more. Passed over
+ * are photos that are the last of one of their groups in a part before the one they are to go to (training, validation,
+ * test in this order), so that validation and the test may still lack a rare label; training has some of every group. */
+INCEPTION_API inception_status inception_split_labels(const char *const *names, const bool *labels, size_t count,
+                                                      int label_count, uint64_t seed, inception_part *parts,
+                                                      inception_error *error);
+
 typedef struct inception_examples {
     size_t count, values;        /* photos, features of each */
-    int class_count;             /* 2... */
+    int class_count;             /* 2..., of labels 1... */
     const float *features;       /* [count][values] */
-    const int *classes;          /* [count] */
-    const inception_part *parts; /* [count]; training has some of every class, validation has some */
-    bool balanced;               /* a class counts as much as another, however many photos it has; default false */
+    const int *classes;          /* [count]; NULL: labels tell */
+    const bool *labels;          /* [count][class_count], which labels a photo has; NULL: classes tell */
+    const inception_part *parts; /* [count]; training has photos of every class (with and without every label), validation
+                                    has some photos */
+    const double *class_weights; /* [class_count], 1e-9...1e9; NULL: 1. How much a photo of the class counts; of labels: how
+                                    much one with the label does for it, one without counting 1 */
 } inception_examples;
 
 typedef struct inception_head inception_head;
@@ -499,7 +520,8 @@ typedef struct inception_head_info {
     double temperature; /* that makes the probabilities of the validation photos most likely */
     double unknown_threshold; /* that at least 95 % of the validation photos reach: see inception_session_unknown() */
     size_t photos[INCEPTION_PARTS];
-    size_t right[INCEPTION_PARTS]; /* of validation: before its photos, too, were learnt with the penalty they chose */
+    size_t right[INCEPTION_PARTS]; /* of labels: where those of a probability above 1/2 are all and only the photo's. Of
+                                      validation: before its photos, too, were learnt with the penalty they chose */
 } inception_head_info;
 
 INCEPTION_API inception_head *inception_head_train(const inception_examples *examples, inception_error *error);

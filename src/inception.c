@@ -97,8 +97,8 @@ static void fill_info(inception_model *model, int threads, inception_precision p
         .depth_multiplier = shape->depth_multiplier, .min_depth = shape->min_depth, .threads = threads,
         .precision = precision,
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
-        .temperature = model->model.temperature, .unknown_threshold = model->model.unknown_threshold,
-        .layer = model->model.kept, .final_layer = shape->final_layer,
+        .activation = model->model.activation, .temperature = model->model.temperature,
+        .unknown_threshold = model->model.unknown_threshold, .layer = model->model.kept, .final_layer = shape->final_layer,
     };
 }
 
@@ -404,6 +404,12 @@ static bool is_unknown(const inception_session *session, int photo)
          < model->unknown_threshold;
 }
 
+static void find_probabilities(const inception_model *model, const float *logits, float *out)
+{
+    const bool sigmoid = model->info.activation == INCEPTION_SIGMOID;
+    (sigmoid ? inc_sigmoid : inc_softmax)(logits, model->info.classes, model->info.temperature, out);
+}
+
 inception_status inception_session_run(inception_session *session, const float *inputs, int count, float *logits,
                                        float *probabilities, inception_error *error)
 {
@@ -424,7 +430,7 @@ inception_status inception_session_run(inception_session *session, const float *
         inc_run_read(session->run, i, session->model->logits, scores);
         if (inc_count_not_finite(scores, classes))
             return inc_fail(error, INCEPTION_DATA, "the network's answer is not finite: its weights are damaged");
-        if (probabilities) inc_softmax(scores, (int)classes, info->temperature, probabilities + (size_t)i * classes);
+        if (probabilities) find_probabilities(session->model, scores, probabilities + (size_t)i * classes);
         if (session->features) session->unknown[i] = is_unknown(session, i);
     }
     return INCEPTION_OK;
@@ -511,7 +517,7 @@ inception_status inception_session_layer(const inception_session *session, int p
     inc_run_read(session->run, photo, session->model->model.layer, out);
     if (inc_count_not_finite(out, (size_t)layer->height * (size_t)layer->width * (size_t)layer->channels))
         return inc_fail(error, INCEPTION_DATA, "layer %s is not finite: the weights are damaged", layer->name);
-    if (session->model->model.softmax) inc_softmax(out, layer->channels, session->model->info.temperature, out);
+    if (session->model->model.predictions) find_probabilities(session->model, out, out);
     return INCEPTION_OK;
 }
 

@@ -19,30 +19,60 @@ inception_status inception_split(const char *const *names, const int *classes, s
     return inc_split(names, classes, count, seed, parts, error);
 }
 
-/* Training has some of every class, validation has some; all numbers are numbers. */
+inception_status inception_split_labels(const char *const *names, const bool *labels, size_t count, int label_count,
+                                        uint64_t seed, inception_part *parts, inception_error *error)
+{
+    if (label_count < 1 || (count && (!names || !labels || !parts)))
+        return inc_fail(error, INCEPTION_INVALID, "inception_split_labels: no names, labels or place for the parts given");
+    for (size_t i = 0; i < count; i++)
+        if (!names[i]) return inc_fail(error, INCEPTION_INVALID, "inception_split_labels: photo %zu has no name", i);
+    return inc_split_labels(names, labels, count, (size_t)label_count, seed, parts, error);
+}
+
+/* Each is in a class and a part; all numbers are numbers. */
+static inception_status check_example(const inception_examples *e, size_t i, inception_error *error)
+{
+    bool classed = !e->classes || (e->classes[i] >= 0 && e->classes[i] < e->class_count);
+    if (!classed || (unsigned)e->parts[i] >= INCEPTION_PARTS)
+        return inc_fail(error, INCEPTION_INVALID, "example %zu has not one of the classes and parts", i);
+    for (size_t v = 0; v < e->values; v++)
+        if (!isfinite(e->features[i * e->values + v]))
+            return inc_fail(error, INCEPTION_INVALID, "example %zu has a feature that is not finite", i);
+    return INCEPTION_OK;
+}
+
+/* There is something to be learnt of every class, and of a label what it is to be without it. */
+static inception_status check_class(const inception_examples *e, const size_t *taught, int class, size_t training,
+                                    inception_error *error)
+{
+    const char *what = e->labels ? "label" : "class";
+    if (e->class_weights && !(e->class_weights[class] >= 1e-9 && e->class_weights[class] <= 1e9))
+        return inc_fail(error, INCEPTION_INVALID, "%s %d has a weight of %g, which is not 1e-9 to 1e9", what, class,
+                        e->class_weights[class]);
+    if (!taught[class]) return inc_fail(error, INCEPTION_INVALID, "%s %d has no example to learn from", what, class);
+    if (e->labels && taught[class] == training)
+        return inc_fail(error, INCEPTION_INVALID, "every example to learn from has label %d", class);
+    return INCEPTION_OK;
+}
+
 static inception_status check_examples(const inception_examples *e, inception_error *error)
 {
-    if (!e || !e->features || !e->classes || !e->parts || !e->count || !e->values || e->class_count < 2
-        || e->class_count > 1000000)
-        return inc_fail(error, INCEPTION_INVALID, "inception_head_train: no examples, or not 2 to 1000000 classes");
-    bool *taught = inc_calloc((size_t)e->class_count, sizeof *taught, error);
-    if (!taught) return INCEPTION_MEMORY;
-    inception_status status = INCEPTION_OK;
-    bool validated = false;
+    if (!e || !e->features || !e->classes == !e->labels || !e->parts || !e->count || !e->values
+        || e->class_count < (e->labels ? 1 : 2) || e->class_count > 1000000)
+        return inc_fail(error, INCEPTION_INVALID,
+                        "inception_head_train: no examples, not 2 to 1000000 classes, or classes and labels");
+    size_t *taught = inc_calloc((size_t)e->class_count, sizeof *taught, error), counts[INCEPTION_PARTS] = {0};
+    inception_status status = taught ? INCEPTION_OK : INCEPTION_MEMORY;
     for (size_t i = 0; i < e->count && !status; i++) {
-        if (e->classes[i] < 0 || e->classes[i] >= e->class_count || (unsigned)e->parts[i] >= INCEPTION_PARTS) {
-            status = inc_fail(error, INCEPTION_INVALID, "example %zu has not one of the classes and parts", i);
-            continue;
-        }
-        validated |= e->parts[i] == INCEPTION_VALIDATION;
-        taught[e->classes[i]] |= e->parts[i] == INCEPTION_TRAIN;
-        for (size_t v = 0; v < e->values && !status; v++)
-            if (!isfinite(e->features[i * e->values + v]))
-                status = inc_fail(error, INCEPTION_INVALID, "example %zu has a feature that is not finite", i);
+        if ((status = check_example(e, i, error))) break;
+        counts[e->parts[i]]++;
+        if (e->parts[i] != INCEPTION_TRAIN) continue;
+        if (e->classes) taught[e->classes[i]]++;
+        for (int c = 0; e->labels && c < e->class_count; c++) taught[c] += e->labels[i * (size_t)e->class_count + (size_t)c];
     }
-    for (int c = 0; c < e->class_count && !status; c++)
-        if (!taught[c]) status = inc_fail(error, INCEPTION_INVALID, "class %d has no example to learn from", c);
-    if (!status && !validated) status = inc_fail(error, INCEPTION_INVALID, "there is no example for validation");
+    for (int c = 0; c < e->class_count && !status; c++) status = check_class(e, taught, c, counts[INCEPTION_TRAIN], error);
+    if (!status && !counts[INCEPTION_VALIDATION])
+        status = inc_fail(error, INCEPTION_INVALID, "there is no example for validation");
     free(taught);
     return status;
 }
@@ -93,8 +123,9 @@ inception_status inception_head_write(const inception_head *head, const char *pa
     if (!status) status = inc_model_open(&model, path, &whole, false, error);
     if (!status)
         status = inc_classifier_replace(&model, head->values, head->classes, head->weights, head->biases, labels, error);
-    model.temperature = head->info.temperature, model.unknown_threshold = head->info.unknown_threshold;
-    model.class_means = head->means, model.mean_values = head->values;
+    model.activation = head->activation, model.temperature = head->info.temperature;
+    model.unknown_threshold = head->info.unknown_threshold;
+    model.class_means = head->activation == INCEPTION_SOFTMAX ? head->means : NULL, model.mean_values = head->values;
     model.texts = texts, model.text_count = text_count;
     if (!status) status = inc_model_write(&model, out, INCEPTION_FORMAT_MODEL_FILE, error);
     inc_model_close(&model);

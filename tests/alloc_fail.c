@@ -192,22 +192,31 @@ static inception_status train(const char *path, inception_error *error)
 }
 
 /* A new output layer for the network, of features that are made up. */
-static inception_status teach(const char *path, inception_error *error)
+static inception_status teach_kind(const char *path, bool several, inception_error *error)
 {
     enum { PHOTOS = 6, VALUES = 256 };
     static const char *const names[PHOTOS] = {"a", "b", "c", "d", "e", "f"}, *const labels[2] = {"one", "two"};
     static const int classes[PHOTOS] = {0, 1, 0, 1, 0, 1};
+    static const bool pairs[2 * PHOTOS] = {1, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 1};
     static float features[PHOTOS * VALUES];
     inception_part parts[PHOTOS];
     char out[96];
     snprintf(out, sizeof out, "%s/taught", folder);
     for (int i = 0; i < PHOTOS * VALUES; i++) features[i] = (float)((i * 7919) % 31 + 5 * classes[i / VALUES]);
-    inception_split(names, classes, PHOTOS, 2, 0, parts, error);
-    const inception_examples examples = {PHOTOS, VALUES, 2, features, classes, parts, false};
+    const bool *shown = several ? pairs : NULL;
+    if (shown) inception_split_labels(names, shown, PHOTOS, 2, 0, parts, error);
+    else inception_split(names, classes, PHOTOS, 2, 0, parts, error);
+    const inception_examples examples = {.count = PHOTOS, .values = VALUES, .class_count = 2, .features = features,
+                                         .classes = shown ? NULL : classes, .labels = shown, .parts = parts};
     inception_head *head = error->status ? NULL : inception_head_train(&examples, error);
     if (head) inception_head_write(head, path, NULL, out, labels, NULL, 0, error);
     inception_head_close(&head);
     return error->status;
+}
+
+static inception_status teach(const char *path, inception_error *error)
+{
+    return teach_kind(path, false, error) ? error->status : teach_kind(path, true, error);
 }
 
 static inception_status open_run_taught(const char *path, inception_error *error)

@@ -165,6 +165,11 @@ void inc_softmax(const float *logits, int count, double temperature, float *prob
     for (int i = 0; i < count; i++) probabilities[i] = (float)(exp(((double)logits[i] - largest) / temperature) / sum);
 }
 
+void inc_sigmoid(const float *logits, int count, double temperature, float *probabilities)
+{
+    for (int i = 0; i < count; i++) probabilities[i] = (float)(1 / (1 + exp(-(double)logits[i] / temperature)));
+}
+
 inception_status inc_multiply(const inc_product *p, inception_error *error)
 {
     const int64_t m = (int64_t)p->m, n = (int64_t)p->n, k = (int64_t)p->k;

@@ -78,8 +78,10 @@ inception_status inc_calibrator_compare(inc_calibrator *calibrator, const float 
 /* Of every convolution, so far; returns how many. `losses` has room for all nodes of the graph. */
 size_t inc_calibrator_losses(const inc_calibrator *calibrator, inception_layer_loss *losses);
 
-/* probabilities = exp(logits - max) / sum. */
+/* Logits, divided by the temperature, to probabilities, which may be written over them: exp(logits - max) / sum;
+ * 1 / (1 + exp(-logits)). */
 void inc_softmax(const float *logits, int count, double temperature, float *probabilities);
+void inc_sigmoid(const float *logits, int count, double temperature, float *probabilities);
 
 /* A matrix product, row by row: c[m][n] = a[m][k] b[k][n], of which either may lie transposed. On the calling thread. */
 typedef struct inc_product {

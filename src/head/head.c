@@ -1,6 +1,9 @@
-/* Multinomial logistic regression on features, in whole passes over all photos:
+/* Logistic regression on features, in whole passes over all photos:
  *
  *     mean over the training photos, weighted by class, of -log softmax(W x + b)[right]  +  penalty / 2 |W|^2
+ *
+ * or, where a photo may have several labels, with the sum over labels of the means of -log of what the sigmoid gives to the
+ * truth: a regression for each label, which have only the penalty in common.
  *
  * The features are moved to a mean of 0 and scaled to a mean square length of 1, so that a penalty means the same whatever
  * the network; biases are free, so moving changes nothing but how fast the minimum is found. Penalties are tried from the
@@ -28,8 +31,9 @@ typedef struct lesson {
     int classes;
     double *mean, length;         /* of the features that are learnt from */
     float *x;                     /* [count][values], moved and scaled */
-    int *right, *answers;         /* [count]; answers: of the part that is examined */
+    bool *shown, *examined;       /* [count][classes]: what the photos show; those of the part that is examined */
     double *importance;           /* [classes], of each photo of the class */
+    inc_loss *loss;
     double penalty;
     float *weights, *gradient;    /* [classes][values] */
     float *logits;                /* [count][classes]; of training, then their gradients */
@@ -38,8 +42,8 @@ typedef struct lesson {
 
 static void free_lesson(lesson *l)
 {
-    void *const all[] = {l->mean, l->x, l->right, l->answers, l->importance, l->weights, l->gradient, l->logits, l->place,
-                         l->best};
+    void *const all[] = {l->mean, l->x, l->shown, l->examined, l->importance, l->weights, l->gradient, l->logits,
+                         l->place, l->best};
     for (size_t i = 0; i < INC_COUNT(all); i++) free(all[i]);
 }
 
@@ -49,8 +53,8 @@ static bool allocate(lesson *l, inception_error *error)
     if (!inc_mul(l->values + 1, classes, &weights)) return inc_fail_memory(error, 0), false;
     return (l->mean = inc_calloc(l->values, sizeof *l->mean, error))
         && (l->x = inc_calloc(count * l->values, sizeof *l->x, error))
-        && (l->right = inc_calloc(count, sizeof *l->right, error))
-        && (l->answers = inc_calloc(count, sizeof *l->answers, error))
+        && (l->shown = inc_calloc(count * classes, sizeof *l->shown, error))
+        && (l->examined = inc_calloc(count * classes, sizeof *l->examined, error))
         && (l->importance = inc_calloc(classes, sizeof *l->importance, error))
         && (l->weights = inc_calloc(weights, sizeof *l->weights, error))
         && (l->gradient = inc_calloc(weights, sizeof *l->gradient, error))
@@ -78,6 +82,11 @@ static void measure_features(lesson *l)
     l->length = alike ? 1 : sqrt(squares / (double)l->counts[INCEPTION_TRAIN]);
 }
 
+static bool shows(const inception_examples *e, size_t photo, int class)
+{
+    return e->labels ? e->labels[photo * (size_t)e->class_count + (size_t)class] : e->classes[photo] == class;
+}
+
 static void arrange(lesson *l)
 {
     const inception_examples *e = l->examples;
@@ -87,36 +96,19 @@ static void arrange(lesson *l)
             if ((int)e->parts[i] != part) continue;
             for (size_t v = 0; v < l->values; v++)
                 l->x[at * l->values + v] = (float)(((double)e->features[i * l->values + v] - l->mean[v]) / l->length);
-            l->right[at++] = e->classes[i];
+            for (int c = 0; c < l->classes; c++) l->shown[at * (size_t)l->classes + (size_t)c] = shows(e, i, c);
+            at++;
         }
-}
-
-static void weigh_classes(lesson *l)
-{
-    for (size_t n = 0; n < l->counts[INCEPTION_TRAIN]; n++) l->importance[l->right[n]]++;
-    for (int c = 0; c < l->classes; c++)
-        l->importance[c] = l->examples->balanced
-                             ? (double)l->counts[INCEPTION_TRAIN] / (l->classes * l->importance[c]) : 1;
 }
 
 /* ---- The loss ---- */
 
-/* Mean loss of `count` photos from `first` on; their logits become the gradients for them. */
+/* Of `count` photos from `first` on; their logits become the gradients for them. */
 static double loss_of(lesson *l, size_t first, size_t count)
 {
-    double loss = 0, total = 0;
-    const double *bias = l->place + (size_t)l->classes * l->values;
-    for (size_t n = first; n < first + count; n++) total += l->importance[l->right[n]];
-    for (size_t n = first; n < first + count; n++) {
-        float *z = l->logits + n * (size_t)l->classes;
-        double largest = -INFINITY, sum = 0, share = l->importance[l->right[n]] / total;
-        for (int c = 0; c < l->classes; c++) largest = fmax(largest, (double)z[c] + bias[c]);
-        for (int c = 0; c < l->classes; c++) sum += exp((double)z[c] + bias[c] - largest);
-        loss += share * (log(sum) - ((double)z[l->right[n]] + bias[l->right[n]] - largest));
-        for (int c = 0; c < l->classes; c++)
-            z[c] = (float)(share * (exp((double)z[c] + bias[c] - largest) / sum - (c == l->right[n])));
-    }
-    return loss;
+    const size_t at = first * (size_t)l->classes;
+    const inc_answers answers = {count, l->classes, l->logits + at, l->shown + at};
+    return l->loss(&answers, l->place + (size_t)l->classes * l->values, l->importance);
 }
 
 /* W x of `count` photos from `first` on. */
@@ -190,6 +182,17 @@ static void unfold(const lesson *l, inception_head *head)
     }
 }
 
+/* The largest logit is that of the class; with the sigmoid, those above 0 are those of the labels. */
+static bool is_right(const float *logits, const bool *shown, int classes, inception_activation activation)
+{
+    int best = 0, same = 0;
+    for (int c = 0; c < classes; c++) {
+        if (logits[c] > logits[best]) best = c;
+        same += (logits[c] > 0) == shown[c];
+    }
+    return activation == INCEPTION_SIGMOID ? same == classes : shown[best];
+}
+
 /* How many photos of a part the layer is right about; for validation the temperature too. */
 static inception_status examine(lesson *l, inception_head *head, inception_part part, inception_error *error)
 {
@@ -199,24 +202,24 @@ static inception_status examine(lesson *l, inception_head *head, inception_part 
     inception_status status = inc_head_logits(head, e->features, e->count, l->logits, error);
     for (size_t i = 0; i < e->count && !status; i++) {
         const float *z = l->logits + i * classes;
-        int best = 0;
+        bool *shown = l->examined + count * classes;
         if (e->parts[i] != part) continue;
-        for (int c = 1; c < l->classes; c++)
-            if (z[c] > z[best]) best = c;
-        head->info.right[part] += best == e->classes[i];
-        memmove(l->logits + count * classes, z, classes * sizeof *z);
-        l->answers[count++] = e->classes[i];
+        for (int c = 0; c < l->classes; c++) shown[c] = shows(e, i, c);
+        head->info.right[part] += is_right(z, shown, l->classes, head->activation);
+        memmove(l->logits + count++ * classes, z, classes * sizeof *z);
     }
     head->info.photos[part] = count;
-    if (part == INCEPTION_VALIDATION) head->info.temperature = inc_temperature(l->logits, l->answers, count, l->classes);
+    const inc_answers answers = {count, l->classes, l->logits, l->examined};
+    if (part == INCEPTION_VALIDATION) head->info.temperature = inc_temperature(&answers, head->activation);
     return status;
 }
 
 static inception_status learn(lesson *l, inception_head *head, inception_error *error)
 {
+    const double *weights = l->examples->class_weights;
+    for (int c = 0; c < l->classes; c++) l->importance[c] = weights ? weights[c] : 1;
     measure_features(l);
     arrange(l);
-    weigh_classes(l);
     inception_status status = search_penalties(l, head, error);
     if (status) return status;
     unfold(l, head);
@@ -228,7 +231,9 @@ static inception_status learn(lesson *l, inception_head *head, inception_error *
     unfold(l, head);
     if (!status) status = examine(l, head, INCEPTION_TRAIN, error);
     if (!status) status = examine(l, head, INCEPTION_TEST, error);
-    return status ? status : inc_learn_known(l->examples, head->means, &head->info.unknown_threshold, error);
+    head->info.unknown_threshold = -INFINITY; /* with several labels a photo of none of them is nothing unusual */
+    return status || l->examples->labels
+             ? status : inc_learn_known(l->examples, head->means, &head->info.unknown_threshold, error);
 }
 
 /* ---- The layer ---- */
@@ -240,6 +245,8 @@ inception_head *inc_head_train(const inception_examples *examples, inception_err
     inception_status status = INCEPTION_MEMORY;
     for (size_t i = 0; i < examples->count; i++) l.counts[examples->parts[i]]++;
     if (head) head->values = l.values, head->classes = l.classes;
+    if (head) head->activation = examples->labels ? INCEPTION_SIGMOID : INCEPTION_SOFTMAX;
+    l.loss = examples->labels ? inc_sigmoid_loss : inc_softmax_loss;
     if (head && allocate(&l, error) && (head->weights = inc_calloc(l.values * (size_t)l.classes, sizeof(float), error))
         && (head->means = inc_calloc(l.values * (size_t)l.classes, sizeof(float), error))
         && (head->biases = inc_calloc((size_t)l.classes, sizeof(float), error)))

@@ -9,6 +9,8 @@
 
 inception_status inc_split(const char *const *names, const int *classes, size_t count, uint64_t seed, inception_part *parts,
                            inception_error *error);
+inception_status inc_split_labels(const char *const *names, const bool *labels, size_t count, size_t label_count,
+                                  uint64_t seed, inception_part *parts, inception_error *error);
 
 /* ---- head.c ---- */
 
@@ -18,6 +20,7 @@ struct inception_head {
     int classes;
     float *weights, *biases; /* [values][classes], [classes] */
     float *means;            /* [classes][values]: see known.c */
+    inception_activation activation;
 };
 
 inception_head *inc_head_train(const inception_examples *examples, inception_error *error);
@@ -25,11 +28,26 @@ void inc_head_free(inception_head *head);
 inception_status inc_head_logits(const inception_head *head, const float *features, size_t count, float *logits,
                                  inception_error *error);
 
+/* What is said of photos, and what they show: one class, or with the sigmoid any labels. */
+typedef struct inc_answers {
+    size_t count;
+    int classes;
+    float *logits;     /* [count][classes] */
+    const bool *shown; /* [count][classes] */
+} inc_answers;
+
+/* ---- loss.c ---- */
+
+/* An inc_loss is the mean of -log of the probabilities that logits + bias[classes] give to what is shown; the logits become
+ * its gradients for them. importance[classes]: how much a photo of the class counts; with the sigmoid the means are taken of
+ * each label and summed, and a photo counts so much for a label that it has, 1 for another. */
+typedef double inc_loss(const inc_answers *answers, const double *bias, const double *importance);
+inc_loss inc_softmax_loss, inc_sigmoid_loss;
+
 /* ---- temperature.c ---- */
 
-/* The temperature at which the softmax of logits[count][classes] makes the classes `right` most likely, nearer to 1 if they
- * are few. */
-double inc_temperature(const float *logits, const int *right, size_t count, int classes);
+/* The temperature at which the probabilities make what is shown most likely, nearer to 1 if photos are few. */
+double inc_temperature(const inc_answers *answers, inception_activation activation);
 
 /* ---- known.c: what is of none of the classes ---- */
 

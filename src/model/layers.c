@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define CLASSIFIER "Logits"
-#define SOFTMAX "Predictions" /* of the classifier's values, taken outside the graph */
+#define PREDICTIONS "Predictions" /* probabilities of the classifier's values, taken outside the graph */
 
 static inception_layer layer_of(const inc_value *value, const char *name)
 {
@@ -23,7 +23,7 @@ static const char *full_name(const inception_network *network, const char *name)
 
 uint32_t inc_layer_find(const inc_graph *graph, const inception_network *network, const char *name)
 {
-    name = strcmp(name, SOFTMAX) == 0 ? CLASSIFIER : full_name(network, name);
+    name = strcmp(name, PREDICTIONS) == 0 ? CLASSIFIER : full_name(network, name);
     uint32_t id = inc_graph_find(graph, name);
     return id != INC_NONE && graph->values[id].endpoint ? id : INC_NONE;
 }
@@ -41,7 +41,7 @@ inception_status inc_list_layers(inc_model *model, inception_error *error)
         model->layers[model->layer_count++] = layer_of(value, name);
     }
     inception_layer last = model->layers[model->layer_count - 1];
-    last.name = SOFTMAX;
+    last.name = PREDICTIONS;
     model->layers[model->layer_count++] = last;
     return INCEPTION_OK;
 }
@@ -72,7 +72,7 @@ inception_status inc_keep_layer(inc_model *model, const char *path, const incept
     uint32_t classifier = inc_graph_find(&model->graph, CLASSIFIER);
     for (uint32_t v = 0; v < model->graph.value_count; v++)
         model->graph.values[v].kept = v == model->layer || (v == classifier && !options->layer_only);
-    model->softmax = strcmp(options->layer, SOFTMAX) == 0;
+    model->predictions = strcmp(options->layer, PREDICTIONS) == 0;
     for (size_t i = 0; i < model->layer_count; i++)
         if (strcmp(model->layers[i].name, full_name(network, options->layer)) == 0) model->kept = &model->layers[i];
     return inc_graph_drop_unused(&model->graph, error);

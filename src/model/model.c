@@ -124,9 +124,15 @@ static inception_status build_graph(inc_model *model, const char *layer, incepti
     return INCEPTION_OK;
 }
 
-static inception_status find_temperature(inc_model *model, const char *path, inception_error *error)
+/* How probabilities come from logits. */
+static inception_status find_activation(inc_model *model, const char *path, inception_error *error)
 {
+    const char *name = inc_weights_metadata(model->weights, "activation");
     const char *text = inc_weights_metadata(model->weights, "temperature");
+    model->activation = name && strcmp(name, "sigmoid") == 0 ? INCEPTION_SIGMOID : INCEPTION_SOFTMAX;
+    if (name && !model->activation && strcmp(name, "softmax") != 0)
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: an activation of '%.40s' is neither softmax nor sigmoid", path,
+                        name);
     model->temperature = text ? inc_parse_number(text) : 1;
     if (model->temperature > 0 && model->temperature <= DBL_MAX) return INCEPTION_OK;
     return inc_fail(error, INCEPTION_DATA, "%s: a temperature of '%.40s' is no number above 0", path, text);
@@ -147,7 +153,7 @@ static inception_status open_file(inc_model *model, const char *path, const ince
     if (!model->weights) return inc_pass(error, &own);
     model->format = model->weights->format;
     model->ranges = inc_weights_metadata(model->weights, inc_ranges_key());
-    inception_status status = find_temperature(model, path, error);
+    inception_status status = find_activation(model, path, error);
     if (!status) status = inc_recognise(model, path, options, error);
     return status ? status : inc_known_read(model, path, error);
 }

@@ -40,9 +40,10 @@ typedef struct inc_model {
     size_t layer_count;
     const inception_layer *kept;  /* the one that was asked for, or NULL ... */
     uint32_t layer;               /* ... its value in the graph ... */
-    bool softmax;                 /* ... of which the softmax is meant */
+    bool predictions;             /* ... of which the probabilities are meant */
     bool scaled;                  /* there are gammas, which not every file of this network has */
-    double temperature;           /* probabilities are softmax(logits / temperature) */
+    inception_activation activation;
+    double temperature;           /* probabilities are activation(logits / temperature) */
     double unknown_threshold;     /* least likeness of what is of one of the classes; -INFINITY: not known */
     const float *class_means;     /* [classes][mean_values] that it is likeness to, or NULL */
     size_t mean_values;

@@ -20,7 +20,7 @@
 #define MAGIC "INCPACK4"
 #define FRONT 48 /* bytes: magic, three sizes, two hashes */
 #define PAGE_BYTES 4096
-#define NUMBERS 10
+#define NUMBERS 11
 
 static size_t chunks_of(uint64_t bytes)
 {
@@ -125,12 +125,14 @@ static bool read_meta(inc_model *model, inc_reader *reader, const char *key, inc
     shape->input.height = atoi(numbers[5]);
     shape->input.preprocessing = (inception_preprocessing)atoi(numbers[6]);
     model->temperature = inc_parse_number(numbers[7]);
-    model->unknown_threshold = inc_parse_number(numbers[8]);
-    model->mean_values = (size_t)strtoul(numbers[9], NULL, 10);
+    model->activation = (inception_activation)atoi(numbers[8]);
+    model->unknown_threshold = inc_parse_number(numbers[9]);
+    model->mean_values = (size_t)strtoul(numbers[10], NULL, 10);
     if (shape->classes < 1 || (size_t)shape->classes > inc_left(reader) || shape->min_depth < 1
         || shape->min_depth > 4096 || !(shape->depth_multiplier > 0 && shape->depth_multiplier <= 16)
         || shape->input.width < 1 || shape->input.width > 4096 || shape->input.height < 1 || shape->input.height > 4096
-        || !(model->temperature > 0 && model->temperature <= DBL_MAX) || !(model->unknown_threshold <= DBL_MAX))
+        || !(model->temperature > 0 && model->temperature <= DBL_MAX) || !(model->unknown_threshold <= DBL_MAX)
+        || (model->activation != INCEPTION_SOFTMAX && model->activation != INCEPTION_SIGMOID))
         return false;
     model->labels = inc_arena_alloc(&model->arena, (size_t)shape->classes, sizeof *model->labels, error);
     model->wnids = inc_arena_alloc(&model->arena, (size_t)shape->classes, sizeof *model->wnids, error);
@@ -188,7 +190,7 @@ static inception_status make_meta(inc_buffer *front, const inc_pack *pack, const
 {
     const inc_shape *shape = &model->shape;
     const int numbers[NUMBERS] = {(int)model->format, shape->classes, 0, shape->min_depth, shape->input.width,
-                                  shape->input.height, (int)shape->input.preprocessing, 0, 0,
+                                  shape->input.height, (int)shape->input.preprocessing, 0, (int)model->activation, 0,
                                   (int)model->mean_values};
     char number[32];
     inception_status status = add_text(front, pack->key, error);

@@ -52,7 +52,8 @@ static inception_status describe(inc_model *model, description *about, inception
         {"network", shape->network->name},  {"classes", about->classes},   {"depth_multiplier", about->depth},
         {"min_depth", about->smallest},     {"input_width", about->width}, {"input_height", about->height},
         {"preprocessing", ways[shape->input.preprocessing]},               {"labels", labels},
-        {"wnids", wnids}, {"temperature", model->temperature != 1 ? about->temperature : NULL},
+        {"wnids", wnids}, {"activation", model->activation == INCEPTION_SIGMOID ? "sigmoid" : NULL},
+        {"temperature", model->temperature != 1 ? about->temperature : NULL},
         {inc_ranges_key(), model->ranges},                           {INC_FINAL_LAYER, shape->final_layer},
         {"unknown_threshold", decides ? about->threshold : NULL}, {"unknown_score", decides ? INC_UNKNOWN_SCORE : NULL},
     };
@@ -138,7 +139,7 @@ static inception_status write_onnx(inc_model *model, const char *out, const desc
         "Photos as `inception prepare` writes them: BGR, 0...255 minus 104, 117, 123.",
     };
     inc_onnx_about texts = {model->shape.network->name, inputs[model->shape.input.preprocessing], about->texts, about->count,
-                            model->temperature, model->features, INC_NONE};
+                            model->activation, model->temperature, model->features, INC_NONE};
     inception_status status = bind_means(model, &texts.means, error);
     if (!status) status = inc_graph_rewrite(&model->graph, INC_ONNX_REWRITES, 1, error);
     return status ? status : inc_onnx_write(out, &model->graph, &texts, error);

@@ -14,7 +14,8 @@ typedef struct inc_onnx_about {
     const char *input;   /* says what the input wants to hold */
     const inc_metadata *metadata;
     size_t metadata_count;
-    double temperature; /* probabilities are softmax(logits / temperature) */
+    inception_activation activation;
+    double temperature; /* probabilities are activation(logits / temperature) */
     uint32_t features;  /* the value whose likeness to means of the classes is told, or INC_NONE; ... */
     uint32_t means;     /* ... the variable they are in, [height][width][channels][classes] */
 } inc_onnx_about;

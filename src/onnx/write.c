@@ -276,6 +276,11 @@ static void add_likeness(exporter *x, const inc_onnx_about *about)
 
 static inception_status add_graph(exporter *x, const inc_onnx_about *about)
 {
+    static const struct { const char *operator, *about; } ends[] = {
+        [INCEPTION_SOFTMAX] = {"Softmax", "Softmax of the scores / temperature."},
+        [INCEPTION_SIGMOID] = {"Sigmoid", "Sigmoid of each score / temperature."},
+    };
+    const bool divided = about->temperature != 1;
     char text[NAME_SIZE];
     const inc_graph *graph = x->graph;
     uint32_t kept = graph->nodes[graph->node_count - 1].output;
@@ -285,13 +290,13 @@ static inception_status add_graph(exporter *x, const inc_onnx_about *about)
     inc_put_text(&x->body, GRAPH_NAME, about->network);
     put_info(x, GRAPH_INPUT, "input", about->input, 4, input);
     put_info(x, GRAPH_OUTPUT, "logits", "Scores of the classes.", 2, classes);
-    put_info(x, GRAPH_OUTPUT, "probabilities", "Softmax of the scores / temperature.", 2, classes);
+    put_info(x, GRAPH_OUTPUT, "probabilities", ends[about->activation].about, 2, classes);
     add_simple(x, "Transpose", "input", "input/Transpose", (int[]){0, 3, 1, 2});
     for (size_t n = 0; n < graph->node_count && !status; n++) status = add_node(x, &graph->nodes[n]);
     add_simple(x, "Flatten", name_of(x, kept, text), "logits", NULL);
-    if (about->temperature != 1) add_temperature(x, about->temperature);
+    if (divided) add_temperature(x, about->temperature);
     if (about->features != INC_NONE) add_likeness(x, about);
-    add_simple(x, "Softmax", about->temperature != 1 ? "logits/Div" : "logits", "probabilities", NULL);
+    add_simple(x, ends[about->activation].operator, divided ? "logits/Div" : "logits", "probabilities", NULL);
     return status ? status : x->body.status;
 }
 

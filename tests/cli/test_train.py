@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
-from split import hash_of  # noqa: E402
+from split import hash_of, split_labels  # noqa: E402
 from tap import Tap  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
@@ -134,7 +134,25 @@ def test_same_bits(model):
     os.unlink("colours/list.csv")
     other = json.loads(train("colours", "-o", "other.safetensors", "--json", "--seed=1").out)
     tap.ok(other["seed"] == 1 and Path("other.safetensors").read_bytes() != model, "another seed: another split", other)
-    check("class weights", train("colours", "-o", "other.safetensors", "--force", "--class-weights=auto"), 0)
+    words = ("colours", "-o", "other.safetensors", "--force", "--class-weights")
+    check("class weights", train(*words, "auto"), 0)
+    balanced = Path("other.safetensors").read_bytes()
+    counts = {label: split([f"{label}/{i}.png" for i in range(n)])["train"] for label, n in COUNTS.items()}
+    given = {label: repr(sum(counts.values()) / (3 * n)) for label, n in counts.items()}
+    check("as a map", train(*words, ",".join(f"{label}={w}" for label, w in given.items())), 0)
+    tap.ok(Path("other.safetensors").read_bytes() == balanced != model, "auto is n / (classes x n of the class)")
+    Path("weights.txt").write_text("".join(f"{label}={w}\n" for label, w in given.items()))
+    check("from a file", train(*words, "@weights.txt"), 0)
+    tap.ok(Path("other.safetensors").read_bytes() == balanced, "the same")
+    check("of some classes", train(*words, "red=2"), 0)
+    other = Path("other.safetensors").read_bytes()
+    check("the others are 1", train(*words, "green=1,blue=1,red=2"), 0)
+    tap.ok(Path("other.safetensors").read_bytes() == other not in (model, balanced), "the same")
+    for value, err in (("rose=2", "there is no class 'rose'; there are: blue, green, red"), ("red=0", "weights are 1e-9 to 1e9"),
+                       ("red=2x", "'red=2x' is not allowed"), ("red", "'red' is not allowed"), ("=1", "is not allowed"),
+                       ("red=inf", "is not allowed"), ("red=1,red=2", "class 'red' has two weights")):
+        check(f"class weights {value!r}", train(*words, value), 64, err=err)
+    check("class weights from no file", train(*words, "@none.txt"), 66, err="none.txt: cannot open")
 
 
 def test_cache(model):
@@ -157,6 +175,127 @@ def test_cache(model):
     again("rubbish", 0)
     Path("file").write_text("")
     check("no cache folder", train("colours", "-o", "same.safetensors", "--force", cache="file"), 0)
+
+
+def test_forgotten():
+    folder, old = Path("cache/inception/features"), time.time() - 31 * 86400
+    (kept,) = folder.iterdir()
+    for name, when in (("a" * 64, old), ("b" * 64, old + 2 * 86400), ("notes", old)):
+        (folder / name).write_text("x")
+        os.utime(folder / name, (when, when))
+    os.utime(kept, (old, old))
+    report = json.loads(train("colours", "-o", "same.safetensors", "--force", "--json").out)
+    left = {f.name for f in folder.iterdir()}
+    tap.ok(report["cached_photos"] == 48 and left == {kept.name, "b" * 64, "notes"}
+           and time.time() - kept.stat().st_mtime < 600, "features that no run wanted for 30 days go", left)
+    for name in ("b" * 64, "notes"):
+        (folder / name).unlink()
+
+
+def average_precision(scores, truth):
+    """Area under the steps of precision over recall, a step for each threshold."""
+    area, before = 0, 0
+    for threshold in sorted(set(scores), reverse=True):
+        said = [t for s, t in zip(scores, truth) if s >= threshold]
+        area, before = area + (sum(said) - before) / sum(truth) * sum(said) / len(said), sum(said)
+    return area
+
+
+def test_labels():
+    """Photos of mixed colours: red, green and blue are labels, which a photo may have or not."""
+    os.makedirs("mixed/photos")
+    truth = {}
+    for i in range(72):
+        own = frozenset(c for c, often in (("red", .3), ("green", .45), ("blue", .6)) if random.Random(f"{i} {c}").random() < often)
+        truth[f"photos/{i}.png"] = own
+        colour = [190 if c in own else 60 for c in ("red", "green", "blue")]
+        Path(f"mixed/photos/{i}.png").write_bytes(picture(colour, f"m{i}"))
+    plain = [f"{name},{'|'.join(own)}" for name, own in truth.items()]
+    Path("mixed/a.csv").write_text("\n".join(["file,labels", *plain]))
+    done = train("mixed/a.csv", "-o", "mixed.safetensors", "--json")
+    check("several labels a photo", done, 0)
+    report = json.loads(done.out)
+    names, model = sorted(truth), Path("mixed.safetensors").read_bytes()
+    parts = split_labels(names, [truth[n] for n in names])
+    counts = [{p: sum(parts[i] == k and c in truth[n] for i, n in enumerate(names))
+               for k, p in enumerate(("train", "validation", "test"))} for c in ("blue", "green", "red")]
+    tap.ok([{k: c[k] for k in counts[0]} for c in report["classes"]] == counts, "the split", (report["classes"], counts))
+    found = metadata("mixed.safetensors")
+    tap.ok(found["activation"] == "sigmoid" and found["labels"] == "blue\ngreen\nred" and report["activation"] == "sigmoid",
+           "the file says sigmoid", found)
+
+    out = call("classify", "-m", "mixed.safetensors", "-f", "jsonl", *(f"mixed/{n}" for n in names)).out
+    answers = [{p["label"]: p for p in json.loads(line)["predictions"]} for line in out.splitlines()]
+    worst = max(abs(1 / (1 + math.exp(-p["logit"] / report["temperature"])) - p["probability"])
+                for a in answers for p in a.values())
+    tap.ok(worst < 1e-6, "probabilities are sigmoid(logit / temperature)", worst)
+    test = [(a, truth[n]) for a, n, p in zip(answers, names, parts) if p == 2]
+    exact = [{c for c, p in a.items() if p["logit"] > 0} == own for a, own in test]
+    mine = []
+    for c in ("blue", "green", "red"):
+        said, has = [a[c]["logit"] > 0 for a, _ in test], [c in own for _, own in test]
+        both = sum(s and h for s, h in zip(said, has))
+        mine.append({"precision": both / sum(said) if any(said) else None, "recall": both / sum(has),
+                     "f1": 2 * both / (sum(said) + sum(has)),
+                     "average_precision": average_precision([a[c]["logit"] for a, _ in test], has)})
+    off = [abs(theirs[k] - own[k]) if own[k] is not None else theirs[k] is not None
+           for theirs, own in zip(report["classes"], mine) for k in own]
+    tap.ok(max(off) < 1e-6, "precision, recall, F1, average precision", (report["classes"], mine))
+    mean = sum(m["average_precision"] for m in mine) / 3
+    tap.ok(abs(report["mean_average_precision"] - mean) < 1e-6 and mean > .8, "their mean", (report, mean))
+    part = report["accuracy"]["test"]
+    tap.ok(part["right"] == sum(exact) and part["photos"] == len(exact), "photos whose labels are all right", (part, exact))
+    tap.ok("mistakes" not in report, "no photo is taken for another")
+
+    rows = [f"{name},{c}" for name, own in truth.items() for c in own]
+    none = [f"{name}," for name, own in truth.items() if not own]
+    Path("mixed/b.csv").write_text("\n".join(["file,labels", *reversed(rows + none)]))
+    check("a record for each label", train("mixed/b.csv", "-o", "other.safetensors", "--force"), 0, "labels are all right")
+    tap.ok(Path("other.safetensors").read_bytes() == model, "gives the same file")
+    some = [line for line in plain if not line.endswith(",")]
+    Path("mixed/b.csv").write_text("\n".join(["file,labels", *some]))
+    train("mixed/b.csv", "-o", "other.safetensors", "--force")
+    model = Path("other.safetensors").read_bytes()
+    for what, lines in (("| in the column label", some), ("records in the column label", rows)):
+        Path("mixed/b.csv").write_text("\n".join(["label,file", *(",".join(reversed(line.split(","))) for line in lines)]))
+        check(what, train("mixed/b.csv", "-o", "other.safetensors", "--force"), 0, "mean average precision (mAP)")
+        tap.ok(Path("other.safetensors").read_bytes() == model, "gives the same file")
+    check("class weights of labels", train("mixed/a.csv", "-o", "other.safetensors", "--force", "--class-weights=auto"), 0)
+    rows = [f"{name},{'red' if 'red' in own else ''}" for name, own in truth.items()]
+    Path("mixed/c.csv").write_text("\n".join(["file,labels", *rows]))
+    check("one label, or none", train("mixed/c.csv", "-o", "other.safetensors", "--force"), 0)
+    shutil.copy("mixed/photos/1.png", "mixed/photos/1b.png")
+    shutil.copy("mixed/photos/2.png", "mixed/photos/2b.png")
+    different = "|".join(truth["photos/2.png"] ^ {"red"})
+    Path("mixed/c.csv").write_text("\n".join(["file,labels", *plain, f"photos/1b.png,{'|'.join(truth['photos/1.png'])}",
+                                              f"photos/2b.png,{different}"]))
+    done = train("mixed/c.csv", "-o", "other.safetensors", "--force")
+    check("a copy with its labels", done, 0, err="1 copy of a photo with its labels left out")
+    tap.ok("the same photo with different labels: photos/2" in done.err, "and one with others", done.err)
+
+    check("convert to ONNX", call("convert", "mixed.safetensors", "mixed.onnx"), 0)
+    network = Path("mixed.onnx").read_bytes()
+    tap.ok(b"Sigmoid" in network and b"Softmax" not in network, "which ends in a sigmoid")
+    done = call("convert", "--int8", "--calibrate", "mixed/photos", "mixed.safetensors", "mixed8.safetensors")
+    check("calibrate for int8", done, 0)
+    tap.ok(metadata("mixed8.safetensors")["activation"] == "sigmoid", "that stays")
+    for precision in ("f32", "bf16", "int8"):
+        out = call("classify", "-m", "mixed8.safetensors", "--precision", precision, "-f", "jsonl", "mixed/photos/5.png").out
+        worst = max(abs(1 / (1 + math.exp(-p["logit"] / report["temperature"])) - p["probability"])
+                    for p in json.loads(out)["predictions"])
+        tap.ok(worst < 1e-6, f"{precision}: sigmoid(logit / temperature)", worst)
+    out = call("features", "-m", "mixed.safetensors", "--layer", "Predictions", "mixed/photos/5.png").out
+    worst = max(abs(float(value) - answers[names.index("photos/5.png")][c]["probability"])
+                for value, c in zip(out.splitlines()[-1].split(",")[1:], ("blue", "green", "red")))
+    tap.ok(worst < 1e-6, "and so is the layer Predictions", worst)
+    check("a card", call("classify", "-m", "mixed.safetensors", "--plot", "mixed.png", "mixed/photos/5.png"), 0, "Probability")
+    done = call("classify", "-m", "mixed.safetensors", "-f", "csv", "mixed/photos/5.png")
+    tap.ok(done.returncode == 0 and done.out.count("\n") == 4, "a table", done.out)
+    damaged = Path("mixed.safetensors").read_bytes().replace(b'"sigmoid"', b'"tanhtan"')
+    Path("other.safetensors").write_bytes(damaged)
+    check("an activation that is not known", call("classify", "-m", "other.safetensors", "mixed/photos/5.png"), 65,
+          err="an activation of 'tanhtan' is neither softmax nor sigmoid")
+    check("teach it classes", train("colours", "-o", "other.safetensors", "--force"), 0)
 
 
 def test_other_commands():
@@ -370,12 +509,20 @@ def test_bad_csv():
         Path("colours/bad.csv").write_text(text)
         check(name, train("colours/bad.csv", "-o", "no.safetensors"), 65, err=err)
 
-    refuse("csv: no header", "red/1.png,red\nred/2.png,red\n", "no columns 'file' and 'label'")
+    refuse("csv: no header", "red/1.png,red\nred/2.png,red\n", "no columns 'file' and 'label' or 'labels'")
     refuse("csv: nothing", "", "no classes; train wants")
     refuse("csv: a field too few", "file,label\nred/1.png,red\nred/2.png\n", "record 3: ")
     refuse("csv: open quotes", 'file,label\n"red/1.png,red\n', "record 2: ")
     refuse("csv: no label", "file,label\nred/1.png,\n", "record 2: an empty file or label")
-    refuse("csv: several labels", "label,file\nred,red/1.png\nblue,red/1.png\n", "'red/1.png' has the labels 'blue' and 'red'")
+    refuse("csv: no class", "file,labels\nred/1.png,\nred/2.png,\n", "no classes; train wants")
+    refuse("csv: nothing beside a |", "file,label\nred/1.png,a| |b\n", "record 2: an empty label beside a |")
+    refuse("csv: a label of one photo", "label,file\nred,red/1.png\nblue,red/1.png\n", "label 'blue' has one photo")
+    rows = [f"red/{i}.png,red|{'warm' if i else 'cold'}" for i in range(4)]
+    refuse("csv: a label of every photo", "\n".join(["file,label", *rows, "red/4.png,cold|red"]),
+           "every photo has the label 'red'; at least two without it are needed")
+    refuse("csv: a label of nearly every photo", "\n".join(["file,labels", *rows, "red/4.png,cold"]),
+           "all but one photo has the label 'red'")
+    refuse("csv: labels that differ in case", "\n".join(["file,label", *rows, "red/4.png,Warm"]), "differ in case only")
     refuse("csv: a label of two lines", 'file,label\nred/1.png,"a\nb"\nred/2.png,c\n', "not called by a line of UTF-8")
     rows = [f"{label}/{i}.png,{label}" for label in ("red", "blue") for i in range(4)]
     Path("colours/bad.csv").write_text("\n".join(["file,label", *rows, rows[0], "red/none.png,red"]))
@@ -415,7 +562,8 @@ with tempfile.TemporaryDirectory() as here:
     first = test_default()
     tap.attempt(test_same_bits, first)
     tap.attempt(test_cache, first)
-    for test in (test_other_commands, test_layer, test_unknown, test_builtin, test_bad_data, test_bad_csv, test_interrupt):
+    for test in (test_forgotten, test_labels, test_other_commands, test_layer, test_unknown, test_builtin, test_bad_data,
+                 test_bad_csv, test_interrupt):
         tap.attempt(test)
     os.chdir("/")
 tap.done()

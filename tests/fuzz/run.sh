@@ -6,7 +6,8 @@
 # What a target finds is left in $TMPDIR with its name. Make it a file of tests/refused once it is mended.
 build=$1
 shift
-[ $# -gt 0 ] || set -- image table bundle caffe safetensors state pack labels ranges known label_file list archive answers append
+[ $# -gt 0 ] || set -- image table bundle caffe safetensors state pack labels ranges known label_file list archive answers \
+    append dataset
 seconds=${SECONDS_EACH:-10}
 work=$(mktemp -d)
 python3 tests/fuzz/seeds.py "$work" || exit 1

@@ -61,9 +61,9 @@ def weights():
     yield "safetensors", "good", make.safe(dict(a=make.tensor([4], 0, 16), __metadata__={"labels": "x\ny"}))
     yield "state", "good", STATE
     for final in "", "Mixed_4b":
-        texts = ["k", "inception_v1", final, "3", "2", "1", "16", "224", "224", "0", "1", "-inf", "0", "cat", "dog", "n01", "n02"]
+        texts = ["k", "inception_v1", final, "3", "2", "1", "16", "224", "224", "0", "1", "1", "-inf", "0", "cat", "dog", "n01", "n02"]
         yield "pack", f"good{final}", b"\0" + "".join(text + "\0" for text in texts).encode()
-    texts = ["k", "inception_v1", "", "3", "2", "1", "16", "224", "224", "0", "1", "0.5", "1024", "cat", "dog", "n01", "n02"]
+    texts = ["k", "inception_v1", "", "3", "2", "1", "16", "224", "224", "0", "1.5", "0", "0.5", "1024", "cat", "dog", "n01", "n02"]
     yield "pack", "known", b"\0" + "".join(text + "\0" for text in texts).encode() + bytes(2 * 1024 * 4)
     yield "known", "good", b"\2\3\0\0" + b"0.5\0cosine\0" + struct.pack("<6f", *range(6))
     yield "pack", "whole", b"\1INCPACK4" + bytes(40)
@@ -74,6 +74,8 @@ def weights():
     yield "label_file", "csv", b'\6index,wnid,name\n1,n00000001,"a ""a"", b"\n0,,b\n2,,c\n3,,d\n'
     yield "list", "lines", b"\xef\xbb\xbfa.jpg\r\nb c.png\n\n"
     yield "list", "zeros", b"a.jpg\0b\nc.png\0"
+    yield "dataset", "classes", b'\xef\xbb\xbfx,label,file\r\n,rose,"a ""b"", c.jpg"\r\n1,tulip,/d.png\r\n,rose,e.jpg\r\n'
+    yield "dataset", "labels", b"file,labels\na,red | blue\nb,\nc,red\nc,green\nc,red\n"
     yield "answers", "kitty", b"\033_Gi=31;OK\033\\\033P>|kitty(0.26.5)\033\\\033[6;20;10t\033[?62;c"
     yield "answers", "iterm", b"\033P>|iTerm2 3.4.19\033\\\033[4;480;640t\033[?62;4c"
     columns = b"file,rank,of,index,wnid,label,probability,logit,network,weights,crop,decode,unknown,error,file_base64"
@@ -93,7 +95,7 @@ def archives(folder):
 
 
 def main(root):
-    targets = "image table bundle caffe safetensors state pack labels ranges known label_file list archive answers append"
+    targets = "image table bundle caffe safetensors state pack labels ranges known label_file list archive answers append dataset"
     for target in targets.split():
         (root / target).mkdir(parents=True, exist_ok=True)
     pictures(root / "image")

@@ -23,6 +23,7 @@ VARIANTS = {
     "v1 of 2 classes, 213 x 197": ("v1", 2, 1, (213, 197)),
     "v3 of 5 classes, 283 x 250": ("v3", 5, 1, (283, 250)),
     "resnet_v2 of 1 class, 299 x 255": ("resnet_v2", 1, 1, (299, 255)),
+    "v2 of 4 labels, a quarter as wide": ("v2", 4, 0.25, (224, 224)),  # sigmoid
     "googlenet of 11 classes, 253 x 239": ("googlenet", 11, 1, (253, 239)),  # pools overhang on one axis only
     "v3 of 5 classes, cut behind Mixed_7a": ("v3", 5, 1, (299, 299), "Mixed_7a"),
     "googlenet of 4 classes, cut behind inception_4b, 253 x 239": ("googlenet", 4, 1, (253, 239), "inception_4b"),
@@ -39,12 +40,13 @@ def noise(path, seed):
         file.write(b"BM" + head + pixels)
 
 
-def set_texts(path, width, height, final_layer=None):
-    """Has the model file say that its network sees photos of that size, divides its logits, and may be cut."""
+def set_texts(path, width, height, activation, final_layer=None):
+    """Has the model file say that its network sees photos of that size, divides its logits, what comes then, and may be cut."""
     with open(path, "rb") as file:
         size, = struct.unpack("<Q", file.read(8))
         header, tensors = json.loads(file.read(size)), file.read()
-    header["__metadata__"] = {"input_width": str(width), "input_height": str(height), "temperature": "1.75"}
+    header["__metadata__"] = {"input_width": str(width), "input_height": str(height), "temperature": "1.75",
+                              "activation": activation}
     if final_layer:
         header["__metadata__"]["final_layer"] = final_layer
     text = json.dumps(header).encode()
@@ -166,7 +168,7 @@ def main():
                 tap.skip(f"{net}: TensorFlow's logits", "no test data")
         for name, (net, classes, multiplier, size, *cut) in VARIANTS.items():
             run(make, model, net, classes, multiplier, *cut)
-            set_texts(model, *size, *cut)
+            set_texts(model, *size, "sigmoid" if "labels" in name else "softmax", *cut)
             check_network(name, net, model, noisy, classes, size)
         check_likeness(model, noisy)
         if os.path.exists(data("weights", "googlenet")):

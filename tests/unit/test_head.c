@@ -88,6 +88,99 @@ static void few_photos(void **state)
     free(n);
 }
 
+enum { MOST_LABELS = 4 };
+
+/* Of photos from `first` on, how many in a part have the label, or have it not. */
+static size_t held(const named *n, int first, size_t count, const bool *labels, size_t label_count, size_t label, bool with,
+                   inception_part part)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += n->parts[(size_t)first + i] == part && labels[i * label_count + label] == with;
+    return sum;
+}
+
+/* Could the photo leave its part without taking the last one of a group, or is its part worth less? */
+static bool spare(const named *n, int first, size_t count, const bool *labels, size_t label_count, size_t photo,
+                  inception_part to)
+{
+    inception_part from = n->parts[(size_t)first + photo];
+    for (size_t l = 0; l < label_count && from < to; l++)
+        if (held(n, first, count, labels, label_count, l, labels[photo * label_count + l], from) < 2) return false;
+    return true;
+}
+
+/* Training has photos with and without each label; another part lacks them only where none can be spared for it. A part
+ * that nothing had to be changed for is that of the hash. */
+static void several_labels(void **state)
+{
+    (void)state;
+    named *n = make_names();
+    bool labels[40 * MOST_LABELS];
+    size_t full = 0, moved = 0;
+    for (int first = 0; first + 40 < MANY; first++) {
+        size_t label_count = (size_t)first % MOST_LABELS + 1, count = 2 + (size_t)first % 38, by_hash = 0;
+        bool every = true;
+        for (size_t i = 0; i < count * label_count; i++) labels[i] = random_number() > 0.4 + 0.1 * (double)(i % label_count);
+        inception_status status =
+            inception_split_labels(n->names + first, labels, count, (int)label_count, 0, n->parts + first, NULL);
+        assert_int_equal(status, INCEPTION_OK);
+        for (size_t i = 0; i < count; i++) {
+            uint64_t hash = inc_name_hash(n->names[(size_t)first + i], 0) / (UINT64_MAX / 100);
+            by_hash += n->parts[(size_t)first + i]
+                    == (hash < 16 ? INCEPTION_TEST : hash < 30 ? INCEPTION_VALIDATION : INCEPTION_TRAIN);
+        }
+        for (size_t g = 0; g < 2 * label_count; g++) {
+            size_t all = 0, has[INCEPTION_PARTS];
+            for (int p = 0; p < INCEPTION_PARTS; p++)
+                all += has[p] = held(n, first, count, labels, label_count, g / 2, g % 2, (inception_part)p);
+            assert_true(!all || has[INCEPTION_TRAIN]);
+            for (int p = 0; p < INCEPTION_PARTS; p++) {
+                if (has[p] || all <= (size_t)p) continue;
+                every = false;
+                for (size_t i = 0; i < count; i++)
+                    assert_false(labels[i * label_count + g / 2] == g % 2
+                                 && spare(n, first, count, labels, label_count, i, (inception_part)p));
+            }
+        }
+        full += every;
+        moved += by_hash < count;
+    }
+    assert_true(full > MANY / 2 && moved > MANY / 4); /* what is tested happens */
+    free(n);
+}
+
+/* Eight photos that the hash alone parts well; a label of three of them, which by hash are all for training. */
+static void split_by_hand(void **state)
+{
+    (void)state;
+    named *n = make_names();
+    uint64_t hashes[MANY];
+    const char *names[8];
+    int low = 0, middle = 0, high = 0, count = 0;
+    for (int i = 0; i < MANY && count < 8; i++) {
+        hashes[count] = inc_name_hash(n->names[i], 0) / (UINT64_MAX / 100);
+        bool take = hashes[count] < 16 ? low++ < 1 : hashes[count] < 30 ? middle++ < 1 : high++ < 6;
+        if (take) names[count++] = n->names[i];
+    }
+    assert_int_equal(count, 8);
+    /* The three with the highest hashes have the label: the highest stays, the lowest of them goes to validation, and the
+     * test gets the one between. */
+    int order[8];
+    for (int i = 0; i < 8; i++) {
+        order[i] = 0;
+        for (int k = 0; k < 8; k++) order[i] += inc_name_hash(names[k], 0) < inc_name_hash(names[i], 0);
+    }
+    static const inception_part wanted[8] = {INCEPTION_TEST, INCEPTION_VALIDATION, INCEPTION_TRAIN, INCEPTION_TRAIN,
+                                             INCEPTION_TRAIN, INCEPTION_VALIDATION, INCEPTION_TEST, INCEPTION_TRAIN};
+    bool labels[8];
+    for (int i = 0; i < 8; i++) labels[i] = order[i] >= 5;
+    inception_part got[8];
+    assert_int_equal(inception_split_labels(names, labels, 8, 1, 0, got, NULL), INCEPTION_OK);
+    for (int i = 0; i < 8; i++) assert_int_equal(got[i], wanted[order[i]]);
+    free(n);
+}
+
 /* ---- The arithmetic ---- */
 
 static void products(void **state)
@@ -137,9 +230,15 @@ enum { PHOTOS = 240, VALUES = 19, CLASSES = 4 };
 static float features[PHOTOS * VALUES];
 static int classes[PHOTOS];
 static inception_part parts[PHOTOS];
-static const inception_examples examples = {PHOTOS, VALUES, CLASSES, features, classes, parts, false};
+static bool labels_of[PHOTOS * CLASSES];
+static const double class_weights[CLASSES] = {1, 3, 0.5, 2};
+static const inception_examples examples = {.count = PHOTOS, .values = VALUES, .class_count = CLASSES, .features = features,
+                                            .classes = classes, .parts = parts};
+static const inception_examples several = {.count = PHOTOS, .values = VALUES, .class_count = CLASSES, .features = features,
+                                           .labels = labels_of, .parts = parts};
 
-/* Overlapping clouds, the classes of unlike sizes; values far from 0 and of unlike sizes. */
+/* Overlapping clouds, the classes of unlike sizes; values far from 0 and of unlike sizes. Labels: that of the class and, of
+ * some photos, the next one or none. */
 static void make_clouds(void)
 {
     for (int i = 0; i < PHOTOS; i++) {
@@ -147,6 +246,8 @@ static void make_clouds(void)
         parts[i] = i / 10 % 4 == 3 ? INCEPTION_VALIDATION : i / 10 % 4 == 2 ? INCEPTION_TEST : INCEPTION_TRAIN;
         for (int v = 0; v < VALUES; v++)
             features[i * VALUES + v] = (float)(5 + (1 + v % 3) * (random_number() + (v % CLASSES == classes[i] ? 0.5 : 0)));
+        for (int c = 0; c < CLASSES; c++)
+            labels_of[i * CLASSES + c] = i % 7 && (c == classes[i] || (i % 3 == 0 && c == (classes[i] + 1) % CLASSES));
     }
 }
 
@@ -157,28 +258,31 @@ static void make_clouds(void)
 static void optimum(const inception_examples *e)
 {
     /* Scaled as the training photos are; learnt from those of validation, too. */
-    double mean[VALUES] = {0}, squares = 0, gradient[VALUES + 1][CLASSES] = {{0}}, total = 0, counts[CLASSES] = {0};
+    double mean[VALUES] = {0}, squares = 0, gradient[VALUES + 1][CLASSES] = {{0}}, totals[CLASSES] = {0};
     int trained = 0;
     inception_error error = {0};
     inception_head *head = inception_head_train(e, &error);
     assert_non_null(head);
-    for (int i = 0; i < PHOTOS; i++) trained += !parts[i], counts[classes[i]] += !parts[i];
+    for (int i = 0; i < PHOTOS; i++) trained += !parts[i];
     for (int i = 0; i < PHOTOS; i++)
         for (int v = 0; v < VALUES && !parts[i]; v++) mean[v] += (double)features[i * VALUES + v] / trained;
     for (int i = 0; i < PHOTOS; i++)
         for (int v = 0; v < VALUES && !parts[i]; v++)
             squares += pow((double)features[i * VALUES + v] - mean[v], 2) / trained;
     for (int i = 0; i < PHOTOS; i++) {
-        double z[CLASSES], sum = 0, weight = e->balanced ? 1 / counts[classes[i]] : 1;
+        double z[CLASSES], sum = 0;
         if (parts[i] == INCEPTION_TEST) continue;
-        total += weight;
         for (int c = 0; c < CLASSES; c++) {
             z[c] = head->biases[c];
             for (int v = 0; v < VALUES; v++) z[c] += (double)features[i * VALUES + v] * head->weights[v * CLASSES + c];
             sum += exp(z[c]);
         }
         for (int c = 0; c < CLASSES; c++) {
-            double off = weight * (exp(z[c]) / sum - (c == classes[i]));
+            bool shown = e->labels ? e->labels[i * CLASSES + c] : c == classes[i];
+            int whose = e->labels ? c : classes[i];
+            double weight = e->class_weights && (shown || !e->labels) ? e->class_weights[whose] : 1;
+            double off = weight * ((e->labels ? 1 / (1 + exp(-z[c])) : exp(z[c]) / sum) - shown);
+            totals[c] += weight;
             for (int v = 0; v < VALUES; v++)
                 gradient[v][c] += off * ((double)features[i * VALUES + v] - mean[v]) / sqrt(squares);
             gradient[VALUES][c] += off;
@@ -187,7 +291,7 @@ static void optimum(const inception_examples *e)
     for (int c = 0; c < CLASSES; c++)
         for (int v = 0; v <= VALUES; v++) {
             double scaled = v < VALUES ? head->weights[v * CLASSES + c] * sqrt(squares) : 0;
-            assert_true(fabs(gradient[v][c] / total + head->info.penalty * scaled) < NEARLY_0);
+            assert_true(fabs(gradient[v][c] / totals[c] + head->info.penalty * scaled) < NEARLY_0);
         }
     inception_head_close(&head);
 }
@@ -195,28 +299,35 @@ static void optimum(const inception_examples *e)
 static void lowest_loss(void **state)
 {
     (void)state;
-    inception_examples balanced = examples;
+    inception_examples weighted = examples, weighted_labels = several;
     make_clouds();
     optimum(&examples);
-    balanced.balanced = true;
-    optimum(&balanced);
+    optimum(&several);
+    weighted.class_weights = weighted_labels.class_weights = class_weights;
+    optimum(&weighted);
+    optimum(&weighted_labels);
 }
 
-/* Where photos are all alike, the best answer is how frequent each class is; where classes weigh the same, none. */
+/* Where photos are all alike, the best answer is how frequent each class is, as often as its photos count; of a label the
+ * odds, which 4 photos in 10 have, or 3, 2, 1. */
 static void nothing_to_see(void **state)
 {
     (void)state;
     float logits[CLASSES];
     make_clouds();
     for (int i = 0; i < PHOTOS * VALUES; i++) features[i] = 2.5f;
-    inception_examples e = examples;
-    for (int balanced = 0; balanced < 2; balanced++) {
-        e.balanced = balanced;
+    for (int i = 0; i < PHOTOS * CLASSES; i++) labels_of[i] = i % CLASSES == classes[i / CLASSES];
+    const double wanted[CLASSES] = {.4, .3, .2, .1};
+    for (int way = 0; way < 4; way++) {
+        inception_examples e = way & 2 ? several : examples;
+        e.class_weights = way & 1 ? class_weights : NULL;
         inception_head *head = inception_head_train(&e, NULL);
         assert_int_equal(inception_head_logits(head, features, 1, logits, NULL), INCEPTION_OK);
-        const double wanted[CLASSES] = {log(.4), log(.3), log(.2), log(.1)};
-        for (int c = 1; c < CLASSES; c++)
-            assert_true(fabs(logits[c] - logits[0] - (balanced ? 0 : wanted[c] - wanted[0])) < 1e-4);
+        for (int c = 0; c < CLASSES; c++) {
+            double own = log(wanted[c] * (way & 1 ? class_weights[c] : 1)), first = log(wanted[0]);
+            double off = way & 2 ? logits[c] - (own - log(1 - wanted[c])) : logits[c] - logits[0] - (own - first);
+            assert_true(fabs(off) < 1e-4);
+        }
         inception_head_close(&head);
     }
 }
@@ -241,16 +352,19 @@ static void temperatures(void **state)
 {
     (void)state;
     enum { N = 50 };
-    float logits[N][2];
-    int right[N];
+    float logits[N][2], single[N];
+    bool shown[N][2], has[N];
+    const inc_answers answers = {N, 2, logits[0], shown[0]}, labels = {N, 1, single, has};
     for (int r = 30; r <= N; r += 5) {
-        for (int i = 0; i < N; i++) logits[i][0] = 0, logits[i][1] = 3, right[i] = i < r;
-        double t = inc_temperature(logits[0], right, N, 2), part = ((double)r * (N + 1) + (N - r)) / (N * (N + 2.0));
+        for (int i = 0; i < N; i++) logits[i][0] = 0, logits[i][1] = 3, shown[i][0] = i >= r, shown[i][1] = i < r;
+        for (int i = 0; i < N; i++) single[i] = i % 2 ? 3 : -3, has[i] = (i < r) == i % 2; /* a label: the same choice */
+        assert_true(fabs(inc_temperature(&labels, INCEPTION_SIGMOID) - inc_temperature(&answers, INCEPTION_SOFTMAX)) < 1e-9);
+        double t = inc_temperature(&answers, INCEPTION_SOFTMAX), part = ((double)r * (N + 1) + (N - r)) / (N * (N + 2.0));
         double slope = -3 / t * (1 / (1 + exp(-3 / t)) - part) + 10.0 / N * log(t);
         assert_true(fabs(slope) < 1e-6);
     }
     float few[2][2] = {{0, 5}, {5, 0}}; /* one right, one wrong */
-    double t = inc_temperature(few[0], (int[]){1, 1}, 2, 2);
+    double t = inc_temperature(&(inc_answers){2, 2, few[0], (bool[]){0, 1, 0, 1}}, INCEPTION_SOFTMAX);
     assert_true(t > 1 && t < 3);
 }
 
@@ -287,12 +401,13 @@ static char folder[] = "/tmp/inception-head-XXXXXX", source[64], taught[64];
 static const char *const labels[CLASSES] = {"rose", "tulip", "\xc3\xa4hre", "a, \"b\""};
 
 /* A head for the features of a small network, a quarter as wide as the published one. */
-static inception_head *make_head(size_t values)
+static inception_head *make_head(size_t values, bool labelled)
 {
     float *x = calloc(PHOTOS * values, sizeof *x);
     make_clouds();
     for (size_t i = 0; i < PHOTOS * values; i++) x[i] = (float)random_number() + (float)classes[i / values] * (i % 7 == 0);
-    inception_examples e = {PHOTOS, values, CLASSES, x, classes, parts, false};
+    inception_examples e = labelled ? several : examples;
+    e.values = values, e.features = x;
     inception_head *head = inception_head_train(&e, NULL);
     assert_non_null(head);
     free(x);
@@ -329,6 +444,7 @@ static void check_answers(const inception_head *head, const char *cache)
     assert_int_equal(info->classes, CLASSES);
     assert_true(fabs(info->temperature / head->info.temperature - 1) < 1e-8);
     assert_true(info->unknown_threshold == head->info.unknown_threshold);
+    assert_int_equal(info->activation, head->activation);
     for (int c = 0; c < CLASSES; c++) assert_string_equal(inception_model_label(model, c), labels[c]);
     inception_session *session = inception_session_open(model, 1, &error);
     assert_int_equal(inception_session_run(session, input, 1, logits, probabilities, &error), INCEPTION_OK);
@@ -339,7 +455,9 @@ static void check_answers(const inception_head *head, const char *cache)
     for (int c = 0; c < CLASSES; c++) sum += exp(logits[c] / head->info.temperature);
     for (int c = 0; c < CLASSES; c++) {
         assert_true(fabsf(logits[c] - wanted[c]) < 1e-4f * (1 + fabsf(wanted[c])));
-        assert_true(fabs(probabilities[c] - exp(logits[c] / head->info.temperature) / sum) < 1e-6);
+        double power = exp(logits[c] / head->info.temperature);
+        double own = head->activation == INCEPTION_SIGMOID ? power / (1 + power) : power / sum;
+        assert_true(fabs(probabilities[c] - own) < 1e-6);
     }
     inception_session_close(&session);
     inception_model_close(&model);
@@ -352,7 +470,7 @@ static void written(void **state)
     inc_shape shape = inc_shape_default(inception_network_find("v2"));
     shape.depth_multiplier = 0.25, shape.classes = 7;
     assert_true(formula_write(shape, source, NULL));
-    inception_head *head = make_head(256), *wrong = make_head(255);
+    inception_head *head = make_head(256, false), *wrong = make_head(255, false), *labelled = make_head(256, true);
     inception_error error = {0};
     const inception_text texts[] = {{"seed", "12"}, {"network", "not to be believed"}};
     assert_int_equal(inception_head_write(wrong, source, NULL, taught, labels, NULL, 0, &error), INCEPTION_MISMATCH);
@@ -370,6 +488,7 @@ static void written(void **state)
     }
     assert_string_equal(inc_weights_metadata(after, "seed"), "12");
     assert_string_equal(inc_weights_metadata(after, "network"), "inception_v2");
+    assert_null(inc_weights_metadata(after, "activation"));
     inception_weights_close(&before);
     inception_weights_close(&after);
     for (int i = 0; i < 3; i++) check_answers(head, i ? folder : NULL); /* the last time from a pack */
@@ -379,6 +498,16 @@ static void written(void **state)
         assert_int_equal(unknown_by_hand(head, (const float[256]){1}), threshold > 0);
         for (int i = 0; i < 2; i++) check_answers(head, folder);
     }
+    assert_int_equal(inception_head_write(labelled, source, NULL, taught, labels, NULL, 0, &error), INCEPTION_OK);
+    for (int i = 0; i < 3; i++) check_answers(labelled, i ? folder : NULL);
+    /* What is made of it says so, too, unless it is taught something else. */
+    assert_int_equal(inception_convert(taught, source, INCEPTION_FORMAT_MODEL_FILE, NULL, &error), INCEPTION_OK);
+    assert_int_equal(rename(source, taught), 0);
+    check_answers(labelled, NULL);
+    assert_int_equal(inception_head_write(head, taught, NULL, source, labels, NULL, 0, &error), INCEPTION_OK);
+    assert_int_equal(rename(source, taught), 0);
+    check_answers(head, NULL);
+    inception_head_close(&labelled);
     inception_head_close(&wrong);
     inception_head_close(&head);
 }
@@ -439,6 +568,23 @@ static void misuse(void **state)
     assert_null(inception_head_train(NULL, NULL));
     assert_int_equal(inception_head_logits(NULL, features, 1, features, NULL), INCEPTION_INVALID);
     assert_int_equal(inception_head_write(NULL, source, NULL, taught, labels, NULL, 0, NULL), INCEPTION_INVALID);
+    make_clouds();
+    const double bad_weights[CLASSES] = {1, 0, 1, 1};
+    e = several, e.class_weights = bad_weights, error = (inception_error){0};
+    assert_null(inception_head_train(&e, &error));
+    assert_string_equal(error.message, "label 1 has a weight of 0, which is not 1e-9 to 1e9");
+    e = several, e.classes = classes, error = (inception_error){0};
+    assert_null(inception_head_train(&e, &error));
+    assert_non_null(strstr(error.message, "classes and labels"));
+    for (int i = 0; i < PHOTOS; i++) labels_of[i * CLASSES + 2] = parts[i] != INCEPTION_TRAIN;
+    error = (inception_error){0};
+    assert_null(inception_head_train(&several, &error));
+    assert_string_equal(error.message, "label 2 has no example to learn from");
+    for (int i = 0; i < PHOTOS; i++) labels_of[i * CLASSES + 2] = parts[i] == INCEPTION_TRAIN;
+    error = (inception_error){0};
+    assert_null(inception_head_train(&several, &error));
+    assert_string_equal(error.message, "every example to learn from has label 2");
+    assert_int_equal(inception_split_labels((const char *[]){"a"}, labels_of, 1, 0, 0, parts, NULL), INCEPTION_INVALID);
     int class = 3;
     assert_int_equal(inception_split((const char *[]){"a"}, &class, 1, 3, 0, parts, NULL), INCEPTION_INVALID);
 }
@@ -464,6 +610,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes), cmocka_unit_test(split_by_names_alone), cmocka_unit_test(few_photos),
+        cmocka_unit_test(several_labels), cmocka_unit_test(split_by_hand),
         cmocka_unit_test(products), cmocka_unit_test(lowest_place), cmocka_unit_test(lowest_loss),
         cmocka_unit_test(nothing_to_see), cmocka_unit_test(same_bits), cmocka_unit_test(temperatures),
         cmocka_unit_test(likeness), cmocka_unit_test(written), cmocka_unit_test(bad_thresholds), cmocka_unit_test(misuse),

@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 static char path[] = "/tmp/inception-onnx-XXXXXX";
-static const inc_onnx_about nothing = {"network", "photos", NULL, 0, 1, INC_NONE, INC_NONE};
+static const inc_onnx_about nothing = {.network = "network", .input = "photos", .temperature = 1, .features = INC_NONE,
+                                       .means = INC_NONE};
 
 /* The first field `number` of a message; false: it has none. Fails on bytes that are no message. */
 static bool find(inc_reader message, uint32_t number, inc_field *field)
