@@ -117,9 +117,9 @@ static void make(cli_feed *feed, uint64_t place, inception_error *error)
     inception_image *image = inception_image_read(example->path, NULL, error);
     inception_distort(&how->input, image, &how->distortion, inception_distortion_seed(how->seed, example->name, epoch),
                       step->inputs + at * feed->size, error);
-    memset(step->targets + at * classes, 0, classes * sizeof *step->targets);
-    step->targets[at * classes + (size_t)example->class] = 1;
-    step->weights[at] = how->class_weights ? how->class_weights[example->class] : 1;
+    for (size_t c = 0; c < classes; c++)
+        step->targets[at * classes + c] = example->shows ? example->shows[c] : (size_t)example->class == c;
+    step->weights[at] = example->shows ? 1 : (float)how->class_weights[example->class];
     inception_image_free(&image);
 }
 

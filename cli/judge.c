@@ -56,25 +56,38 @@ exit_code judge(const cli_dataset *set, const inception_part *parts, inception_p
     return code;
 }
 
-/* -log of the probability of the photo's class. */
-static double surprise(const float *logits, int classes, int class)
+/* -log of the probability of the photo's class; of labels, the mean of those of what holds of each. */
+static double surprise(const cli_dataset *set, size_t example, const float *logits)
 {
-    double largest = logits[0], sum = 0;
-    for (int c = 1; c < classes; c++) largest = fmax(largest, logits[c]);
-    for (int c = 0; c < classes; c++) sum += exp((double)logits[c] - largest);
-    return log(sum) + largest - (double)logits[class];
+    double largest = logits[0], sum = 0, mean = 0;
+    for (int c = 0; c < set->classes; c++) {
+        const double z = logits[c];
+        largest = fmax(largest, z);
+        mean += (fmax(z, 0) - (dataset_shows(set, example, c) ? z : 0) + log1p(exp(-fabs(z)))) / set->classes;
+    }
+    if (set->several) return mean;
+    for (int c = 0; c < set->classes; c++) sum += exp((double)logits[c] - largest);
+    return log(sum) + largest - (double)logits[set->examples[example].class];
+}
+
+/* Of labels: are those of a logit above 0 all and only the photo's? */
+static bool is_right(const cli_dataset *set, size_t example, const float *logits)
+{
+    int best = 0, same = 0;
+    for (int c = 0; c < set->classes; c++) {
+        if (logits[c] > logits[best]) best = c;
+        same += (logits[c] > 0) == dataset_shows(set, example, c);
+    }
+    return set->several ? same == set->classes : best == set->examples[example].class;
 }
 
 verdict verdict_of(const cli_dataset *set, const inception_part *parts, inception_part part, const float *logits)
 {
     verdict v = {0};
     for (size_t i = 0; i < set->count; i++, logits += set->classes) {
-        int best = 0;
         if (parts[i] != part) continue;
-        for (int c = 1; c < set->classes; c++)
-            if (logits[c] > logits[best]) best = c;
-        v.right += best == set->examples[i].class;
-        v.loss += surprise(logits, set->classes, set->examples[i].class);
+        v.right += is_right(set, i, logits);
+        v.loss += surprise(set, i, logits);
         v.photos++;
     }
     if (v.photos) v.loss /= (double)v.photos;

@@ -85,8 +85,8 @@ typedef struct train_run {
     double *weights;    /* [classes] */
     inception_part *parts;
     inception_head *head;
-    inception_head_info info; /* of the model that is written */
     float *logits;
+    const char *weights_path; /* of the network that photos are looked at with: the source, or what came of it */
     char told[MOST_TEXTS][TOLD];
     char run[4096], best[4300]; /* of training by gradients: the folder, and the file that is to be finished */
     train_report report;
@@ -189,7 +189,9 @@ static exit_code open_model(train_run *train)
     inception_model_options options = train->model_options;
     options.layer = INCEPTION_FEATURES;
     options.layer_only = true;
-    train->model = inception_model_open(train->source, &options, &error);
+    inception_session_close(&train->session);
+    inception_model_close(&train->model);
+    train->model = inception_model_open(train->weights_path, &options, &error);
     if (!train->model) return complain_error(&error);
     const inception_model_info *info = inception_model_get_info(train->model);
     train->together = info->threads < MOST_TOGETHER ? info->threads : MOST_TOGETHER;
@@ -277,12 +279,15 @@ static exit_code find_features(train_run *train)
     exit_code code = open_model(train);
     if (code) return code;
     size_t count = train->set.count, missing = 0;
+    free(train->features);
+    free(train->known);
     train->features = calloc(count, train->values * sizeof *train->features);
     train->known = calloc(count, sizeof *train->known);
     char **paths = calloc(count, sizeof *paths);
     size_t *numbers = calloc(count, sizeof *numbers);
     if (!train->features || !train->known || !paths || !numbers) code = complain_memory();
-    if (!code) open_cache(train);
+    vector_cache_close(&train->cache);
+    if (!code && train->weights_path == train->source) open_cache(train); /* what came of a training is looked at once */
     for (size_t i = 0; i < count && !code; i++)
         if (!train->known[i]) paths[missing] = train->set.examples[i].path, numbers[missing++] = i;
     train->report.cached = count - missing;
@@ -372,7 +377,8 @@ static exit_code weigh_classes(train_run *train)
                            : complain_memory();
 }
 
-static exit_code learn(train_run *train)
+/* A new output layer, or where the network was trained as a whole what is to be told of the one it has. */
+static exit_code learn(train_run *train, bool whole)
 {
     const cli_dataset *set = &train->set;
     inception_error error = {0};
@@ -380,11 +386,11 @@ static exit_code learn(train_run *train)
         .count = set->count, .values = train->values, .class_count = set->classes, .features = train->features,
         .classes = train->classes, .labels = train->labels, .parts = train->parts, .class_weights = train->weights,
     };
-    train->head = inception_head_train(&lesson, &error);
+    inception_head_close(&train->head);
+    train->head = whole ? inception_head_open(train->weights_path, &train->model_options, &lesson, &error)
+                        : inception_head_train(&lesson, &error);
     if (train->head) inception_head_logits(train->head, train->features, set->count, train->logits, &error);
-    if (error.status) return complain_error(&error);
-    train->info = *inception_head_get_info(train->head);
-    return EXIT_FINE;
+    return error.status ? complain_error(&error) : EXIT_FINE;
 }
 
 /* What the model file says of its making, in texts[MOST_TEXTS]; the strings are the run's. */
@@ -393,7 +399,7 @@ static size_t tell(train_run *train, inception_text *texts)
     static const char *const keys[INCEPTION_PARTS][2] = {
         {"train_photos", "train_accuracy"}, {"validation_photos", "validation_accuracy"}, {"test_photos", "test_accuracy"},
     };
-    const inception_head_info *info = &train->info;
+    const inception_head_info *info = inception_head_get_info(train->head);
     size_t count = 0;
     for (int p = 0; p < INCEPTION_PARTS; p++)
         for (int accuracy = 0; accuracy < 2; accuracy++, count++) {
@@ -420,7 +426,7 @@ static size_t tell_source(const train_run *train, inception_text *texts)
 static exit_code write_head(train_run *train, const char *path, const inception_text *texts, size_t count)
 {
     inception_error error = {0};
-    return inception_head_write(train->head, train->source, &train->model_options, path,
+    return inception_head_write(train->head, train->weights_path, &train->model_options, path,
                                 (const char *const *)train->set.labels, texts, count, &error)
              ? complain_error(&error) : EXIT_FINE;
 }
@@ -431,8 +437,9 @@ static exit_code learn_more(train_run *train)
     char start[4200];
     const bool resumed = tune_begun(train->run), anew = train->options->tune.from_scratch;
     tune_task task = {
-        .how = &train->options->tune, .set = &train->set, .parts = train->parts, .class_weights = train->weights, .model = train->model_options,
-        .folder = train->run, .seed = train->options->seed, .quiet = train->options->common.quiet,
+        .how = &train->options->tune, .set = &train->set, .parts = train->parts, .class_weights = train->weights,
+        .model = train->model_options, .folder = train->run, .seed = train->options->seed,
+        .quiet = train->options->common.quiet,
     };
     snprintf(start, sizeof start, "%s/%s.safetensors", train->run, resumed ? "checkpoint" : "start");
     if (!anew) task.start = start;
@@ -441,27 +448,31 @@ static exit_code learn_more(train_run *train)
         exit_code code = write_head(train, start, texts, tell_source(train, texts));
         if (code) return code;
     }
-    return tune(&task, train->logits, &train->info, train->best, sizeof train->best);
+    exit_code code = tune(&task, train->logits, train->best, sizeof train->best);
+    if (code) return code;
+    train->weights_path = train->best;
+    train->model_options.moving_averages = true;
+    train->model_options.final_layer = NULL;
+    code = find_features(train);
+    return code ? code : learn(train, true);
 }
 
 static exit_code write_model(train_run *train)
 {
     inception_text texts[MOST_TEXTS];
-    inception_error error = {0};
     size_t count = tell(train, texts);
-    if (!tuned(train)) return write_head(train, train->output, texts, count + tell_source(train, texts + count));
-    texts[count++] = (inception_text){"training_best", NULL};
-    if (inception_training_finish(train->best, train->output, train->info.temperature, texts, count, &error))
-        return complain_error(&error);
-    tune_clean(train->run);
-    return EXIT_FINE;
+    if (!tuned(train)) count += tell_source(train, texts + count);
+    else texts[count++] = (inception_text){"training_best", NULL};
+    exit_code code = write_head(train, train->output, texts, count);
+    if (!code && tuned(train)) tune_clean(train->run);
+    return code;
 }
 
 static exit_code report(train_run *train)
 {
     train_report *r = &train->report;
     r->set = &train->set, r->parts = train->parts, r->logits = train->logits;
-    r->info = &train->info;
+    r->info = inception_head_get_info(train->head);
     r->source = train->source, r->source_digest = train->digest, r->output = train->output;
     r->seed = train->options->seed;
     exit_code code = train->options->json ? report_json(r) : report_text(r);
@@ -510,7 +521,7 @@ static exit_code teach(train_run *train, const char *path)
     train->report.features_s = progress_now() - then;
     then = progress_now();
     if (!code) code = split(train);
-    if (!code && features) code = learn(train);
+    if (!code && features) code = learn(train, false);
     train->report.head_s = progress_now() - then;
     if (!code && interrupted()) code = EXIT_INTERRUPTED;
     then = progress_now();
@@ -527,6 +538,7 @@ static exit_code run(void *given, char **operands, int count)
     train_options *options = given;
     options->net.quiet = options->common.quiet;
     train_run train = {.options = options};
+    train.weights_path = train.source;
     inception_error error = {0};
     exit_code code = extras(&error) ? teach(&train, operands[0]) : complain_error(&error); /* they have the digests */
     void *const all[] = {train.output, train.features, train.known, train.names, train.classes, train.labels,

@@ -151,9 +151,9 @@ typedef struct tune_task {
     bool quiet;
 } tune_task;
 
-/* Trains, then fills `logits` [count][classes], of all photos, and `info`. `best` gets the path of the
- * file that came out best in validation, to be finished; it and all else that the run needed is removed by tune_clean(). */
-exit_code tune(const tune_task *task, float *logits, inception_head_info *info, char *best, size_t size);
+/* Trains; `logits` [count][classes] is room for what is said of the photos. `best` gets the path of the file that came out
+ * best in validation; it and all else that the run needed is removed by tune_clean(). */
+exit_code tune(const tune_task *task, float *logits, char *best, size_t size);
 void tune_clean(const char *folder);
 bool tune_begun(const char *folder); /* is there something to resume? */
 

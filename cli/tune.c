@@ -76,7 +76,7 @@ typedef struct tuning {
     size_t *which, count, photos; /* learnt from; in a step */
     uint64_t steps;
     inception_rate rate;
-    char checkpoint[PATH], best_path[PATH], described[1024];
+    char checkpoint[PATH], best_path[PATH], described[1280];
     best_so_far best;
     tune_log *log;
     double saved;  /* when, in seconds */
@@ -117,27 +117,32 @@ static void describe(tuning *t)
 {
     const tune_task *task = t->task;
     const tune_settings *how = task->how;
-    char digest[DIGEST_TEXT] = "", scopes[256] = "";
+    char digest[DIGEST_TEXT] = "", scopes[256] = "", weights[256] = "";
     inception_error ignored = {0};
-    size_t size = 0, used = 0;
+    size_t size = 0, used = 0, length = 0;
     char *names = NULL;
     FILE *stream = open_memstream(&names, &size);
-    for (size_t i = 0; stream && i < task->set->count; i++)
-        fprintf(stream, "%s %s %d\n", task->set->examples[i].digest, task->set->examples[i].label, task->parts[i]);
+    for (size_t i = 0; stream && i < task->set->count; i++) {
+        fprintf(stream, "%s %d", task->set->examples[i].digest, task->parts[i]);
+        for (int c = 0; c < task->set->classes; c++) fputs(dataset_shows(task->set, i, c) ? " 1" : " 0", stream);
+        fputc('\n', stream);
+    }
     if (stream) fclose(stream);
     if (names) extras(NULL)->digest_bytes(names, size, "SHA256", digest, &ignored);
     free(names);
+    for (int c = 0; c < task->set->classes && length < sizeof weights; c++)
+        length += (size_t)snprintf(weights + length, sizeof weights - length, "%s%.6g", c ? "," : "", task->class_weights[c]);
     for (size_t i = 0; i < how->unfreeze.count && used < sizeof scopes; i++)
         used += (size_t)snprintf(scopes + used, sizeof scopes - used, "%s%s", i ? "," : "", how->unfreeze.items[i]);
     snprintf(t->described, sizeof t->described,
              "photos=%.16s seed=%llu trained=%s epochs=%d batch=%d accumulate=%d optimiser=%s rate=%g schedule=%s warm-up=%g "
              "momentum=%g epsilon=%g weight-decay=%g label-smoothing=%g mix-up=%g dropout=%g average-decay=%g "
-             "batch-statistics=%d norm-decay=%g augmentation=%s smallest-crop=%g patience=%d class-weights=%d",
+             "batch-statistics=%d norm-decay=%g augmentation=%s smallest-crop=%g patience=%d class-weights=%s",
              digest, (unsigned long long)task->seed, how->from_scratch ? "from-scratch" : scopes, epochs_of(how), how->batch,
              how->accumulate, optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule],
              how->warm_up, how->momentum, how->epsilon, how->weight_decay, how->label_smoothing, how->mix_up, how->dropout,
              how->average_decay, how->from_scratch || how->batch_statistics, how->norm_decay, how->slow ? "slow" : "fast",
-             how->smallest_crop, how->patience, task->class_weights != NULL);
+             how->smallest_crop, how->patience, weights);
 }
 
 /* ---- Checkpoints ---- */
@@ -218,7 +223,7 @@ static exit_code step(tuning *t, uint64_t number)
     if (!feed_take(t->feed, &inputs, &targets, &weights, &error))
         return error.status ? complain_error(&error) : EXIT_INTERRUPTED;
     if (number == 0) code = tune_log_inputs(t->log, inception_training_input(t->training), inputs, t->photos);
-    inception_training_step(t->training, inputs, targets, t->task->class_weights ? weights : NULL,
+    inception_training_step(t->training, inputs, targets, weights,
                             inception_rate_at(&t->rate, number), &losses, &error);
     feed_release(t->feed);
     if (error.status) return complain_error(&error);
@@ -268,6 +273,7 @@ static inception_training_options training_options(const tune_task *task, const 
     o.batch_statistics = how->from_scratch || how->batch_statistics;
     o.momentum = how->momentum, o.epsilon = how->epsilon, o.norm_decay = how->norm_decay, o.keep = 1 - how->dropout;
     o.weight_decay = how->weight_decay, o.label_smoothing = how->label_smoothing, o.average_decay = how->average_decay;
+    o.several_labels = task->set->several;
     o.seed = task->seed;
     return o;
 }
@@ -323,35 +329,7 @@ static exit_code open_feed(tuning *t)
     return t->feed ? EXIT_FINE : complain_error(&error);
 }
 
-/* What came out: the answers of the best checkpoint to all photos. */
-static exit_code measure(tuning *t, inception_head_info *info)
-{
-    const cli_dataset *set = t->task->set;
-    exit_code code = EXIT_FINE;
-    *info = (inception_head_info){0};
-    for (int p = 0; p < INCEPTION_PARTS && !code; p++) {
-        code = judge(set, t->task->parts, (inception_part)p, t->best_path, &t->task->model, t->logits);
-        verdict v = verdict_of(set, t->task->parts, (inception_part)p, t->logits);
-        info->right[p] = v.right, info->photos[p] = v.photos;
-    }
-    if (code) return code;
-    float *logits = calloc(set->count * (size_t)set->classes, sizeof *logits);
-    int *classes = calloc(set->count, sizeof *classes);
-    size_t count = 0;
-    for (size_t i = 0; i < set->count && logits && classes; i++) {
-        if (t->task->parts[i] != INCEPTION_VALIDATION) continue;
-        classes[count] = set->examples[i].class;
-        memcpy(logits + count++ * (size_t)set->classes, t->logits + i * (size_t)set->classes,
-               (size_t)set->classes * sizeof *logits);
-    }
-    if (logits && classes) info->temperature = inception_temperature(logits, classes, count, set->classes);
-    else code = complain_memory();
-    free(logits);
-    free(classes);
-    return code;
-}
-
-exit_code tune(const tune_task *task, float *logits, inception_head_info *info, char *best, size_t size)
+exit_code tune(const tune_task *task, float *logits, char *best, size_t size)
 {
     tuning t = {.task = task, .logits = logits, .photos = (size_t)task->how->batch * (size_t)task->how->accumulate};
     snprintf(t.checkpoint, sizeof t.checkpoint, "%s/checkpoint.safetensors", task->folder);
@@ -370,7 +348,6 @@ exit_code tune(const tune_task *task, float *logits, inception_head_info *info, 
                  (unsigned long long)t.steps);
     feed_close(&t.feed);
     inception_training_close(&t.training);
-    if (!code) code = measure(&t, info);
     free(t.which);
     snprintf(best, size, "%s", t.best_path);
     return code;

@@ -525,6 +525,11 @@ typedef struct inception_head_info {
 } inception_head_info;
 
 INCEPTION_API inception_head *inception_head_train(const inception_examples *examples, inception_error *error);
+
+/* The output layer that the weights at `path` have, measured on examples with the features that this network gives them; its
+ * penalty is 0. For what inception_training made: inception_head_write() then tells temperature and threshold with it. */
+INCEPTION_API inception_head *inception_head_open(const char *path, const inception_model_options *options,
+                                                  const inception_examples *examples, inception_error *error);
 INCEPTION_API void inception_head_close(inception_head **head);
 INCEPTION_API const inception_head_info *inception_head_get_info(const inception_head *head);
 
@@ -552,7 +557,7 @@ INCEPTION_API inception_status inception_head_write(const inception_head *head, 
  *
  *     open, then for each step: photos by inception_distort() and inception_training_step(); now and then
  *     inception_training_write(), whose file is a model like any other and what inception_training_resume() goes on
- *     from; at last inception_training_finish()
+ *     from; at last, of the best file, inception_head_open() and inception_head_write()
  *
  * Steps of the same batches give the same variables to the bit, with any number of threads, on the same machine, resumed or
  * not. For one thread at a time. */
@@ -620,17 +625,6 @@ INCEPTION_API inception_status inception_training_write(const inception_training
 /* Goes on from what such a file tells; the training was opened from it, or with the same options as the one that wrote it. */
 INCEPTION_API inception_status inception_training_resume(inception_training *training, const char *path,
                                                          inception_error *error);
-
-/* Writes the model that the file of inception_training_write() holds: moving averages in place of the variables where it has
- * some, nothing else of training, the temperature, and `texts` before what the file says of itself; a text whose value is
- * NULL keeps one of the file's out. */
-INCEPTION_API inception_status inception_training_finish(const char *path, const char *out, double temperature,
-                                                         const inception_text *texts, size_t text_count,
-                                                         inception_error *error);
-
-/* The temperature at which softmax(logits / temperature) makes classes[count] most likely, nearer to 1 where they are few;
- * logits [count][class_count]. */
-INCEPTION_API double inception_temperature(const float *logits, const int *classes, size_t count, int class_count);
 
 /* How the rate changes from step to step. */
 typedef enum inception_schedule {

@@ -82,6 +82,28 @@ inception_head *inception_head_train(const inception_examples *examples, incepti
     return check_examples(examples, error) ? NULL : inc_head_train(examples, error);
 }
 
+inception_head *inception_head_open(const char *path, const inception_model_options *options,
+                                    const inception_examples *examples, inception_error *error)
+{
+    inception_model_options whole;
+    inception_model_options_default(&whole);
+    if (options) whole = *options;
+    whole.layer = whole.labels = NULL;
+    if (!path) return inc_fail(error, INCEPTION_INVALID, "inception_head_open: no path given"), NULL;
+    if (check_examples(examples, error)) return NULL;
+    inc_model model = {0};
+    inception_head *head = NULL;
+    if (inc_model_open(&model, path, &whole, false, error)) return NULL;
+    const inc_node *last = &model.graph.nodes[model.graph.node_count - 1];
+    const inc_value *kernel = &model.graph.values[last->conv.weights], *bias = &model.graph.values[last->conv.bias];
+    if (model.shape.classes != examples->class_count || inc_value_count(kernel) != examples->values * (uint64_t)model.shape.classes)
+        inc_fail(error, INCEPTION_MISMATCH, "%s: its classifier is not one of %d classes and %zu values", path,
+                 examples->class_count, examples->values);
+    else head = inc_head_measure(examples, kernel->data, bias->data, error);
+    inc_model_close(&model);
+    return head;
+}
+
 void inception_head_close(inception_head **head)
 {
     if (head) inc_head_free(*head), *head = NULL;

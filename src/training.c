@@ -1,5 +1,4 @@
 /* The public functions that train a network. As in inception.c no algorithm lives here. */
-#include "head/head.h"
 #include "model/model.h"
 #include "private.h"
 #include "train/train.h"
@@ -137,11 +136,6 @@ double inception_rate_at(const inception_rate *rate, uint64_t step)
     return inc_rate_at(rate, step);
 }
 
-double inception_temperature(const float *logits, const int *classes, size_t count, int class_count)
-{
-    return count ? inc_temperature(logits, classes, count, class_count) : 1;
-}
-
 /* ---- files ---- */
 
 inception_status inception_training_write(const inception_training *training, const char *out, const inception_text *texts,
@@ -156,21 +150,4 @@ inception_status inception_training_resume(inception_training *training, const c
 {
     if (training && path) return inc_course_resume(training->course, path, error);
     return inc_fail(error, INCEPTION_INVALID, "inception_training_resume: no training or path given");
-}
-
-inception_status inception_training_finish(const char *path, const char *out, double temperature,
-                                           const inception_text *texts, size_t text_count, inception_error *error)
-{
-    inception_model_options options;
-    inception_model_options_default(&options);
-    options.moving_averages = true;
-    inc_model model = {0};
-    if (!path || !out || (text_count && !texts) || !(temperature > 0 && isfinite(temperature)))
-        return inc_fail(error, INCEPTION_INVALID, "inception_training_finish: no path given, or no temperature above 0");
-    inception_status status = inc_model_open(&model, path, &options, false, error);
-    model.temperature = temperature;
-    model.texts = texts, model.text_count = text_count;
-    if (!status) status = inc_model_write(&model, out, INCEPTION_FORMAT_MODEL_FILE, error);
-    inc_model_close(&model);
-    return status;
 }

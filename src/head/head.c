@@ -214,6 +214,14 @@ static inception_status examine(lesson *l, inception_head *head, inception_part 
     return status;
 }
 
+/* With several labels a photo of none of them is nothing unusual. */
+static inception_status know(const lesson *l, inception_head *head, inception_error *error)
+{
+    head->info.unknown_threshold = -INFINITY;
+    if (l->examples->labels) return INCEPTION_OK;
+    return inc_learn_known(l->examples, head->means, &head->info.unknown_threshold, error);
+}
+
 static inception_status learn(lesson *l, inception_head *head, inception_error *error)
 {
     const double *weights = l->examples->class_weights;
@@ -231,30 +239,53 @@ static inception_status learn(lesson *l, inception_head *head, inception_error *
     unfold(l, head);
     if (!status) status = examine(l, head, INCEPTION_TRAIN, error);
     if (!status) status = examine(l, head, INCEPTION_TEST, error);
-    head->info.unknown_threshold = -INFINITY; /* with several labels a photo of none of them is nothing unusual */
-    return status || l->examples->labels
-             ? status : inc_learn_known(l->examples, head->means, &head->info.unknown_threshold, error);
+    return status ? status : know(l, head, error);
 }
 
 /* ---- The layer ---- */
 
-inception_head *inc_head_train(const inception_examples *examples, inception_error *error)
+/* With memory for both; what is done with them is `make`. */
+static inception_head *make_head(const inception_examples *examples,
+                                 inception_status (*make)(lesson *l, inception_head *head, inception_error *error),
+                                 const float *weights, const float *biases, inception_error *error)
 {
     lesson l = {.examples = examples, .values = examples->values, .classes = examples->class_count};
+    const size_t classes = (size_t)l.classes;
     inception_head *head = inc_calloc(1, sizeof *head, error);
     inception_status status = INCEPTION_MEMORY;
     for (size_t i = 0; i < examples->count; i++) l.counts[examples->parts[i]]++;
     if (head) head->values = l.values, head->classes = l.classes;
     if (head) head->activation = examples->labels ? INCEPTION_SIGMOID : INCEPTION_SOFTMAX;
     l.loss = examples->labels ? inc_sigmoid_loss : inc_softmax_loss;
-    if (head && allocate(&l, error) && (head->weights = inc_calloc(l.values * (size_t)l.classes, sizeof(float), error))
-        && (head->means = inc_calloc(l.values * (size_t)l.classes, sizeof(float), error))
-        && (head->biases = inc_calloc((size_t)l.classes, sizeof(float), error)))
-        status = learn(&l, head, error);
+    if (head && allocate(&l, error) && (head->weights = inc_calloc(l.values * classes, sizeof(float), error))
+        && (head->means = inc_calloc(l.values * classes, sizeof(float), error))
+        && (head->biases = inc_calloc(classes, sizeof(float), error))) {
+        if (weights) memcpy(head->weights, weights, l.values * classes * sizeof *weights);
+        if (biases) memcpy(head->biases, biases, classes * sizeof *biases);
+        status = make(&l, head, error);
+    }
     free_lesson(&l);
     if (!status) return head;
     inc_head_free(head);
     return NULL;
+}
+
+static inception_status measure(lesson *l, inception_head *head, inception_error *error)
+{
+    inception_status status = INCEPTION_OK;
+    for (int p = 0; p < INCEPTION_PARTS && !status; p++) status = examine(l, head, (inception_part)p, error);
+    return status ? status : know(l, head, error);
+}
+
+inception_head *inc_head_train(const inception_examples *examples, inception_error *error)
+{
+    return make_head(examples, learn, NULL, NULL, error);
+}
+
+inception_head *inc_head_measure(const inception_examples *examples, const float *weights, const float *biases,
+                                 inception_error *error)
+{
+    return make_head(examples, measure, weights, biases, error);
 }
 
 void inc_head_free(inception_head *head)

@@ -24,6 +24,10 @@ struct inception_head {
 };
 
 inception_head *inc_head_train(const inception_examples *examples, inception_error *error);
+
+/* A layer that is there, weights [values][classes], biases [classes], with what the examples tell of it. */
+inception_head *inc_head_measure(const inception_examples *examples, const float *weights, const float *biases,
+                                 inception_error *error);
 void inc_head_free(inception_head *head);
 inception_status inc_head_logits(const inception_head *head, const float *features, size_t count, float *logits,
                                  inception_error *error);

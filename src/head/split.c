@@ -105,7 +105,7 @@ inception_status inc_split_labels(const char *const *names, const bool *labels, 
     s.held = inc_calloc(2 * label_count, sizeof *s.held, error);
     inception_status status = s.lots && s.held ? INCEPTION_OK : INCEPTION_MEMORY;
     for (size_t i = 0; i < count && !status; i++) {
-        s.lots[i] = (lot){0, inc_name_hash(names[i], seed), names[i], i};
+        s.lots[i] = (lot){0, inc_name_hash(&seed, 1, names[i]), names[i], i};
         parts[i] = part_of(s.lots[i].hash);
         for (size_t l = 0; l < label_count; l++) held_of(&s, i, l)[parts[i]]++;
     }
