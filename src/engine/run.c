@@ -148,22 +148,6 @@ typedef struct team {
     int set, member, members;
 } team;
 
-/* bfloat16: the upper half of a float32, rounded to the nearest, ties to even. Values are finite. */
-static uint16_t to_bf16(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-static float from_bf16(uint16_t half)
-{
-    uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 static void *memory_of(const inc_run *run, int set, uint32_t value)
 {
     return run->activations + (size_t)set * run->engine->activation_bytes + run->engine->places[value].offset;
@@ -176,11 +160,8 @@ static void load(const inc_run *run, const team *t, const float *input)
     void *to = memory_of(run, t->set, run->engine->input);
     int64_t pixels = place->height * place->width, end = pixels * (t->member + 1) / t->members;
     for (int64_t c = 0; c < place->channels; c++)
-        for (int64_t p = pixels * t->member / t->members; p < end; p++) {
-            float value = input[p * place->channels + c];
-            if (place->type == dnnl_f32) ((float *)to)[c * pixels + p] = value;
-            else ((uint16_t *)to)[c * pixels + p] = to_bf16(value);
-        }
+        for (int64_t p = pixels * t->member / t->members; p < end; p++)
+            inc_store_element(to, c * pixels + p, input[p * place->channels + c], place->type);
 }
 
 static void save_answer(const inc_run *run, int set, const inc_answer *answer, float *out)
@@ -190,11 +171,9 @@ static void save_answer(const inc_run *run, int set, const inc_answer *answer, f
     const void *from = memory_of(run, set, answer->value);
     int64_t pixels = place->height * place->width, block = e->block;
     for (int64_t p = 0; p < pixels; p++)
-        for (int64_t c = 0; c < place->channels; c++) {
-            int64_t at = (c / block * pixels + p) * block + c % block;
+        for (int64_t c = 0; c < place->channels; c++)
             out[p * place->channels + c] =
-                place->type == dnnl_f32 ? ((const float *)from)[at] : from_bf16(((const uint16_t *)from)[at]);
-        }
+                inc_load_element(from, (c / block * pixels + p) * block + c % block, place->type);
 }
 
 static void run_kernel(const inc_run *run, const team *t, const inc_step *step, int phase)

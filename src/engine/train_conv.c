@@ -33,9 +33,9 @@ typedef struct conv {
     inception_error *error;
 } conv;
 
-static inc_layout weights_layout(const conv *c, dnnl_format_tag_t tag)
+static inc_layout weights_layout(const conv *c, dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
-    return inc_layout_new(c->dims, 4, dnnl_f32, tag);
+    return inc_layout_new(c->dims, 4, type, tag);
 }
 
 static inc_layout bias_layout(const conv *c)
@@ -74,7 +74,7 @@ static inception_status prepare_packed(const conv *c, const_dnnl_primitive_desc_
     uint32_t slot = inc_slot_new(c->t, bytes, packed, used, c->error);
     const inc_bound bound = {.name = DNNL_ARG_WEIGHTS, .layout = wanted, .slot = slot};
     if (inc_bind(user, bound, c->error)) return INCEPTION_MEMORY;
-    return prepare_reorder(c, pack, inc_slot_fixed(c->t, c->weights, c->error), weights_layout(c, dnnl_hwio), slot,
+    return prepare_reorder(c, pack, inc_slot_fixed(c->t, c->weights, c->error), weights_layout(c, dnnl_f32, dnnl_hwio), slot,
                            inc_wanted(description, dnnl_query_weights_md, 0));
 }
 
@@ -85,13 +85,13 @@ static inception_status prepare_forward(conv *c)
     inc_call *call = &l->calls[FORWARD];
     uint32_t bias = l->node->conv.bias;
     inc_view src = inc_view_value(t, l->in), dst = inc_view_value(t, l->out);
-    inception_status status = inc_bind_view(call, DNNL_ARG_SRC, inc_view_layout(t, l->in, 1), &src, 1, c->error);
-    if (!status) status = inc_bind_view(call, DNNL_ARG_DST, inc_view_layout(t, l->out, 1), &dst, 1, c->error);
+    inception_status status = inc_bind_view(t, call, DNNL_ARG_SRC, &src, 1, c->error);
+    if (!status) status = inc_bind_view(t, call, DNNL_ARG_DST, &dst, 1, c->error);
     if (!status && bias != INC_NONE)
         status = inc_bind(call, (inc_bound){.name = DNNL_ARG_BIAS, .layout = bias_layout(c),
                                             .slot = inc_slot_fixed(t, t->variables[bias], c->error)}, c->error);
     if (status) return status;
-    inc_layout any = weights_layout(c, dnnl_format_tag_any);
+    inc_layout any = weights_layout(c, t->type, dnnl_format_tag_any);
     if (!any) return inc_fail_memory(c->error, 0);
     bool good = inc_describe_conv(t->engine, call->bound[0].layout, any, bias == INC_NONE ? NULL : call->bound[2].layout,
                                   call->bound[1].layout, c->window, false, false, &c->forward);
@@ -108,10 +108,10 @@ static inception_status prepare_data(const conv *c)
     inc_call *call = &l->calls[DATA];
     inc_view dy = inc_view_gradient(t, l->out);
     dnnl_primitive_desc_t description = NULL;
-    inception_status status = inc_bind_view(call, DNNL_ARG_DIFF_DST, inc_view_layout(t, l->out, 1), &dy, 1, c->error);
+    inception_status status = inc_bind_view(t, call, DNNL_ARG_DIFF_DST, &dy, 1, c->error);
     if (!status) status = inc_bind_gradient(t, l, call, c->error);
     if (status) return status;
-    inc_layout any = weights_layout(c, dnnl_format_tag_any);
+    inc_layout any = weights_layout(c, t->type, dnnl_format_tag_any);
     if (!any) return inc_fail_memory(c->error, 0);
     bool good = inc_describe_conv_data(t->engine, call->bound[1].layout, any, call->bound[0].layout, c->window,
                                        c->forward, &description);
@@ -152,12 +152,11 @@ static inception_status describe_weights(const conv *c, bool biased, dnnl_primit
     inc_call *call = &l->calls[WEIGHTS];
     int photos = t->how.batch / l->shares;
     inc_view x = inc_view_value(t, l->in), dy = inc_view_gradient(t, l->out);
-    inception_status status = inc_bind_view(call, DNNL_ARG_SRC, inc_view_layout(t, l->in, photos), &x, photos, c->error);
-    if (!status)
-        status = inc_bind_view(call, DNNL_ARG_DIFF_DST, inc_view_layout(t, l->out, photos), &dy, photos, c->error);
+    inception_status status = inc_bind_view(t, call, DNNL_ARG_SRC, &x, photos, c->error);
+    if (!status) status = inc_bind_view(t, call, DNNL_ARG_DIFF_DST, &dy, photos, c->error);
     if (!status && biased) status = bind_shares(c, DNNL_ARG_DIFF_BIAS, bias_layout(c), &l->slots[BIAS_SHARES]);
     if (status) return status;
-    inc_layout any = weights_layout(c, dnnl_format_tag_any);
+    inc_layout any = weights_layout(c, dnnl_f32, dnnl_format_tag_any);
     if (!any) return inc_fail_memory(c->error, 0);
     bool good = inc_describe_conv_weights(t->engine, call->bound[0].layout, any, biased ? call->bound[2].layout : NULL,
                                           call->bound[1].layout, c->window, c->forward, description);
@@ -179,7 +178,7 @@ static inception_status prepare_weights(const conv *c)
     status = bind_shares(c, DNNL_ARG_DIFF_WEIGHTS, inc_wanted(description, what, 0), &l->slots[SHARES]);
     if (!status && c->gradient)
         status = prepare_reorder(c, &l->calls[UNPACK], l->slots[SHARES], inc_wanted(description, what, 0),
-                                 inc_slot_fixed(t, c->gradient, c->error), weights_layout(c, dnnl_hwio));
+                                 inc_slot_fixed(t, c->gradient, c->error), weights_layout(c, dnnl_f32, dnnl_hwio));
     if (!status) return make(c, &l->calls[WEIGHTS], description, l->shares);
     dnnl_primitive_desc_destroy(description);
     return status;
@@ -301,7 +300,7 @@ static void add_shares(const inc_trainer *t, const inc_layer *l, uint32_t slot, 
         inc_share(t, thread, count / line, &first, &end);
         float *sum = (float *)inc_slot_at(t, slot) + first * line;
         for (int share = 1; share < l->shares; share++)
-            t->passes->add(sum, sum + share * count, 1, (end - first) * line, sum);
+            t->passes_f32->add(sum, sum + share * count, 1, (end - first) * line, sum);
     }
 }
 

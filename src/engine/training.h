@@ -38,7 +38,8 @@ typedef struct inc_slot {
 
 /* A value, or the gradient of one, in a slot that it may share with other parts of a joined value. */
 typedef struct inc_view {
-    uint32_t slot;
+    uint32_t slot, value;
+    dnnl_data_type_t type;
     size_t offset, stride;   /* bytes: where photo 0 begins, from photo to photo */
     int64_t pixels, channels, blocks;
 } inc_view;
@@ -104,7 +105,8 @@ struct inc_trainer {
     const inc_graph *graph;
     dnnl_engine_t engine;
     dnnl_stream_t *streams; /* [threads] */
-    const inc_passes *passes;
+    dnnl_data_type_t type; /* of what lies between layers; logits, variables and their gradients are float32 */
+    const inc_passes *passes, *passes_f32; /* of that type, and of float32 */
     int block;
     inc_layer *layers;
     size_t layer_count;
@@ -138,7 +140,8 @@ static inline size_t inc_round_up(size_t bytes)
 
 inc_view inc_view_value(const inc_trainer *t, uint32_t value);
 inc_view inc_view_gradient(const inc_trainer *t, uint32_t value);
-inc_layout inc_view_layout(const inc_trainer *t, uint32_t value, int64_t photos); /* of both */
+inc_layout inc_view_layout(const inc_trainer *t, const inc_view *view, int64_t photos);
+int64_t inc_view_count(const inc_trainer *t, const inc_view *view); /* elements of a photo, the last block whole */
 
 /* Steps touch the inputs and outputs of layers, and their gradients, by themselves. What a backward step reads of the
  * values has to be said here. */
@@ -148,7 +151,7 @@ void inc_touch_value(inc_trainer *t, uint32_t value, uint32_t step);
 
 /* Takes the layout (NULL, or a slot INC_NONE: out of memory), which goes with the call. */
 inception_status inc_bind(inc_call *call, inc_bound bound, inception_error *error);
-inception_status inc_bind_view(inc_call *call, int name, inc_layout layout, const inc_view *view, int64_t photos,
+inception_status inc_bind_view(inc_trainer *t, inc_call *call, int name, const inc_view *view, int64_t photos,
                                inception_error *error);
 
 /* The gradient of the layer's first input, of a photo. oneDNN cannot add to it: where it has to be added, the primitive
@@ -169,7 +172,7 @@ void inc_call_item(inc_trainer *t, const inc_call *call, int64_t item, int threa
 /* ---- train_run.c: memory ---- */
 
 void *inc_slot_at(const inc_trainer *t, uint32_t slot);
-float *inc_view_at(const inc_trainer *t, const inc_view *view, int64_t photo, int64_t block);
+void *inc_view_at(const inc_trainer *t, const inc_view *view, int64_t photo, int64_t block);
 
 /* The thread's share of `count` things. */
 void inc_share(const inc_trainer *t, int thread, int64_t count, int64_t *first, int64_t *end);

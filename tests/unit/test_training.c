@@ -31,7 +31,8 @@ typedef struct training {
 } training;
 
 /* Trains all variables whose names contain `only`, but moving statistics. */
-static training train(net *n, bool batch_statistics, const char *only, double keep, int threads)
+static training train_in(inception_precision precision, net *n, bool batch_statistics, const char *only, double keep,
+                         int threads)
 {
     training t = {.pool = inc_pool_new(threads, NULL), .trained = calloc(n->graph.value_count, sizeof(bool))};
     inception_error error = {0};
@@ -45,11 +46,16 @@ static training train(net *n, bool batch_statistics, const char *only, double ke
     for (size_t v = 0; v < n->graph.value_count; v++)
         t.trained[v] = n->graph.values[v].variable && !strstr(n->graph.values[v].name, "moving")
                     && strstr(n->graph.values[v].name, only);
-    inc_training how = {BATCH, threads, t.pool, t.trained, batch_statistics, 0.9, keep};
+    inc_training how = {BATCH, threads, t.pool, t.trained, batch_statistics, 0.9, keep, precision};
     t.trainer = inc_trainer_new(&n->graph, &how, &error);
     if (!t.trainer) print_message("%s\n", error.message);
     assert_non_null(t.trainer);
     return t;
+}
+
+static training train(net *n, bool batch_statistics, const char *only, double keep, int threads)
+{
+    return train_in(INCEPTION_PRECISION_F32, n, batch_statistics, only, keep, threads);
 }
 
 static void run(training *t, const net *n)
@@ -337,7 +343,7 @@ static void one_element(void **state)
     assert_true(conv(&n, 1, 1, 1, INC_SAME, 1, true) && norm(&n, false));
     assert_true(finish(&n));
     bool trained[16] = {false};
-    inc_training how = {1, 1, pool, trained, true, 0.9, 1};
+    inc_training how = {1, 1, pool, trained, true, 0.9, 1, INCEPTION_PRECISION_F32};
     inc_trainer *trainer = inc_trainer_new(&n.graph, &how, NULL);
     float input = 2, out;
     assert_int_equal(inc_trainer_forward(trainer, &input, 0, NULL), INCEPTION_OK);
@@ -470,7 +476,7 @@ static void refused(void **state)
         inception_error error = {0};
         assert_true(i ? depthwise(&n, 3, 1, INC_SAME, 1) : pool(&n, INC_OP_MAX_POOL, 2, 1, INC_SAME));
         assert_true(finish(&n));
-        inc_training how = {2, 1, team, trained, false, 0.9, 1};
+        inc_training how = {2, 1, team, trained, false, 0.9, 1, INCEPTION_PRECISION_F32};
         assert_null(inc_trainer_new(&n.graph, &how, &error));
         assert_int_equal(error.status, INCEPTION_UNSUPPORTED);
         inc_graph_free(&n.graph);
