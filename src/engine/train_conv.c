@@ -5,7 +5,8 @@
  *                of which one thread sums up; then all threads add the shares, in their order.
  *
  * oneDNN wants the weights in one form for the forward and in another for the backward run, and leaves their gradient in a
- * third. What an optimiser and a checkpoint see is TensorFlow's.
+ * third. What an optimiser and a checkpoint see is TensorFlow's. Strided, over a single column and in bfloat16, its gradient of
+ * the weights takes what the scratchpad held for the border (2.6.3): there the scratchpad is cleared before.
  *
  * TF-Slim's separable convolution (a depthwise one and then a pointwise one) is computed as the one convolution that it
  * is, W[t][i][o] = sum over m of D[t][i][m] * P[i*M + m][o] (merge_separable.c says why), with the gradients
@@ -97,6 +98,8 @@ static inception_status prepare_forward(conv *c)
                                   call->bound[1].layout, c->window, false, false, &c->forward);
     inc_layout_free(&any);
     if (!good) return inc_fail_onednn(c->error, c->name, "operation");
+    status = inc_call_take_fewer(t, call, &src, &dst, c->window, false, 0, l->forward_step, c->error);
+    if (status || call->fewer) return status;
     status = prepare_packed(c, c->forward, &l->calls[PACK_FORWARD], call, 0, l->forward_step);
     return status ? status : inc_call_make(t, call, c->forward, t->how.batch, c->name, c->error);
 }
@@ -106,18 +109,20 @@ static inception_status prepare_data(const conv *c)
     inc_trainer *t = c->t;
     inc_layer *l = c->l;
     inc_call *call = &l->calls[DATA];
-    inc_view dy = inc_view_gradient(t, l->out);
+    inc_view dy = inc_view_gradient(t, l->out), dx = inc_view_gradient(t, l->in);
+    const uint32_t packed = (uint32_t)t->layer_count + 1;
     dnnl_primitive_desc_t description = NULL;
     inception_status status = inc_bind_view(t, call, DNNL_ARG_DIFF_DST, &dy, 1, c->error);
     if (!status) status = inc_bind_gradient(t, l, call, c->error);
-    if (status) return status;
+    if (!status) status = inc_call_take_fewer(t, call, &dy, &dx, c->window, true, packed, l->backward_step, c->error);
+    if (status || call->fewer) return status;
     inc_layout any = weights_layout(c, t->type, dnnl_format_tag_any);
     if (!any) return inc_fail_memory(c->error, 0);
     bool good = inc_describe_conv_data(t->engine, call->bound[1].layout, any, call->bound[0].layout, c->window,
                                        c->forward, &description);
     inc_layout_free(&any);
     if (!good) return inc_fail_onednn(c->error, c->name, "operation backward");
-    status = prepare_packed(c, description, &l->calls[PACK_DATA], call, (uint32_t)t->layer_count + 1, l->backward_step);
+    status = prepare_packed(c, description, &l->calls[PACK_DATA], call, packed, l->backward_step);
     if (!status) return make(c, call, description, t->how.batch);
     dnnl_primitive_desc_destroy(description);
     return status;
@@ -174,6 +179,7 @@ static inception_status prepare_weights(const conv *c)
     inception_status status = describe_weights(c, bias != INC_NONE && t->gradients[bias], &description);
     if (status) return status;
     inc_touch_value(t, l->in, l->backward_step);
+    l->calls[WEIGHTS].clears = t->type == dnnl_bf16 && c->window->stride > 1 && t->graph->values[l->in].dims[2] == 1;
     const dnnl_query_t what = dnnl_query_diff_weights_md;
     status = bind_shares(c, DNNL_ARG_DIFF_WEIGHTS, inc_wanted(description, what, 0), &l->slots[SHARES]);
     if (!status && c->gradient)
@@ -273,15 +279,23 @@ static void multiply_back(const inc_trainer *t, const inc_layer *l)
 
 /* ---- running ---- */
 
+/* Brings the weights into the form that the call `user` wants. */
+static void pack(inc_trainer *t, const inc_layer *l, int user, int reorder, int thread)
+{
+    const inc_call *call = &l->calls[user];
+    if (call->fewer) inc_call_pack_fewer(t, call, l->deep ? l->product : t->variables[l->node->conv.weights]);
+    else if (call->primitive) inc_call_item(t, &l->calls[reorder], 0, thread);
+}
+
 void inc_pack_forward(inc_trainer *t, const inc_layer *l, int thread)
 {
     if (l->deep) multiply_out(t, l);
-    inc_call_item(t, &l->calls[PACK_FORWARD], 0, thread);
+    pack(t, l, FORWARD, PACK_FORWARD, thread);
 }
 
 void inc_pack_backward(inc_trainer *t, const inc_layer *l, int thread)
 {
-    if (l->calls[PACK_DATA].primitive) inc_call_item(t, &l->calls[PACK_DATA], 0, thread);
+    pack(t, l, DATA, PACK_DATA, thread);
 }
 
 static void forward(inc_trainer *t, const inc_layer *l, int thread)

@@ -55,27 +55,31 @@ inception_status inc_bind_gradient(inc_trainer *t, const inc_layer *l, inc_call 
                                       .slot = call->temporary, .stride = bytes, .by_thread = true}, error);
 }
 
+inception_status inc_bind_scratchpad(inc_trainer *t, inc_call *call, inc_layout layout, inception_error *error)
+{
+    size_t bytes = layout ? inc_layout_size(layout) : 0;
+    if (bytes > t->scratchpad_bytes) t->scratchpad_bytes = bytes;
+    if (layout && bytes == 0) {
+        inc_layout_free(&layout);
+        return INCEPTION_OK;
+    }
+    return inc_bind(call, (inc_bound){.name = DNNL_ARG_SCRATCHPAD, .layout = layout, .slot = t->scratchpad,
+                                      .by_thread = true}, error);
+}
+
 inception_status inc_call_make(inc_trainer *t, inc_call *call, const_dnnl_primitive_desc_t description, int items,
                                const char *name, inception_error *error)
 {
     call->items = items;
     if (dnnl_primitive_create(&call->primitive, description) != dnnl_success)
         return inc_fail_onednn(error, name, "operation");
-    inc_layout scratchpad = inc_wanted(description, dnnl_query_scratchpad_md, 0);
-    size_t bytes = scratchpad ? inc_layout_size(scratchpad) : 0;
-    if (bytes > t->scratchpad_bytes) t->scratchpad_bytes = bytes;
-    if (scratchpad && bytes == 0) {
-        inc_layout_free(&scratchpad);
-        return INCEPTION_OK;
-    }
-    return inc_bind(call, (inc_bound){.name = DNNL_ARG_SCRATCHPAD, .layout = scratchpad, .slot = t->scratchpad,
-                                      .by_thread = true}, error);
+    return inc_bind_scratchpad(t, call, inc_wanted(description, dnnl_query_scratchpad_md, 0), error);
 }
 
 /* When all memory has its place: the arguments of every item. */
 inception_status inc_call_ready(inc_trainer *t, inc_call *call, inception_error *error)
 {
-    if (!call->primitive) return INCEPTION_OK;
+    if (!call->primitive && !call->fewer) return INCEPTION_OK;
     call->arguments = inc_calloc((size_t)(call->items * call->bound_count), sizeof *call->arguments, error);
     if (!call->arguments) return INCEPTION_MEMORY;
     for (int thread = 0; thread < t->how.threads; thread++) {
@@ -102,13 +106,17 @@ void inc_call_free(inc_call *call)
         if (call->arguments[i].memory) dnnl_memory_destroy(call->arguments[i].memory);
     for (int b = 0; b < call->bound_count; b++) inc_layout_free(&call->bound[b].layout);
     if (call->primitive) dnnl_primitive_destroy(call->primitive);
+    free(call->fewer);
     free(call->arguments);
 }
 
 void inc_call_item(inc_trainer *t, const inc_call *call, int64_t item, int thread)
 {
     const dnnl_exec_arg_t *arguments = call->arguments + item * call->bound_count;
-    if (dnnl_primitive_execute(call->primitive, t->streams[thread], call->bound_count, arguments) != dnnl_success)
+    if (call->clears)
+        memset((uint8_t *)inc_slot_at(t, t->scratchpad) + (size_t)thread * t->scratchpad_bytes, 0, t->scratchpad_bytes);
+    if (call->fewer) inc_call_run_fewer(call, arguments);
+    else if (dnnl_primitive_execute(call->primitive, t->streams[thread], call->bound_count, arguments) != dnnl_success)
         atomic_store(&t->failed, true);
 }
 

@@ -57,9 +57,11 @@ typedef struct inc_bound {
     bool by_thread;        /* ... or from thread to thread */
 } inc_bound;
 
-/* A primitive that a step runs once for each item: a photo, a share of the batch, or just once. */
+/* A primitive, or a kernel of ours, that a step runs once for each item: a photo, a share of the batch, or just once. */
 typedef struct inc_call {
-    dnnl_primitive_t primitive; /* NULL: there is none */
+    dnnl_primitive_t primitive;
+    inc_fewer *fewer; /* neither: there is no call */
+    bool clears;      /* the scratchpad has to be zeros, see train_conv.c */
     int items;
     inc_bound bound[INC_MOST_BOUND];
     int bound_count;
@@ -162,12 +164,23 @@ void inc_call_gradient(inc_trainer *t, const inc_layer *l, const inc_call *call,
 /* Makes the primitive and binds its scratchpad; when memory is planned, its arguments. */
 inception_status inc_call_make(inc_trainer *t, inc_call *call, const_dnnl_primitive_desc_t description, int items,
                                const char *name, inception_error *error);
+inception_status inc_bind_scratchpad(inc_trainer *t, inc_call *call, inc_layout layout, inception_error *error);
 inception_status inc_call_ready(inc_trainer *t, inc_call *call, inception_error *error);
 void inc_call_free(inc_call *call); /* accepts a zeroed one */
 
 /* The thread's items; or one, whose thread it is unless it has no scratchpad. */
 void inc_call_run(inc_trainer *t, const inc_call *call, int thread);
 void inc_call_item(inc_trainer *t, const inc_call *call, int64_t item, int thread);
+
+/* ---- train_fewer.c ---- */
+
+/* Has a kernel of ours do a convolution, or with `turned` the gradient of its input, if that is faster. Source, destination and
+ * bias are bound by the caller; the weights are packed in step `packed` and read in step `used`. */
+inception_status inc_call_take_fewer(inc_trainer *t, inc_call *call, const inc_view *src, const inc_view *dst,
+                                     const inc_window *window, bool turned, uint32_t packed, uint32_t used,
+                                     inception_error *error);
+void inc_call_pack_fewer(const inc_trainer *t, const inc_call *call, const float *weights);
+void inc_call_run_fewer(const inc_call *call, const dnnl_exec_arg_t *arguments);
 
 /* ---- train_run.c: memory ---- */
 

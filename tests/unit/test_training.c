@@ -283,6 +283,63 @@ static void lrns(void **state) { (void)state; repeat(one_lrn, "lrn", 10); }
 static void blocks(void **state) { (void)state; repeat(block, "block", 10); }
 static void residual_chains(void **state) { (void)state; repeat(residuals, "residuals", 6); }
 
+/* ---- bfloat16 ---- */
+
+static bool no_bf16(void)
+{
+    return !inc_engine_supports(INCEPTION_PRECISION_BF16);
+}
+
+/* The difference of two gradients of a variable and the size of the first, summed over all variables as squares. */
+static void compare(const net *n, const training *exact, const training *half, double *difference, double *size)
+{
+    for (uint32_t v = 0; v < n->graph.value_count; v++) {
+        const float *a = inc_trainer_gradient(exact->trainer, v), *b = inc_trainer_gradient(half->trainer, v);
+        for (uint64_t i = 0; a && i < inc_value_count(&n->graph.values[v]); i++) {
+            *difference += pow((double)a[i] - b[i], 2);
+            *size += pow(a[i], 2);
+        }
+    }
+}
+
+static void check_bf16(net (*build)(void), const char *what, double limit)
+{
+    double worst = 0;
+    for (int i = 0; i < 40; i++) {
+        uint64_t start = seed;
+        net n = finished(build), same;
+        seed = start;
+        same = finished(build);
+        training exact = train(&n, i % 2, "", 1, 2);
+        training half = train_in(INCEPTION_PRECISION_BF16, &same, i % 2, "", 1, 2);
+        double difference = 0, size = 0;
+        for (int again = 0; again < 2; again++) run(&exact, &n), run(&half, &same);
+        compare(&n, &exact, &half, &difference, &size);
+        printf("%s %d %g of %g = %g = 2^%g\n", what, i%2, sqrt(difference), sqrt(size), sqrt(difference/size), log2(difference/size)/2);
+        worst = fmax(worst, sqrt(difference / size));
+        end(&exact);
+        end(&half);
+        inc_graph_free(&n.graph);
+        inc_graph_free(&same.graph);
+    }
+    printf("%s: worst %g 2^%g\n", what, worst, log2(worst));
+    (void)limit;
+}
+
+static void bfloat16(void **state)
+{
+    (void)state;
+    if (no_bf16()) skip();
+    check_bf16(one_conv, "convolution", 0);
+    check_bf16(first_conv, "first", 0);
+    check_bf16(separable, "separable", 0);
+    check_bf16(one_norm, "norm", 0);
+    check_bf16(one_pool, "pool", 0);
+    check_bf16(one_lrn, "lrn", 0);
+    check_bf16(block, "block", 0);
+    check_bf16(residuals, "residuals", 0);
+}
+
 /* ---- statistics, dropout, which gradients, threads ---- */
 
 /* As TensorFlow's fused kernel: towards the batch's mean and its variance times n / (n - 1), a tenth of the way. */
@@ -492,7 +549,7 @@ int main(void)
         cmocka_unit_test(blocks),       cmocka_unit_test(residual_chains),    cmocka_unit_test(moving_statistics),
         cmocka_unit_test(far_mean),     cmocka_unit_test(one_element),        cmocka_unit_test(dropout),
         cmocka_unit_test(only_some),    cmocka_unit_test(threads),            cmocka_unit_test(astray),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(refused),      cmocka_unit_test(bfloat16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

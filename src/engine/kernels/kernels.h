@@ -32,6 +32,7 @@ typedef struct inc_fewer {
     int top, left;           /* padding */
     bool relu;
     bool half;               /* input and output are bfloat16; the arithmetic is float32 all the same */
+    bool turned;             /* the gradient of the input of a convolution with `out` inputs and `in` outputs */
     inc_toom down, across;
     int tiles_down, tiles_across;
 } inc_fewer;
@@ -42,7 +43,8 @@ bool inc_fewer_plan(inc_fewer *plan, int kernel_h, int kernel_w);
 size_t inc_fewer_packed_bytes(const inc_fewer *plan);
 size_t inc_fewer_scratch_bytes(const inc_fewer *plan, int threads);
 
-/* Weights [kernel_h][kernel_w][in][out], times `scale` [out] unless NULL, to what inc_fewer_run() wants. */
+/* Weights [kernel_h][kernel_w][in][out], of a turned one those of its convolution, times `scale` [out] unless NULL, to what
+ * inc_fewer_run() wants. */
 void inc_fewer_pack(const inc_fewer *plan, const float *weights, const float *scale, float *packed);
 
 /* dst = convolution of src, plus bias [out] (NULL: none), with a ReLU if the plan says so. All aligned. */
