@@ -60,7 +60,7 @@ golden() {
 }
 
 units='graph int8 kernels pool packs engine model image prepare checkpoint weights_files library labels layers draw terminal
-append pipeline onnx training learner head'
+append pipeline onnx training bfloat16 learner head'
 
 part 'build with gcc' build build meson setup build -Dtests=false # as tools/try.sh does
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \

@@ -5,8 +5,8 @@
  *                of which one thread sums up; then all threads add the shares, in their order.
  *
  * oneDNN wants the weights in one form for the forward and in another for the backward run, and leaves their gradient in a
- * third. What an optimiser and a checkpoint see is TensorFlow's. Strided, over a single column and in bfloat16, its gradient of
- * the weights takes what the scratchpad held for the border (2.6.3): there the scratchpad is cleared before.
+ * third. What an optimiser and a checkpoint see is TensorFlow's. Strided, over a single column and in bfloat16, its gradient
+ * of the weights takes for the border what the scratchpad held (2.6.3): there the scratchpad is cleared before.
  *
  * TF-Slim's separable convolution (a depthwise one and then a pointwise one) is computed as the one convolution that it
  * is, W[t][i][o] = sum over m of D[t][i][m] * P[i*M + m][o] (merge_separable.c says why), with the gradients

@@ -220,7 +220,8 @@ void inc_trainer_read(const inc_trainer *t, uint32_t value, float *out)
     for (int64_t photo = 0; photo < t->how.batch; photo++)
         for (int64_t p = 0; p < view.pixels; p++)
             for (int64_t c = 0; c < view.channels; c++)
-                *out++ = inc_load_element(inc_view_at(t, &view, photo, c / t->block), p * t->block + c % t->block, view.type);
+                *out++ = inc_load_element(inc_view_at(t, &view, photo, c / t->block), p * t->block + c % t->block,
+                                          view.type);
 }
 
 void inc_trainer_push(inc_trainer *t, uint32_t value, const float *gradient)

@@ -174,8 +174,8 @@ void inc_call_item(inc_trainer *t, const inc_call *call, int64_t item, int threa
 
 /* ---- train_fewer.c ---- */
 
-/* Has a kernel of ours do a convolution, or with `turned` the gradient of its input, if that is faster. Source, destination and
- * bias are bound by the caller; the weights are packed in step `packed` and read in step `used`. */
+/* Has a kernel of ours do a convolution, or with `turned` the gradient of its input, if that is faster. Source, destination
+ * and bias are bound by the caller; the weights are packed in step `packed` and read in step `used`. */
 inception_status inc_call_take_fewer(inc_trainer *t, inc_call *call, const inc_view *src, const inc_view *dst,
                                      const inc_window *window, bool turned, uint32_t packed, uint32_t used,
                                      inception_error *error);
