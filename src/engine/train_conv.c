@@ -149,18 +149,35 @@ static inception_status bind_shares(const conv *c, int name, inc_layout layout, 
     return inc_bind(&l->calls[WEIGHTS], bound, c->error);
 }
 
-/* Binds what the description of the gradients of weights and bias wants to know, and describes. */
+static inception_status bind_weights(const conv *c)
+{
+    inc_trainer *t = c->t;
+    int photos = t->how.batch / c->l->shares;
+    inc_view x = inc_view_value(t, c->l->in), dy = inc_view_gradient(t, c->l->out);
+    inception_status status = inc_bind_view(t, &c->l->calls[WEIGHTS], DNNL_ARG_SRC, &x, photos, c->error);
+    return status ? status : inc_bind_view(t, &c->l->calls[WEIGHTS], DNNL_ARG_DIFF_DST, &dy, photos, c->error);
+}
+
+/* The gradient of the weights by a kernel of ours, if that is faster; those have no bias. */
+static inception_status prepare_slopes(const conv *c)
+{
+    inc_trainer *t = c->t;
+    inc_layer *l = c->l;
+    size_t bytes;
+    inc_view x = inc_view_value(t, l->in), dy = inc_view_gradient(t, l->out);
+    inception_status status = inc_call_take_slopes(t, &l->calls[WEIGHTS], &x, &dy, c->window, t->how.batch / l->shares,
+                                                   &bytes, c->error);
+    if (status || !l->calls[WEIGHTS].fewer) return status;
+    return bind_shares(c, DNNL_ARG_DIFF_WEIGHTS, inc_floats_layout(bytes), &l->slots[SHARES]);
+}
+
+/* Describes the gradients of weights and bias. */
 static inception_status describe_weights(const conv *c, bool biased, dnnl_primitive_desc_t *description)
 {
     inc_trainer *t = c->t;
     inc_layer *l = c->l;
     inc_call *call = &l->calls[WEIGHTS];
-    int photos = t->how.batch / l->shares;
-    inc_view x = inc_view_value(t, l->in), dy = inc_view_gradient(t, l->out);
-    inception_status status = inc_bind_view(t, call, DNNL_ARG_SRC, &x, photos, c->error);
-    if (!status) status = inc_bind_view(t, call, DNNL_ARG_DIFF_DST, &dy, photos, c->error);
-    if (!status && biased) status = bind_shares(c, DNNL_ARG_DIFF_BIAS, bias_layout(c), &l->slots[BIAS_SHARES]);
-    if (status) return status;
+    if (biased && bind_shares(c, DNNL_ARG_DIFF_BIAS, bias_layout(c), &l->slots[BIAS_SHARES])) return INCEPTION_MEMORY;
     inc_layout any = weights_layout(c, dnnl_f32, dnnl_format_tag_any);
     if (!any) return inc_fail_memory(c->error, 0);
     bool good = inc_describe_conv_weights(t->engine, call->bound[0].layout, any, biased ? call->bound[2].layout : NULL,
@@ -176,9 +193,12 @@ static inception_status prepare_weights(const conv *c)
     uint32_t bias = l->node->conv.bias;
     dnnl_primitive_desc_t description = NULL;
     l->shares = count_shares(c);
-    inception_status status = describe_weights(c, bias != INC_NONE && t->gradients[bias], &description);
-    if (status) return status;
     inc_touch_value(t, l->in, l->backward_step);
+    inception_status status = bind_weights(c);
+    if (!status && bias == INC_NONE && !l->deep) status = prepare_slopes(c);
+    if (status || l->calls[WEIGHTS].fewer) return status;
+    status = describe_weights(c, bias != INC_NONE && t->gradients[bias], &description);
+    if (status) return status;
     l->calls[WEIGHTS].clears = t->type == dnnl_bf16 && c->window->stride > 1 && t->graph->values[l->in].dims[2] == 1;
     const dnnl_query_t what = dnnl_query_diff_weights_md;
     status = bind_shares(c, DNNL_ARG_DIFF_WEIGHTS, inc_wanted(description, what, 0), &l->slots[SHARES]);
@@ -321,12 +341,19 @@ static void add_shares(const inc_trainer *t, const inc_layer *l, uint32_t slot, 
 static void backward_weights(inc_trainer *t, const inc_layer *l, int thread)
 {
     float *bias = l->node->conv.bias == INC_NONE ? NULL : t->gradients[l->node->conv.bias];
+    const inc_fewer *fewer = l->calls[WEIGHTS].fewer;
     bool unpacked = l->calls[UNPACK].primitive;
     inc_call_run(t, &l->calls[WEIGHTS], thread);
     inc_pool_meet(t->how.pool);
-    if (unpacked) add_shares(t, l, l->slots[SHARES], thread);
+    if (unpacked || fewer) add_shares(t, l, l->slots[SHARES], thread);
     if (bias) add_shares(t, l, l->slots[BIAS_SHARES], thread);
     inc_pool_meet(t->how.pool);
+    if (fewer) {
+        int64_t first, end;
+        inc_share(t, thread, fewer->in, &first, &end);
+        inc_fewer_unpack(fewer, inc_slot_at(t, l->slots[SHARES]), (int)first, (int)end,
+                         t->gradients[l->node->conv.weights]);
+    }
     if (thread != 0) return;
     size_t bias_bytes = (size_t)inc_view_value(t, l->out).channels * sizeof *bias;
     if (bias) memcpy(bias, inc_slot_at(t, l->slots[BIAS_SHARES]), bias_bytes);
@@ -337,7 +364,7 @@ static void backward_weights(inc_trainer *t, const inc_layer *l, int thread)
 static void backward(inc_trainer *t, const inc_layer *l, int thread)
 {
     if (l->back[0]) inc_call_gradient(t, l, &l->calls[DATA], thread);
-    if (l->calls[WEIGHTS].primitive) backward_weights(t, l, thread);
+    if (l->calls[WEIGHTS].items) backward_weights(t, l, thread);
 }
 
 const inc_operation inc_train_conv = {prepare, forward, backward};

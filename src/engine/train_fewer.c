@@ -1,12 +1,11 @@
 /* Convolutions with fewer multiplications (kernels/kernels.h) in training: forward, and for the gradient of the input, which
- * is the convolution of dy with the taps in reverse and the channels of input and output exchanged. The gradient of the
- * weights is oneDNN's. A photo is one thread's here too. */
+ * is the convolution of dy with the taps in reverse and the channels of input and output exchanged; and for the gradient of
+ * the weights, whose shares of the batch are sums at the points until all are added. */
 #include "training.h"
 
 #include <stdlib.h>
 
-/* What our kernels are given is bound as the arguments of a primitive are; of memory without a form only the size counts. */
-static inc_layout floats_layout(size_t bytes)
+inc_layout inc_floats_layout(size_t bytes)
 {
     return inc_layout_new((int64_t[]){(int64_t)(bytes / sizeof(float))}, 1, dnnl_f32, dnnl_a);
 }
@@ -35,9 +34,23 @@ inception_status inc_call_take_fewer(inc_trainer *t, inc_call *call, const inc_v
     *call->fewer = fewer;
     call->items = t->how.batch;
     size_t bytes = inc_fewer_packed_bytes(&fewer);
-    inception_status status = inc_bind(call, (inc_bound){.name = DNNL_ARG_WEIGHTS, .layout = floats_layout(bytes),
+    inception_status status = inc_bind(call, (inc_bound){.name = DNNL_ARG_WEIGHTS, .layout = inc_floats_layout(bytes),
                                                          .slot = inc_slot_new(t, bytes, packed, used, error)}, error);
-    return status ? status : inc_bind_scratchpad(t, call, floats_layout(inc_fewer_scratch_bytes(&fewer, 1)), error);
+    return status ? status : inc_bind_scratchpad(t, call, inc_floats_layout(inc_fewer_scratch_bytes(&fewer, 1)), error);
+}
+
+inception_status inc_call_take_slopes(inc_trainer *t, inc_call *call, const inc_view *src, const inc_view *dst,
+                                      const inc_window *window, int photos, size_t *bytes, inception_error *error)
+{
+    inc_fewer fewer;
+    if (!plan(t, src, dst, window, false, &fewer)) return INCEPTION_OK;
+    call->fewer = inc_calloc(1, sizeof fewer, error);
+    if (!call->fewer) return INCEPTION_MEMORY;
+    *call->fewer = fewer;
+    call->photos = photos;
+    call->items = t->how.batch / photos;
+    *bytes = inc_fewer_sums_bytes(&fewer);
+    return inc_bind_scratchpad(t, call, inc_floats_layout(inc_fewer_slopes_scratch_bytes(&fewer)), error);
 }
 
 void inc_call_pack_fewer(const inc_trainer *t, const inc_call *call, const float *weights)
@@ -47,8 +60,29 @@ void inc_call_pack_fewer(const inc_trainer *t, const inc_call *call, const float
             inc_fewer_pack(call->fewer, weights, NULL, inc_slot_at(t, call->bound[b].slot));
 }
 
+static void sum_slopes(const inc_call *call, const dnnl_exec_arg_t *arguments)
+{
+    inc_fewer_slopes data = {.photos = call->photos};
+    for (int a = 0; a < call->bound_count; a++) {
+        void *at = NULL;
+        size_t step = call->bound[a].stride / (size_t)call->photos;
+        dnnl_memory_get_data_handle(arguments[a].memory, &at);
+        switch (arguments[a].arg) {
+        case DNNL_ARG_SRC: data.src = at, data.src_step = step; break;
+        case DNNL_ARG_DIFF_DST: data.diff_dst = at, data.diff_step = step; break;
+        case DNNL_ARG_DIFF_WEIGHTS: data.sums = at; break;
+        case DNNL_ARG_SCRATCHPAD: data.scratch = at; break;
+        }
+    }
+    inc_fewer_sum(call->fewer, &data);
+}
+
 void inc_call_run_fewer(const inc_call *call, const dnnl_exec_arg_t *arguments)
 {
+    if (call->photos) {
+        sum_slopes(call, arguments);
+        return;
+    }
     inc_fewer_data data = {0};
     for (int a = 0; a < call->bound_count; a++) {
         void *at = NULL;

@@ -61,6 +61,7 @@ typedef struct inc_bound {
 typedef struct inc_call {
     dnnl_primitive_t primitive;
     inc_fewer *fewer; /* neither: there is no call */
+    int photos;       /* of a kernel of ours for the gradient of weights: in an item */
     bool clears;      /* the scratchpad has to be zeros, see train_conv.c */
     int items;
     inc_bound bound[INC_MOST_BOUND];
@@ -174,11 +175,19 @@ void inc_call_item(inc_trainer *t, const inc_call *call, int64_t item, int threa
 
 /* ---- train_fewer.c ---- */
 
+/* What our kernels are given is bound as the arguments of a primitive are; of memory without a form only the size counts. */
+inc_layout inc_floats_layout(size_t bytes);
+
 /* Has a kernel of ours do a convolution, or with `turned` the gradient of its input, if that is faster. Source, destination
  * and bias are bound by the caller; the weights are packed in step `packed` and read in step `used`. */
 inception_status inc_call_take_fewer(inc_trainer *t, inc_call *call, const inc_view *src, const inc_view *dst,
                                      const inc_window *window, bool turned, uint32_t packed, uint32_t used,
                                      inception_error *error);
+
+/* The same for the gradient of the weights, an item being so many photos; *bytes of each then are sums that inc_fewer_unpack()
+ * takes, and are bound by the caller. */
+inception_status inc_call_take_slopes(inc_trainer *t, inc_call *call, const inc_view *src, const inc_view *dst,
+                                      const inc_window *window, int photos, size_t *bytes, inception_error *error);
 void inc_call_pack_fewer(const inc_trainer *t, const inc_call *call, const float *weights);
 void inc_call_run_fewer(const inc_call *call, const dnnl_exec_arg_t *arguments);
 

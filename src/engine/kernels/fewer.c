@@ -182,6 +182,26 @@ void inc_fewer_run(const inc_fewer *plan, int phase, const inc_fewer_data *data,
     (plan->lanes == 16 ? inc_fewer_run_16 : inc_fewer_run_8)(plan, phase, data, thread, threads);
 }
 
+size_t inc_fewer_sums_bytes(const inc_fewer *plan)
+{
+    return (size_t)points_of(plan) * (size_t)plan->in * (size_t)plan->out * sizeof(float);
+}
+
+size_t inc_fewer_slopes_scratch_bytes(const inc_fewer *plan)
+{
+    return plan->lanes == 16 ? inc_fewer_slopes_scratch_16(plan) : inc_fewer_slopes_scratch_8(plan);
+}
+
+void inc_fewer_sum(const inc_fewer *plan, const inc_fewer_slopes *data)
+{
+    (plan->lanes == 16 ? inc_fewer_sum_16 : inc_fewer_sum_8)(plan, data);
+}
+
+void inc_fewer_unpack(const inc_fewer *plan, const float *sums, int first, int end, float *gradient)
+{
+    (plan->lanes == 16 ? inc_fewer_unpack_16 : inc_fewer_unpack_8)(plan, sums, first, end, gradient);
+}
+
 uint64_t inc_peak_work(inc_unit unit, uint64_t rounds, float *sink)
 {
     switch (unit) {

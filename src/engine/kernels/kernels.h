@@ -8,7 +8,9 @@
  *
  * A and G are Vandermonde matrices of the points (the last one is infinity) with m and r columns, B the inverse of the one
  * with n columns (Winograd 1980; Lavin and Gray, arXiv 1509.09308). In two dimensions rows and columns are treated one
- * after the other. The products at one point, over all tiles and channels, are a matrix product. */
+ * after the other. The products at one point, over all tiles and channels, are a matrix product.
+ *
+ * The same backwards: the gradient of g is G' times the sum over all tiles of (B' d) . (A dy). */
 #ifndef INC_KERNELS_H
 #define INC_KERNELS_H
 
@@ -58,6 +60,20 @@ typedef struct inc_fewer_data {
 /* The share of `thread` of so many. Every thread must have done a phase before any begins the next. */
 int inc_fewer_phases(const inc_fewer *plan, int threads);
 void inc_fewer_run(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads);
+
+/* The gradient of the weights: what some photos add to the sums at the points, [point][in][out], from 0 on, for one thread;
+ * and, when the sums of all photos are added, the gradient [kernel_h][kernel_w][in][out] of the inputs first ... end - 1. */
+typedef struct inc_fewer_slopes {
+    const void *src, *diff_dst;
+    size_t src_step, diff_step; /* bytes, from photo to photo */
+    int photos;
+    float *sums, *scratch;
+} inc_fewer_slopes;
+
+size_t inc_fewer_sums_bytes(const inc_fewer *plan);
+size_t inc_fewer_slopes_scratch_bytes(const inc_fewer *plan);
+void inc_fewer_sum(const inc_fewer *plan, const inc_fewer_slopes *data);
+void inc_fewer_unpack(const inc_fewer *plan, const float *sums, int first, int end, float *gradient);
 
 /* ---- int8.c, quantize.c: steps on 8-bit activations, where the CPU has AVX-512 with VNNI ----
  *
