@@ -116,7 +116,7 @@ def install(folder, name):
 
 
 class Process:
-    """A contestant that prints a line of JSON when it is ready, and then one of times for each number of seconds it reads."""
+    """A contestant: prints a line of JSON when it is ready, then one of times for each number of seconds that it reads."""
 
     def __init__(self, *command):
         self.errors = tempfile.TemporaryFile("w+")

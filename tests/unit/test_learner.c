@@ -187,7 +187,7 @@ static double loss_along(inc_learner *l, const float *input, const float *target
 }
 
 /* The one network that there are no gradients of from TensorFlow: along all gradients together, the loss changes by them.
- * The loss, of about 70, comes from float32 logits and is exact to 1e-5 or so; it changes by 0.2. */
+ * The loss, of about 70, comes from logits that are exact to 2e-6 of themselves (kernels/fewer.c); it changes by 0.2. */
 static void googlenet(void **state)
 {
     (void)state;
@@ -214,7 +214,7 @@ static void googlenet(void **state)
     for (size_t i = 0; i < count; i++) squares += (double)way[i] * way[i];
     double up = loss_along(l, input, targets, from, way, 0.1 / squares, &there);
     double down = loss_along(l, input, targets, from, way, -0.1 / squares, &back);
-    assert_true(fabs((up - down) / (there - back) - 1) < 3e-4);
+    assert_true(fabs((up - down) / (there - back) - 1) < 1e-3);
     free(input);
     free(from);
     free(way);
