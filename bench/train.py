@@ -25,7 +25,7 @@ TABLE = os.path.join(peers.ROOT, "src", "model", "inception_v3.c")
 # ---- PyTorch, in a process of its own ----
 
 def network(t):
-    """The rows of the table (src/model/rows.h) as modules: trunk, auxiliary classifier, what of the trunk comes behind it."""
+    """The rows of the table (src/model/rows.h) as modules: trunk, auxiliary classifier, the trunk from there on."""
     nn = t.nn
     with open(TABLE) as file:
         text = file.read().split("= {", 1)[1]

@@ -4,6 +4,7 @@
  *     backward   dx = W' * dy, photo by photo; dW and db are sums over photos and pixels. The batch is cut into shares, each
  *                of which one thread sums up; then all threads add the shares, in their order.
  *
+ * Where our kernels are faster (train_fewer.c), each of the three is theirs, and the rest of this is about the others.
  * oneDNN wants the weights in one form for the forward and in another for the backward run, and leaves their gradient in a
  * third. What an optimiser and a checkpoint see is TensorFlow's. Strided, over a single column and in bfloat16, its gradient
  * of the weights takes for the border what the scratchpad held (2.6.3): there the scratchpad is cleared before.

@@ -184,8 +184,8 @@ inception_status inc_call_take_fewer(inc_trainer *t, inc_call *call, const inc_v
                                      const inc_window *window, bool turned, uint32_t packed, uint32_t used,
                                      inception_error *error);
 
-/* The same for the gradient of the weights, an item being so many photos. It leaves sums that inc_fewer_unpack() takes, *bytes
- * of an item, which the caller binds. */
+/* The same for the gradient of the weights, an item being so many photos. Each leaves sums that inc_fewer_unpack() takes, of
+ * *bytes, which the caller binds. */
 inception_status inc_call_take_slopes(inc_trainer *t, inc_call *call, const inc_view *src, const inc_view *dst,
                                       const inc_window *window, int photos, size_t *bytes, inception_error *error);
 void inc_call_pack_fewer(const inc_trainer *t, const inc_call *call, const float *weights);
