@@ -115,14 +115,14 @@ def install(folder, name):
     return python
 
 
-class Peer:
-    def __init__(self, python, name, model, precision, batch, threads, size, photos):
-        script = os.path.join(ROOT, "bench", "contestant.py")
-        command = [python, script, name, model, precision, batch, threads, *size, photos]
+class Process:
+    """A contestant: prints a line of JSON when it is ready, then one of times for each number of seconds that it reads."""
+
+    def __init__(self, *command):
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.errors, text=True, env=ENVIRONMENT)
-        self.logits = self.answer()["logits"]
+        self.ready = self.answer()
 
     def answer(self):
         line = self.process.stdout.readline()
@@ -141,6 +141,13 @@ class Peer:
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         self.process.wait()
+
+
+class Peer(Process):
+    def __init__(self, python, name, model, precision, batch, threads, size, photos):
+        script = os.path.join(ROOT, "bench", "contestant.py")
+        super().__init__(python, script, name, model, precision, batch, threads, *size, photos)
+        self.logits = self.ready["logits"]
 
 
 class Ours:
@@ -317,6 +324,31 @@ def machine(options):
     return f"{model}, {options.threads} threads on CPUs {sorted(os.sched_getaffinity(0))}, load {os.getloadavg()[0]:.1f}"
 
 
+def begin(options, names, notes, last):
+    """Installs the peers, binds all processes to the same CPUs, prints what comes before the table: name -> Python."""
+    options.folder = os.path.abspath(options.folder)
+    if os.path.commonpath([options.folder, ROOT]) == ROOT:
+        sys.exit("--folder must lie outside the tree: what is installed there is not the project's")
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:options.threads])
+    os.makedirs(options.folder, exist_ok=True)
+    pythons = {}
+    for name in names:
+        try:
+            pythons[name] = install(options.folder, name)
+        except Missing as why:
+            notes.append(f"{name} could not be installed: {why}")
+    print(machine(options))
+    print(", ".join(f"{name}: {PEERS[name][0]}" for name in pythons))
+    print_row("network", "precision", "batch", "contestant", "ms/photo", "ratio", "spread", last)
+    return pythons
+
+
+def end(notes):
+    print(f"load at the end {os.getloadavg()[0]:.1f}")
+    for note in notes:
+        print("note:", note)
+
+
 def main():
     options = words()
     options.command = os.path.join(os.path.abspath(options.build), "inception")
@@ -327,20 +359,8 @@ def main():
     for name in options.networks:
         if name not in NETWORKS:
             sys.exit(f"--networks: there is no '{name}'; there are {', '.join(NETWORKS)}")
-    options.folder = os.path.abspath(options.folder)
-    if os.path.commonpath([options.folder, ROOT]) == ROOT:
-        sys.exit("--folder must lie outside the tree: what is installed there is not the project's")
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:options.threads])  # and of all processes that follow
-    os.makedirs(options.folder, exist_ok=True)
-    notes, pythons = [], {}
-    for peer in options.peers:
-        try:
-            pythons[peer] = install(options.folder, peer)
-        except Missing as why:
-            notes.append(f"{peer} could not be installed: {why}")
-    print(machine(options))
-    print(", ".join(f"{peer}: {PEERS[peer][0]}" for peer in pythons))
-    print_row("network", "precision", "batch", "contestant", "ms/photo", "ratio", "spread", "off or peak")
+    notes = []
+    pythons = begin(options, options.peers, notes, "off or peak")
     with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
         for number, model in enumerate(options.model or made_up(options, scratch)):
             folder, truth = os.path.join(scratch, str(number)), []
@@ -356,9 +376,8 @@ def main():
                 if options.photo:
                     compare_starts(options, pythons, notes, net, precision)
             shutil.rmtree(folder)
-    print(f"load at the end {os.getloadavg()[0]:.1f}")
-    for note in notes:
-        print("note:", note)
+    end(notes)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -104,6 +104,7 @@ typedef struct inc_training {
     bool batch_statistics; /* batch norm by the batch at hand, which moves the moving statistics; else by those */
     double norm_decay;     /* of the moving statistics in a step; TF-Slim's 0.9997 */
     double keep;           /* the part that dropout lets through, more than 0; of TF-Slim 0.8; 1: all */
+    inception_precision precision; /* F32, or BF16: that of what lies between layers, and of products, not of sums */
 } inc_training;
 
 /* The rewrites that a graph may have undergone before it is trained. */
@@ -111,7 +112,8 @@ typedef struct inc_training {
 
 /* Forward and backward of a whole batch. The graph must outlive it, with its variables' data: what is trained, and moving
  * statistics that move, are copied, all else is read there. Nothing in it may be left that no kept value needs. For one
- * thread at a time. Results do not depend on the number of threads. */
+ * thread at a time. Results do not depend on the number of threads. INCEPTION_UNSUPPORTED: the machine cannot compute so, or
+ * the graph has what cannot be trained. */
 inc_trainer *inc_trainer_new(const inc_graph *graph, const inc_training *how, inception_error *error);
 void inc_trainer_free(inc_trainer *trainer);
 

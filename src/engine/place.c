@@ -3,20 +3,18 @@
 
 #include <stdlib.h>
 
-static size_t type_bytes(dnnl_data_type_t type)
+bool inc_is_answer(const inc_graph *graph, uint32_t value)
 {
-    return type == dnnl_u8 ? 1 : type == dnnl_bf16 ? 2 : sizeof(float);
+    uint32_t from = inc_graph_producer(graph, value);
+    return graph->values[value].kept && graph->values[value].parent == INC_NONE && inc_graph_uses(graph, value) == 1
+        && from != INC_NONE && graph->nodes[from].op == INC_OP_CONV && graph->nodes[from].conv.residual == INC_NONE;
 }
 
-/* Answers stay float32 where nothing but a convolution writes them. */
 static dnnl_data_type_t activation_type(const inc_engine *e, const inc_graph *graph, uint32_t value)
 {
     if (graph->values[value].quantized) return dnnl_u8;
     if (e->precision != INCEPTION_PRECISION_BF16) return dnnl_f32;
-    uint32_t from = inc_graph_producer(graph, value);
-    bool answer = graph->values[value].kept && graph->values[value].parent == INC_NONE && inc_graph_uses(graph, value) == 1
-               && from != INC_NONE && graph->nodes[from].op == INC_OP_CONV && graph->nodes[from].conv.residual == INC_NONE;
-    return answer ? dnnl_f32 : dnnl_bf16;
+    return inc_is_answer(graph, value) ? dnnl_f32 : dnnl_bf16;
 }
 
 inc_layout inc_place_layout(const inc_engine *e, uint32_t value, int64_t count)
@@ -31,7 +29,7 @@ size_t inc_place_offset(const inc_engine *e, uint32_t value, int64_t first)
 {
     const inc_place *place = &e->places[value];
     if (place->type == dnnl_u8) return (size_t)first;
-    return (size_t)(first * place->height * place->width) * type_bytes(place->type);
+    return (size_t)(first * place->height * place->width) * inc_type_bytes(place->type);
 }
 
 void inc_place_steps(const inc_engine *e, uint32_t value, size_t *pixel, size_t *block)

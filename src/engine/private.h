@@ -7,6 +7,7 @@
 #include "kernels/kernels.h"
 
 #include <oneapi/dnnl/dnnl.h>
+#include <string.h>
 
 /* ---- onednn.c: the differences between the C interfaces of oneDNN 2 and 3 end here ---- */
 
@@ -130,7 +131,38 @@ struct inc_engine {
     inc_arena names;
 };
 
+/* ---- elements of values ---- */
+
+static inline size_t inc_type_bytes(dnnl_data_type_t type)
+{
+    return type == dnnl_u8 ? 1 : type == dnnl_bf16 ? 2 : sizeof(float);
+}
+
+/* Of float32 or bfloat16, which is the upper half of one: rounded to the nearest, ties to even; no number stays none. */
+static inline float inc_load_element(const void *from, int64_t at, dnnl_data_type_t type)
+{
+    if (type == dnnl_f32) return ((const float *)from)[at];
+    uint32_t bits = (uint32_t)((const uint16_t *)from)[at] << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline void inc_store_element(void *to, int64_t at, float value, dnnl_data_type_t type)
+{
+    uint32_t bits;
+    if (type == dnnl_f32) {
+        ((float *)to)[at] = value;
+        return;
+    }
+    memcpy(&bits, &value, sizeof bits);
+    ((uint16_t *)to)[at] = value != value ? 0x7fc0 : (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
 /* ---- place.c ---- */
+
+/* Is the value what a convolution alone writes and the caller alone reads? It is float32 where others are bfloat16. */
+bool inc_is_answer(const inc_graph *graph, uint32_t value);
 
 inception_status inc_place_values(inc_engine *engine, const inc_graph *graph, inception_error *error);
 

@@ -160,11 +160,8 @@ static void load(const inc_run *run, const team *t, const float *input)
     void *to = memory_of(run, t->set, run->engine->input);
     int64_t pixels = place->height * place->width, end = pixels * (t->member + 1) / t->members;
     for (int64_t c = 0; c < place->channels; c++)
-        for (int64_t p = pixels * t->member / t->members; p < end; p++) {
-            float value = input[p * place->channels + c];
-            if (place->type == dnnl_f32) ((float *)to)[c * pixels + p] = value;
-            else ((uint16_t *)to)[c * pixels + p] = inc_to_bf16(value);
-        }
+        for (int64_t p = pixels * t->member / t->members; p < end; p++)
+            inc_store_element(to, c * pixels + p, input[p * place->channels + c], place->type);
 }
 
 static void save_answer(const inc_run *run, int set, const inc_answer *answer, float *out)
@@ -174,11 +171,9 @@ static void save_answer(const inc_run *run, int set, const inc_answer *answer, f
     const void *from = memory_of(run, set, answer->value);
     int64_t pixels = place->height * place->width, block = e->block;
     for (int64_t p = 0; p < pixels; p++)
-        for (int64_t c = 0; c < place->channels; c++) {
-            int64_t at = (c / block * pixels + p) * block + c % block;
+        for (int64_t c = 0; c < place->channels; c++)
             out[p * place->channels + c] =
-                place->type == dnnl_f32 ? ((const float *)from)[at] : inc_from_bf16(((const uint16_t *)from)[at]);
-        }
+                inc_load_element(from, (c / block * pixels + p) * block + c % block, place->type);
 }
 
 static void run_kernel(const inc_run *run, const team *t, const inc_step *step, int phase)

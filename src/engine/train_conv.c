@@ -4,8 +4,10 @@
  *     backward   dx = W' * dy, photo by photo; dW and db are sums over photos and pixels. The batch is cut into shares, each
  *                of which one thread sums up; then all threads add the shares, in their order.
  *
+ * Where our kernels are faster (train_fewer.c), each of the three is theirs, and the rest of this is about the others.
  * oneDNN wants the weights in one form for the forward and in another for the backward run, and leaves their gradient in a
- * third. What an optimiser and a checkpoint see is TensorFlow's.
+ * third. What an optimiser and a checkpoint see is TensorFlow's. Strided, over a single column and in bfloat16, its gradient
+ * of the weights takes for the border what the scratchpad held (2.6.3): there the scratchpad is cleared before.
  *
  * TF-Slim's separable convolution (a depthwise one and then a pointwise one) is computed as the one convolution that it
  * is, W[t][i][o] = sum over m of D[t][i][m] * P[i*M + m][o] (merge_separable.c says why), with the gradients
@@ -33,9 +35,9 @@ typedef struct conv {
     inception_error *error;
 } conv;
 
-static inc_layout weights_layout(const conv *c, dnnl_format_tag_t tag)
+static inc_layout weights_layout(const conv *c, dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
-    return inc_layout_new(c->dims, 4, dnnl_f32, tag);
+    return inc_layout_new(c->dims, 4, type, tag);
 }
 
 static inc_layout bias_layout(const conv *c)
@@ -74,7 +76,7 @@ static inception_status prepare_packed(const conv *c, const_dnnl_primitive_desc_
     uint32_t slot = inc_slot_new(c->t, bytes, packed, used, c->error);
     const inc_bound bound = {.name = DNNL_ARG_WEIGHTS, .layout = wanted, .slot = slot};
     if (inc_bind(user, bound, c->error)) return INCEPTION_MEMORY;
-    return prepare_reorder(c, pack, inc_slot_fixed(c->t, c->weights, c->error), weights_layout(c, dnnl_hwio), slot,
+    return prepare_reorder(c, pack, inc_slot_fixed(c->t, c->weights, c->error), weights_layout(c, dnnl_f32, dnnl_hwio), slot,
                            inc_wanted(description, dnnl_query_weights_md, 0));
 }
 
@@ -85,18 +87,20 @@ static inception_status prepare_forward(conv *c)
     inc_call *call = &l->calls[FORWARD];
     uint32_t bias = l->node->conv.bias;
     inc_view src = inc_view_value(t, l->in), dst = inc_view_value(t, l->out);
-    inception_status status = inc_bind_view(call, DNNL_ARG_SRC, inc_view_layout(t, l->in, 1), &src, 1, c->error);
-    if (!status) status = inc_bind_view(call, DNNL_ARG_DST, inc_view_layout(t, l->out, 1), &dst, 1, c->error);
+    inception_status status = inc_bind_view(t, call, DNNL_ARG_SRC, &src, 1, c->error);
+    if (!status) status = inc_bind_view(t, call, DNNL_ARG_DST, &dst, 1, c->error);
     if (!status && bias != INC_NONE)
         status = inc_bind(call, (inc_bound){.name = DNNL_ARG_BIAS, .layout = bias_layout(c),
                                             .slot = inc_slot_fixed(t, t->variables[bias], c->error)}, c->error);
     if (status) return status;
-    inc_layout any = weights_layout(c, dnnl_format_tag_any);
+    inc_layout any = weights_layout(c, t->type, dnnl_format_tag_any);
     if (!any) return inc_fail_memory(c->error, 0);
     bool good = inc_describe_conv(t->engine, call->bound[0].layout, any, bias == INC_NONE ? NULL : call->bound[2].layout,
                                   call->bound[1].layout, c->window, false, false, &c->forward);
     inc_layout_free(&any);
     if (!good) return inc_fail_onednn(c->error, c->name, "operation");
+    status = inc_call_take_fewer(t, call, &src, &dst, c->window, false, 0, l->forward_step, c->error);
+    if (status || call->fewer) return status;
     status = prepare_packed(c, c->forward, &l->calls[PACK_FORWARD], call, 0, l->forward_step);
     return status ? status : inc_call_make(t, call, c->forward, t->how.batch, c->name, c->error);
 }
@@ -106,18 +110,20 @@ static inception_status prepare_data(const conv *c)
     inc_trainer *t = c->t;
     inc_layer *l = c->l;
     inc_call *call = &l->calls[DATA];
-    inc_view dy = inc_view_gradient(t, l->out);
+    inc_view dy = inc_view_gradient(t, l->out), dx = inc_view_gradient(t, l->in);
+    const uint32_t packed = (uint32_t)t->layer_count + 1;
     dnnl_primitive_desc_t description = NULL;
-    inception_status status = inc_bind_view(call, DNNL_ARG_DIFF_DST, inc_view_layout(t, l->out, 1), &dy, 1, c->error);
+    inception_status status = inc_bind_view(t, call, DNNL_ARG_DIFF_DST, &dy, 1, c->error);
     if (!status) status = inc_bind_gradient(t, l, call, c->error);
-    if (status) return status;
-    inc_layout any = weights_layout(c, dnnl_format_tag_any);
+    if (!status) status = inc_call_take_fewer(t, call, &dy, &dx, c->window, true, packed, l->backward_step, c->error);
+    if (status || call->fewer) return status;
+    inc_layout any = weights_layout(c, t->type, dnnl_format_tag_any);
     if (!any) return inc_fail_memory(c->error, 0);
     bool good = inc_describe_conv_data(t->engine, call->bound[1].layout, any, call->bound[0].layout, c->window,
                                        c->forward, &description);
     inc_layout_free(&any);
     if (!good) return inc_fail_onednn(c->error, c->name, "operation backward");
-    status = prepare_packed(c, description, &l->calls[PACK_DATA], call, (uint32_t)t->layer_count + 1, l->backward_step);
+    status = prepare_packed(c, description, &l->calls[PACK_DATA], call, packed, l->backward_step);
     if (!status) return make(c, call, description, t->how.batch);
     dnnl_primitive_desc_destroy(description);
     return status;
@@ -144,20 +150,36 @@ static inception_status bind_shares(const conv *c, int name, inc_layout layout, 
     return inc_bind(&l->calls[WEIGHTS], bound, c->error);
 }
 
-/* Binds what the description of the gradients of weights and bias wants to know, and describes. */
+static inception_status bind_weights(const conv *c)
+{
+    inc_trainer *t = c->t;
+    int photos = t->how.batch / c->l->shares;
+    inc_view x = inc_view_value(t, c->l->in), dy = inc_view_gradient(t, c->l->out);
+    inception_status status = inc_bind_view(t, &c->l->calls[WEIGHTS], DNNL_ARG_SRC, &x, photos, c->error);
+    return status ? status : inc_bind_view(t, &c->l->calls[WEIGHTS], DNNL_ARG_DIFF_DST, &dy, photos, c->error);
+}
+
+/* The gradient of the weights by a kernel of ours, if that is faster; those have no bias. */
+static inception_status prepare_slopes(const conv *c)
+{
+    inc_trainer *t = c->t;
+    inc_layer *l = c->l;
+    size_t bytes;
+    inc_view x = inc_view_value(t, l->in), dy = inc_view_gradient(t, l->out);
+    inception_status status = inc_call_take_slopes(t, &l->calls[WEIGHTS], &x, &dy, c->window, t->how.batch / l->shares,
+                                                   &bytes, c->error);
+    if (status || !l->calls[WEIGHTS].fewer) return status;
+    return bind_shares(c, DNNL_ARG_DIFF_WEIGHTS, inc_floats_layout(bytes), &l->slots[SHARES]);
+}
+
+/* Describes the gradients of weights and bias. */
 static inception_status describe_weights(const conv *c, bool biased, dnnl_primitive_desc_t *description)
 {
     inc_trainer *t = c->t;
     inc_layer *l = c->l;
     inc_call *call = &l->calls[WEIGHTS];
-    int photos = t->how.batch / l->shares;
-    inc_view x = inc_view_value(t, l->in), dy = inc_view_gradient(t, l->out);
-    inception_status status = inc_bind_view(call, DNNL_ARG_SRC, inc_view_layout(t, l->in, photos), &x, photos, c->error);
-    if (!status)
-        status = inc_bind_view(call, DNNL_ARG_DIFF_DST, inc_view_layout(t, l->out, photos), &dy, photos, c->error);
-    if (!status && biased) status = bind_shares(c, DNNL_ARG_DIFF_BIAS, bias_layout(c), &l->slots[BIAS_SHARES]);
-    if (status) return status;
-    inc_layout any = weights_layout(c, dnnl_format_tag_any);
+    if (biased && bind_shares(c, DNNL_ARG_DIFF_BIAS, bias_layout(c), &l->slots[BIAS_SHARES])) return INCEPTION_MEMORY;
+    inc_layout any = weights_layout(c, dnnl_f32, dnnl_format_tag_any);
     if (!any) return inc_fail_memory(c->error, 0);
     bool good = inc_describe_conv_weights(t->engine, call->bound[0].layout, any, biased ? call->bound[2].layout : NULL,
                                           call->bound[1].layout, c->window, c->forward, description);
@@ -172,14 +194,18 @@ static inception_status prepare_weights(const conv *c)
     uint32_t bias = l->node->conv.bias;
     dnnl_primitive_desc_t description = NULL;
     l->shares = count_shares(c);
-    inception_status status = describe_weights(c, bias != INC_NONE && t->gradients[bias], &description);
-    if (status) return status;
     inc_touch_value(t, l->in, l->backward_step);
+    inception_status status = bind_weights(c);
+    if (!status && bias == INC_NONE && !l->deep) status = prepare_slopes(c);
+    if (status || l->calls[WEIGHTS].fewer) return status;
+    status = describe_weights(c, bias != INC_NONE && t->gradients[bias], &description);
+    if (status) return status;
+    l->calls[WEIGHTS].clears = t->type == dnnl_bf16 && c->window->stride > 1 && t->graph->values[l->in].dims[2] == 1;
     const dnnl_query_t what = dnnl_query_diff_weights_md;
     status = bind_shares(c, DNNL_ARG_DIFF_WEIGHTS, inc_wanted(description, what, 0), &l->slots[SHARES]);
     if (!status && c->gradient)
         status = prepare_reorder(c, &l->calls[UNPACK], l->slots[SHARES], inc_wanted(description, what, 0),
-                                 inc_slot_fixed(t, c->gradient, c->error), weights_layout(c, dnnl_hwio));
+                                 inc_slot_fixed(t, c->gradient, c->error), weights_layout(c, dnnl_f32, dnnl_hwio));
     if (!status) return make(c, &l->calls[WEIGHTS], description, l->shares);
     dnnl_primitive_desc_destroy(description);
     return status;
@@ -274,15 +300,23 @@ static void multiply_back(const inc_trainer *t, const inc_layer *l)
 
 /* ---- running ---- */
 
+/* Brings the weights into the form that the call `user` wants. */
+static void pack(inc_trainer *t, const inc_layer *l, int user, int reorder, int thread)
+{
+    const inc_call *call = &l->calls[user];
+    if (call->fewer) inc_call_pack_fewer(t, call, l->deep ? l->product : t->variables[l->node->conv.weights]);
+    else if (call->primitive) inc_call_item(t, &l->calls[reorder], 0, thread);
+}
+
 void inc_pack_forward(inc_trainer *t, const inc_layer *l, int thread)
 {
     if (l->deep) multiply_out(t, l);
-    inc_call_item(t, &l->calls[PACK_FORWARD], 0, thread);
+    pack(t, l, FORWARD, PACK_FORWARD, thread);
 }
 
 void inc_pack_backward(inc_trainer *t, const inc_layer *l, int thread)
 {
-    if (l->calls[PACK_DATA].primitive) inc_call_item(t, &l->calls[PACK_DATA], 0, thread);
+    pack(t, l, DATA, PACK_DATA, thread);
 }
 
 static void forward(inc_trainer *t, const inc_layer *l, int thread)
@@ -301,19 +335,26 @@ static void add_shares(const inc_trainer *t, const inc_layer *l, uint32_t slot, 
         inc_share(t, thread, count / line, &first, &end);
         float *sum = (float *)inc_slot_at(t, slot) + first * line;
         for (int share = 1; share < l->shares; share++)
-            t->passes->add(sum, sum + share * count, 1, (end - first) * line, sum);
+            t->passes_f32->add(sum, sum + share * count, 1, (end - first) * line, sum);
     }
 }
 
 static void backward_weights(inc_trainer *t, const inc_layer *l, int thread)
 {
     float *bias = l->node->conv.bias == INC_NONE ? NULL : t->gradients[l->node->conv.bias];
+    const inc_fewer *fewer = l->calls[WEIGHTS].fewer;
     bool unpacked = l->calls[UNPACK].primitive;
     inc_call_run(t, &l->calls[WEIGHTS], thread);
     inc_pool_meet(t->how.pool);
-    if (unpacked) add_shares(t, l, l->slots[SHARES], thread);
+    if (unpacked || fewer) add_shares(t, l, l->slots[SHARES], thread);
     if (bias) add_shares(t, l, l->slots[BIAS_SHARES], thread);
     inc_pool_meet(t->how.pool);
+    if (fewer) {
+        int64_t first, end;
+        inc_share(t, thread, fewer->in, &first, &end);
+        inc_fewer_unpack(fewer, inc_slot_at(t, l->slots[SHARES]), (int)first, (int)end,
+                         t->gradients[l->node->conv.weights]);
+    }
     if (thread != 0) return;
     size_t bias_bytes = (size_t)inc_view_value(t, l->out).channels * sizeof *bias;
     if (bias) memcpy(bias, inc_slot_at(t, l->slots[BIAS_SHARES]), bias_bytes);
@@ -324,7 +365,7 @@ static void backward_weights(inc_trainer *t, const inc_layer *l, int thread)
 static void backward(inc_trainer *t, const inc_layer *l, int thread)
 {
     if (l->back[0]) inc_call_gradient(t, l, &l->calls[DATA], thread);
-    if (l->calls[WEIGHTS].primitive) backward_weights(t, l, thread);
+    if (l->calls[WEIGHTS].items) backward_weights(t, l, thread);
 }
 
 const inc_operation inc_train_conv = {prepare, forward, backward};

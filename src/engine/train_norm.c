@@ -58,8 +58,10 @@ static void measure(const inc_trainer *t, const inc_layer *l, int64_t block, dou
     double sum[MOST_LANES] = {0}, squares[MOST_LANES] = {0}, n = count_of(t, &x);
     float *moving_mean = t->variables[l->node->norm.mean] + block * t->block;
     float *moving_variance = t->variables[l->node->norm.variance] + block * t->block;
-    const float rate = (float)(1 - t->how.norm_decay), *around = inc_view_at(t, &x, 0, block);
+    const float rate = (float)(1 - t->how.norm_decay);
+    float around[MOST_LANES] ALIGNED;
     int64_t lanes = lanes_in(t, &x, block);
+    for (int64_t c = 0; c < t->block; c++) around[c] = inc_load_element(inc_view_at(t, &x, 0, block), c, x.type);
     for (int64_t photo = 0; photo < t->how.batch; photo++)
         t->passes->sums(inc_view_at(t, &x, photo, block), x.pixels, around, sum, squares);
     for (int64_t c = 0; c < lanes; c++) {

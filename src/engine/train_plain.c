@@ -10,11 +10,6 @@ static inception_status prepare_nothing(inc_trainer *t, inc_layer *l, inception_
     return INCEPTION_OK;
 }
 
-static int64_t floats_of(const inc_trainer *t, const inc_view *view)
-{
-    return view->blocks * view->pixels * t->block;
-}
-
 /* ---- ReLU: y = max(x, 0); dx = dy where y > 0 ---- */
 
 static inception_status prepare_relu(inc_trainer *t, inc_layer *l, inception_error *error)
@@ -30,7 +25,7 @@ static void relu(inc_trainer *t, const inc_layer *l, int thread)
     int64_t first, end;
     inc_share(t, thread, t->how.batch, &first, &end);
     for (int64_t n = first; n < end; n++)
-        t->passes->relu(inc_view_at(t, &x, n, 0), floats_of(t, &x), inc_view_at(t, &y, n, 0));
+        t->passes->relu(inc_view_at(t, &x, n, 0), inc_view_count(t, &x), inc_view_at(t, &y, n, 0));
 }
 
 static void relu_back(inc_trainer *t, const inc_layer *l, int thread)
@@ -39,7 +34,7 @@ static void relu_back(inc_trainer *t, const inc_layer *l, int thread)
     int64_t first, end;
     inc_share(t, thread, t->how.batch, &first, &end);
     for (int64_t n = first; n < end; n++)
-        t->passes->relu_back(inc_view_at(t, &y, n, 0), inc_view_at(t, &dy, n, 0), floats_of(t, &y), l->adds[0],
+        t->passes->relu_back(inc_view_at(t, &y, n, 0), inc_view_at(t, &dy, n, 0), inc_view_count(t, &y), l->adds[0],
                              inc_view_at(t, &dx, n, 0));
 }
 
@@ -53,20 +48,20 @@ static void add(inc_trainer *t, const inc_layer *l, int thread)
     int64_t first, end;
     inc_share(t, thread, t->how.batch, &first, &end);
     for (int64_t n = first; n < end; n++)
-        t->passes->add(inc_view_at(t, &a, n, 0), inc_view_at(t, &b, n, 0), l->node->add.scale, floats_of(t, &y),
+        t->passes->add(inc_view_at(t, &a, n, 0), inc_view_at(t, &b, n, 0), l->node->add.scale, inc_view_count(t, &y),
                        inc_view_at(t, &y, n, 0));
 }
 
 static void add_back(inc_trainer *t, const inc_layer *l, int thread)
 {
     inc_view dy = inc_view_gradient(t, l->out);
-    int64_t first, end, count = floats_of(t, &dy);
+    int64_t first, end, count = inc_view_count(t, &dy);
     inc_share(t, thread, t->how.batch, &first, &end);
     for (int i = 0; i < 2; i++) {
         inc_view dx = inc_view_gradient(t, i ? l->node->inputs[1] : l->in);
         float scale = i ? l->node->add.scale : 1;
         for (int64_t n = first; l->back[i] && n < end; n++) {
-            float *from = inc_view_at(t, &dy, n, 0), *to = inc_view_at(t, &dx, n, 0);
+            void *from = inc_view_at(t, &dy, n, 0), *to = inc_view_at(t, &dx, n, 0);
             if (l->adds[i]) t->passes->add(to, from, scale, count, to);
             else t->passes->scale(from, scale, count, to);
         }
@@ -95,13 +90,14 @@ static void drop(const inc_trainer *t, const inc_layer *l, inc_view from, inc_vi
     for (int64_t n = first; n < end; n++) {
         const uint64_t about[3] = {t->noise, l->forward_step, (uint64_t)n};
         const uint64_t key = inc_hash(about, sizeof about);
-        const float *x = inc_view_at(t, &from, n, 0), scale = (float)(1 / t->how.keep);
-        float *y = inc_view_at(t, &to, n, 0);
-        for (int64_t i = 0; i < floats_of(t, &from); i++) {
+        const float scale = (float)(1 / t->how.keep);
+        const void *x = inc_view_at(t, &from, n, 0);
+        void *y = inc_view_at(t, &to, n, 0);
+        for (int64_t i = 0; i < inc_view_count(t, &from); i++) {
             int64_t lane = i % t->block, pixel = i / t->block % from.pixels, block = i / t->block / from.pixels;
             int64_t element = pixel * from.channels + block * t->block + lane;
-            float value = stays(t, key, (uint64_t)element) ? x[i] * scale : 0;
-            y[i] = adds ? y[i] + value : value;
+            float value = stays(t, key, (uint64_t)element) ? inc_load_element(x, i, from.type) * scale : 0;
+            inc_store_element(y, i, adds ? inc_load_element(y, i, to.type) + value : value, to.type);
         }
     }
 }
@@ -125,17 +121,21 @@ static void copy_channel(const inc_trainer *t, const inc_view *from, int64_t fro
                          int64_t to_channel, int64_t photo, bool adds)
 {
     const int64_t block = t->block;
-    const float *x = inc_view_at(t, from, photo, from_channel / block) + from_channel % block;
-    float *y = inc_view_at(t, to, photo, to_channel / block) + to_channel % block;
-    for (int64_t p = 0; p < from->pixels; p++) y[p * block] = adds ? y[p * block] + x[p * block] : x[p * block];
+    const void *x = inc_view_at(t, from, photo, from_channel / block);
+    void *y = inc_view_at(t, to, photo, to_channel / block);
+    for (int64_t p = 0; p < from->pixels; p++) {
+        float value = inc_load_element(x, p * block + from_channel % block, from->type);
+        int64_t at = p * block + to_channel % block;
+        inc_store_element(y, at, adds ? inc_load_element(y, at, to->type) + value : value, to->type);
+    }
 }
 
 /* The channels that fill up the last block are to be 0. */
 static void clear_rest(const inc_trainer *t, const inc_view *view, int64_t photo)
 {
-    float *last = inc_view_at(t, view, photo, view->blocks - 1);
+    void *last = inc_view_at(t, view, photo, view->blocks - 1);
     for (int64_t c = view->channels; c < view->blocks * t->block; c++)
-        for (int64_t p = 0; p < view->pixels; p++) last[p * t->block + c % t->block] = 0;
+        for (int64_t p = 0; p < view->pixels; p++) inc_store_element(last, p * t->block + c % t->block, 0, view->type);
 }
 
 static void concat(inc_trainer *t, const inc_layer *l, int thread)

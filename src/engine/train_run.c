@@ -9,10 +9,10 @@ void *inc_slot_at(const inc_trainer *t, uint32_t slot)
     return t->slots[slot].fixed ? t->slots[slot].fixed : t->memory + t->slots[slot].life.offset;
 }
 
-float *inc_view_at(const inc_trainer *t, const inc_view *view, int64_t photo, int64_t block)
+void *inc_view_at(const inc_trainer *t, const inc_view *view, int64_t photo, int64_t block)
 {
     uint8_t *base = (uint8_t *)inc_slot_at(t, view->slot) + view->offset + (size_t)photo * view->stride;
-    return (float *)base + block * view->pixels * t->block;
+    return base + (size_t)(block * view->pixels * t->block) * inc_type_bytes(view->type);
 }
 
 void inc_share(const inc_trainer *t, int thread, int64_t count, int64_t *first, int64_t *end)
@@ -33,22 +33,38 @@ inception_status inc_bind(inc_call *call, inc_bound bound, inception_error *erro
     return INCEPTION_OK;
 }
 
-inception_status inc_bind_view(inc_call *call, int name, inc_layout layout, const inc_view *view, int64_t photos,
+inception_status inc_bind_view(inc_trainer *t, inc_call *call, int name, const inc_view *view, int64_t photos,
                                inception_error *error)
 {
-    return inc_bind(call, (inc_bound){.name = name, .layout = layout, .slot = view->slot, .offset = view->offset,
-                                      .stride = view->stride * (size_t)photos}, error);
+    return inc_bind(call, (inc_bound){.name = name, .layout = inc_view_layout(t, view, photos), .slot = view->slot,
+                                      .offset = view->offset, .stride = view->stride * (size_t)photos}, error);
+}
+
+static size_t temporary_bytes(const inc_trainer *t, const inc_view *dx)
+{
+    return inc_round_up((size_t)inc_view_count(t, dx) * inc_type_bytes(dx->type));
 }
 
 inception_status inc_bind_gradient(inc_trainer *t, const inc_layer *l, inc_call *call, inception_error *error)
 {
     inc_view dx = inc_view_gradient(t, l->in);
-    inc_layout layout = inc_view_layout(t, l->in, 1);
-    if (!l->adds[0]) return inc_bind_view(call, DNNL_ARG_DIFF_SRC, layout, &dx, 1, error);
-    size_t bytes = (size_t)(dx.blocks * dx.pixels * t->block) * sizeof(float);
+    if (!l->adds[0]) return inc_bind_view(t, call, DNNL_ARG_DIFF_SRC, &dx, 1, error);
+    size_t bytes = temporary_bytes(t, &dx);
     call->temporary = inc_slot_new(t, bytes * (size_t)t->how.threads, l->backward_step, l->backward_step, error);
-    return inc_bind(call, (inc_bound){.name = DNNL_ARG_DIFF_SRC, .layout = layout, .slot = call->temporary,
-                                      .stride = bytes, .by_thread = true}, error);
+    return inc_bind(call, (inc_bound){.name = DNNL_ARG_DIFF_SRC, .layout = inc_view_layout(t, &dx, 1),
+                                      .slot = call->temporary, .stride = bytes, .by_thread = true}, error);
+}
+
+inception_status inc_bind_scratchpad(inc_trainer *t, inc_call *call, inc_layout layout, inception_error *error)
+{
+    size_t bytes = layout ? inc_layout_size(layout) : 0;
+    if (bytes > t->scratchpad_bytes) t->scratchpad_bytes = bytes;
+    if (layout && bytes == 0) {
+        inc_layout_free(&layout);
+        return INCEPTION_OK;
+    }
+    return inc_bind(call, (inc_bound){.name = DNNL_ARG_SCRATCHPAD, .layout = layout, .slot = t->scratchpad,
+                                      .by_thread = true}, error);
 }
 
 inception_status inc_call_make(inc_trainer *t, inc_call *call, const_dnnl_primitive_desc_t description, int items,
@@ -57,21 +73,13 @@ inception_status inc_call_make(inc_trainer *t, inc_call *call, const_dnnl_primit
     call->items = items;
     if (dnnl_primitive_create(&call->primitive, description) != dnnl_success)
         return inc_fail_onednn(error, name, "operation");
-    inc_layout scratchpad = inc_wanted(description, dnnl_query_scratchpad_md, 0);
-    size_t bytes = scratchpad ? inc_layout_size(scratchpad) : 0;
-    if (bytes > t->scratchpad_bytes) t->scratchpad_bytes = bytes;
-    if (scratchpad && bytes == 0) {
-        inc_layout_free(&scratchpad);
-        return INCEPTION_OK;
-    }
-    return inc_bind(call, (inc_bound){.name = DNNL_ARG_SCRATCHPAD, .layout = scratchpad, .slot = t->scratchpad,
-                                      .by_thread = true}, error);
+    return inc_bind_scratchpad(t, call, inc_wanted(description, dnnl_query_scratchpad_md, 0), error);
 }
 
 /* When all memory has its place: the arguments of every item. */
 inception_status inc_call_ready(inc_trainer *t, inc_call *call, inception_error *error)
 {
-    if (!call->primitive) return INCEPTION_OK;
+    if (!call->primitive && !call->fewer) return INCEPTION_OK;
     call->arguments = inc_calloc((size_t)(call->items * call->bound_count), sizeof *call->arguments, error);
     if (!call->arguments) return INCEPTION_MEMORY;
     for (int thread = 0; thread < t->how.threads; thread++) {
@@ -98,13 +106,17 @@ void inc_call_free(inc_call *call)
         if (call->arguments[i].memory) dnnl_memory_destroy(call->arguments[i].memory);
     for (int b = 0; b < call->bound_count; b++) inc_layout_free(&call->bound[b].layout);
     if (call->primitive) dnnl_primitive_destroy(call->primitive);
+    free(call->fewer);
     free(call->arguments);
 }
 
 void inc_call_item(inc_trainer *t, const inc_call *call, int64_t item, int thread)
 {
     const dnnl_exec_arg_t *arguments = call->arguments + item * call->bound_count;
-    if (dnnl_primitive_execute(call->primitive, t->streams[thread], call->bound_count, arguments) != dnnl_success)
+    if (call->clears)
+        memset((uint8_t *)inc_slot_at(t, t->scratchpad) + (size_t)thread * t->scratchpad_bytes, 0, t->scratchpad_bytes);
+    if (call->fewer) inc_call_run_fewer(call, arguments);
+    else if (dnnl_primitive_execute(call->primitive, t->streams[thread], call->bound_count, arguments) != dnnl_success)
         atomic_store(&t->failed, true);
 }
 
@@ -118,13 +130,13 @@ void inc_call_run(inc_trainer *t, const inc_call *call, int thread)
 void inc_call_gradient(inc_trainer *t, const inc_layer *l, const inc_call *call, int thread)
 {
     inc_view dx = inc_view_gradient(t, l->in);
-    int64_t first, end, count = dx.blocks * dx.pixels * t->block;
+    int64_t first, end;
     inc_share(t, thread, call->items, &first, &end);
     for (int64_t photo = first; photo < end; photo++) {
         inc_call_item(t, call, photo, thread);
         if (!l->adds[0]) continue;
-        float *into = inc_view_at(t, &dx, photo, 0), *left = (float *)inc_slot_at(t, call->temporary) + thread * count;
-        t->passes->add(into, left, 1, count, into);
+        uint8_t *into = inc_view_at(t, &dx, photo, 0), *left = inc_slot_at(t, call->temporary);
+        t->passes->add(into, left + (size_t)thread * temporary_bytes(t, &dx), 1, inc_view_count(t, &dx), into);
     }
 }
 
@@ -137,10 +149,11 @@ static void load(const inc_trainer *t, int thread)
     int64_t first, end, size = view.pixels * view.channels;
     inc_share(t, thread, t->how.batch, &first, &end);
     for (int64_t photo = first; photo < end; photo++) {
-        float *to = inc_view_at(t, &view, photo, 0);
+        void *to = inc_view_at(t, &view, photo, 0);
         const float *from = t->inputs + photo * size;
         for (int64_t c = 0; c < view.channels; c++)
-            for (int64_t p = 0; p < view.pixels; p++) to[c * view.pixels + p] = from[p * view.channels + c];
+            for (int64_t p = 0; p < view.pixels; p++)
+                inc_store_element(to, c * view.pixels + p, from[p * view.channels + c], view.type);
     }
 }
 
@@ -207,7 +220,8 @@ void inc_trainer_read(const inc_trainer *t, uint32_t value, float *out)
     for (int64_t photo = 0; photo < t->how.batch; photo++)
         for (int64_t p = 0; p < view.pixels; p++)
             for (int64_t c = 0; c < view.channels; c++)
-                *out++ = inc_view_at(t, &view, photo, c / t->block)[p * t->block + c % t->block];
+                *out++ = inc_load_element(inc_view_at(t, &view, photo, c / t->block), p * t->block + c % t->block,
+                                          view.type);
 }
 
 void inc_trainer_push(inc_trainer *t, uint32_t value, const float *gradient)
@@ -215,9 +229,10 @@ void inc_trainer_push(inc_trainer *t, uint32_t value, const float *gradient)
     inc_view view = inc_view_gradient(t, value);
     if (!t->wanted[value]) return;
     for (int64_t photo = 0; photo < t->how.batch; photo++) {
-        memset(inc_view_at(t, &view, photo, 0), 0, (size_t)(view.blocks * view.pixels * t->block) * sizeof(float));
+        memset(inc_view_at(t, &view, photo, 0), 0, (size_t)inc_view_count(t, &view) * inc_type_bytes(view.type));
         for (int64_t p = 0; p < view.pixels; p++)
             for (int64_t c = 0; c < view.channels; c++)
-                inc_view_at(t, &view, photo, c / t->block)[p * t->block + c % t->block] = *gradient++;
+                inc_store_element(inc_view_at(t, &view, photo, c / t->block), p * t->block + c % t->block, *gradient++,
+                                  view.type);
     }
 }

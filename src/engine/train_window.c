@@ -37,11 +37,11 @@ static inception_status bind_backward(inc_trainer *t, inc_layer *l, inception_er
 {
     inc_call *call = &l->calls[BACKWARD];
     inc_view x = inc_view_value(t, l->in), dy = inc_view_gradient(t, l->out);
-    inception_status status = inc_bind_view(call, DNNL_ARG_DIFF_DST, inc_view_layout(t, l->out, 1), &dy, 1, error);
+    inception_status status = inc_bind_view(t, call, DNNL_ARG_DIFF_DST, &dy, 1, error);
     if (!status) status = inc_bind_gradient(t, l, call, error);
     if (status || l->node->op != INC_OP_LRN) return status;
     inc_touch_value(t, l->in, l->backward_step);
-    return inc_bind_view(call, DNNL_ARG_SRC, inc_view_layout(t, l->in, 1), &x, 1, error);
+    return inc_bind_view(t, call, DNNL_ARG_SRC, &x, 1, error);
 }
 
 static inception_status make(inc_trainer *t, inc_layer *l, dnnl_primitive_desc_t descriptions[2], inception_error *error)
@@ -60,8 +60,8 @@ static inception_status prepare(inc_trainer *t, inc_layer *l, inception_error *e
     inc_call *call = &l->calls[FORWARD];
     inc_view x = inc_view_value(t, l->in), y = inc_view_value(t, l->out);
     dnnl_primitive_desc_t descriptions[2] = {NULL, NULL};
-    inception_status status = inc_bind_view(call, DNNL_ARG_SRC, inc_view_layout(t, l->in, 1), &x, 1, error);
-    if (!status) status = inc_bind_view(call, DNNL_ARG_DST, inc_view_layout(t, l->out, 1), &y, 1, error);
+    inception_status status = inc_bind_view(t, call, DNNL_ARG_SRC, &x, 1, error);
+    if (!status) status = inc_bind_view(t, call, DNNL_ARG_DST, &y, 1, error);
     if (status) return status;
     if (describe(t, l, call->bound[0].layout, call->bound[1].layout, descriptions)) status = make(t, l, descriptions, error);
     else status = inc_fail_onednn(error, l->node->name, "operation");

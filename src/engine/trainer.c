@@ -166,32 +166,38 @@ static uint32_t middle(const inc_trainer *t)
     return (uint32_t)t->layer_count + 1;
 }
 
-static inc_view view_of(const inc_trainer *t, uint32_t value, uint32_t first_slot)
+static inc_view view_of(const inc_trainer *t, uint32_t value, uint32_t first_slot, dnnl_data_type_t type)
 {
     int64_t channel;
     uint32_t root = inc_graph_root(t->graph, value, &channel);
     const int64_t *d = t->graph->values[value].dims, *whole = t->graph->values[root].dims;
     int64_t pixels = d[1] * d[2], block = value == t->graph->input ? 1 : t->block;
-    return (inc_view){.slot = first_slot + root, .offset = (size_t)(channel * pixels) * sizeof(float),
-                      .stride = (size_t)((whole[3] + block - 1) / block * block * pixels) * sizeof(float),
+    return (inc_view){.slot = first_slot + root, .value = value, .type = type,
+                      .offset = (size_t)(channel * pixels) * inc_type_bytes(type),
+                      .stride = (size_t)((whole[3] + block - 1) / block * block * pixels) * inc_type_bytes(type),
                       .pixels = pixels, .channels = d[3], .blocks = (d[3] + block - 1) / block};
 }
 
 inc_view inc_view_value(const inc_trainer *t, uint32_t value)
 {
-    return view_of(t, value, 0);
+    return view_of(t, value, 0, inc_is_answer(t->graph, value) ? dnnl_f32 : t->type);
 }
 
 inc_view inc_view_gradient(const inc_trainer *t, uint32_t value)
 {
-    return view_of(t, value, (uint32_t)t->graph->value_count);
+    return view_of(t, value, (uint32_t)t->graph->value_count, t->type);
 }
 
-inc_layout inc_view_layout(const inc_trainer *t, uint32_t value, int64_t photos)
+inc_layout inc_view_layout(const inc_trainer *t, const inc_view *view, int64_t photos)
 {
-    const int64_t *d = t->graph->values[value].dims;
-    dnnl_format_tag_t tag = value == t->graph->input ? dnnl_nchw : t->block == 16 ? dnnl_nChw16c : dnnl_nChw8c;
-    return inc_layout_new((int64_t[]){photos, d[3], d[1], d[2]}, 4, dnnl_f32, tag);
+    const int64_t *d = t->graph->values[view->value].dims;
+    dnnl_format_tag_t tag = view->value == t->graph->input ? dnnl_nchw : t->block == 16 ? dnnl_nChw16c : dnnl_nChw8c;
+    return inc_layout_new((int64_t[]){photos, d[3], d[1], d[2]}, 4, view->type, tag);
+}
+
+int64_t inc_view_count(const inc_trainer *t, const inc_view *view)
+{
+    return view->blocks * view->pixels * t->block;
 }
 
 uint32_t inc_slot_new(inc_trainer *t, size_t bytes, uint32_t first, uint32_t last, inception_error *error)
@@ -298,7 +304,9 @@ static inception_status prepare(inc_trainer *t, inception_error *error)
     const inc_graph *graph = t->graph;
     size_t values = graph->value_count;
     t->block = inc_engine_granularity();
-    t->passes = t->block == 16 ? &inc_passes_16 : &inc_passes_8;
+    t->passes_f32 = t->block == 16 ? &inc_passes_16 : &inc_passes_8;
+    t->type = t->how.precision == INCEPTION_PRECISION_BF16 ? dnnl_bf16 : dnnl_f32;
+    t->passes = t->type == dnnl_bf16 ? &inc_passes_bf16 : t->passes_f32;
     t->layers = inc_calloc(graph->node_count, sizeof *t->layers, error);
     t->wanted = inc_calloc(2 * values, sizeof *t->wanted, error);
     t->variables = inc_calloc(2 * values, sizeof *t->variables, error);
@@ -324,7 +332,12 @@ static inception_status prepare(inc_trainer *t, inception_error *error)
 
 inc_trainer *inc_trainer_new(const inc_graph *graph, const inc_training *how, inception_error *error)
 {
+    const bool bf16 = how->precision == INCEPTION_PRECISION_BF16;
     if (!inc_engine_vectors()) return inc_fail(error, INCEPTION_UNSUPPORTED, "training wants a CPU with AVX2"), NULL;
+    if (bf16 ? !inc_engine_supports(how->precision) : how->precision != INCEPTION_PRECISION_F32) {
+        const char *why = bf16 ? "training in bf16 wants a CPU with AVX-512 BF16" : "training is in float32 or bf16 only";
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "%s", why), NULL;
+    }
     inc_trainer *t = inc_calloc(1, sizeof *t, error);
     if (!t) return NULL;
     t->how = *how;

@@ -38,7 +38,8 @@ typedef struct inc_slot {
 
 /* A value, or the gradient of one, in a slot that it may share with other parts of a joined value. */
 typedef struct inc_view {
-    uint32_t slot;
+    uint32_t slot, value;
+    dnnl_data_type_t type;
     size_t offset, stride;   /* bytes: where photo 0 begins, from photo to photo */
     int64_t pixels, channels, blocks;
 } inc_view;
@@ -56,9 +57,12 @@ typedef struct inc_bound {
     bool by_thread;        /* ... or from thread to thread */
 } inc_bound;
 
-/* A primitive that a step runs once for each item: a photo, a share of the batch, or just once. */
+/* A primitive, or a kernel of ours, that a step runs once for each item: a photo, a share of the batch, or just once. */
 typedef struct inc_call {
-    dnnl_primitive_t primitive; /* NULL: there is none */
+    dnnl_primitive_t primitive;
+    inc_fewer *fewer; /* neither: there is no call */
+    int photos;       /* of a kernel of ours for the gradient of weights: in an item */
+    bool clears;      /* the scratchpad has to be zeros, see train_conv.c */
     int items;
     inc_bound bound[INC_MOST_BOUND];
     int bound_count;
@@ -104,7 +108,8 @@ struct inc_trainer {
     const inc_graph *graph;
     dnnl_engine_t engine;
     dnnl_stream_t *streams; /* [threads] */
-    const inc_passes *passes;
+    dnnl_data_type_t type; /* of what lies between layers; logits, variables and their gradients are float32 */
+    const inc_passes *passes, *passes_f32; /* of that type, and of float32 */
     int block;
     inc_layer *layers;
     size_t layer_count;
@@ -138,7 +143,8 @@ static inline size_t inc_round_up(size_t bytes)
 
 inc_view inc_view_value(const inc_trainer *t, uint32_t value);
 inc_view inc_view_gradient(const inc_trainer *t, uint32_t value);
-inc_layout inc_view_layout(const inc_trainer *t, uint32_t value, int64_t photos); /* of both */
+inc_layout inc_view_layout(const inc_trainer *t, const inc_view *view, int64_t photos);
+int64_t inc_view_count(const inc_trainer *t, const inc_view *view); /* elements of a photo, the last block whole */
 
 /* Steps touch the inputs and outputs of layers, and their gradients, by themselves. What a backward step reads of the
  * values has to be said here. */
@@ -148,7 +154,7 @@ void inc_touch_value(inc_trainer *t, uint32_t value, uint32_t step);
 
 /* Takes the layout (NULL, or a slot INC_NONE: out of memory), which goes with the call. */
 inception_status inc_bind(inc_call *call, inc_bound bound, inception_error *error);
-inception_status inc_bind_view(inc_call *call, int name, inc_layout layout, const inc_view *view, int64_t photos,
+inception_status inc_bind_view(inc_trainer *t, inc_call *call, int name, const inc_view *view, int64_t photos,
                                inception_error *error);
 
 /* The gradient of the layer's first input, of a photo. oneDNN cannot add to it: where it has to be added, the primitive
@@ -159,6 +165,7 @@ void inc_call_gradient(inc_trainer *t, const inc_layer *l, const inc_call *call,
 /* Makes the primitive and binds its scratchpad; when memory is planned, its arguments. */
 inception_status inc_call_make(inc_trainer *t, inc_call *call, const_dnnl_primitive_desc_t description, int items,
                                const char *name, inception_error *error);
+inception_status inc_bind_scratchpad(inc_trainer *t, inc_call *call, inc_layout layout, inception_error *error);
 inception_status inc_call_ready(inc_trainer *t, inc_call *call, inception_error *error);
 void inc_call_free(inc_call *call); /* accepts a zeroed one */
 
@@ -166,10 +173,28 @@ void inc_call_free(inc_call *call); /* accepts a zeroed one */
 void inc_call_run(inc_trainer *t, const inc_call *call, int thread);
 void inc_call_item(inc_trainer *t, const inc_call *call, int64_t item, int thread);
 
+/* ---- train_fewer.c ---- */
+
+/* What our kernels are given is bound as the arguments of a primitive are; of memory without a form only the size counts. */
+inc_layout inc_floats_layout(size_t bytes);
+
+/* Has a kernel of ours do a convolution, or with `turned` the gradient of its input, if that is faster. Source, destination
+ * and bias are bound by the caller; the weights are packed in step `packed` and read in step `used`. */
+inception_status inc_call_take_fewer(inc_trainer *t, inc_call *call, const inc_view *src, const inc_view *dst,
+                                     const inc_window *window, bool turned, uint32_t packed, uint32_t used,
+                                     inception_error *error);
+
+/* The same for the gradient of the weights, an item being so many photos. Each leaves sums that inc_fewer_unpack() takes, of
+ * *bytes, which the caller binds. */
+inception_status inc_call_take_slopes(inc_trainer *t, inc_call *call, const inc_view *src, const inc_view *dst,
+                                      const inc_window *window, int photos, size_t *bytes, inception_error *error);
+void inc_call_pack_fewer(const inc_trainer *t, const inc_call *call, const float *weights);
+void inc_call_run_fewer(const inc_call *call, const dnnl_exec_arg_t *arguments);
+
 /* ---- train_run.c: memory ---- */
 
 void *inc_slot_at(const inc_trainer *t, uint32_t slot);
-float *inc_view_at(const inc_trainer *t, const inc_view *view, int64_t photo, int64_t block);
+void *inc_view_at(const inc_trainer *t, const inc_view *view, int64_t photo, int64_t block);
 
 /* The thread's share of `count` things. */
 void inc_share(const inc_trainer *t, int thread, int64_t count, int64_t *first, int64_t *end);

@@ -125,7 +125,8 @@ static inception_status begin(inc_learner *l, const inc_optimiser_options *optim
     l->pool = inc_pool_new(l->how.threads, error);
     if (!l->logits || !l->gradient || !l->pool) return INCEPTION_MEMORY;
     inc_training how = {.batch = l->how.batch, .threads = l->how.threads, .pool = l->pool, .trained = l->trained,
-                        .batch_statistics = l->how.batch_statistics, .norm_decay = l->how.norm_decay, .keep = l->how.keep};
+                        .batch_statistics = l->how.batch_statistics, .norm_decay = l->how.norm_decay, .keep = l->how.keep,
+                        .precision = l->how.precision};
     l->trainer = inc_trainer_new(l->graph, &how, error);
     if (!l->trainer) return INCEPTION_INTERNAL;
     l->frozen_decay = decay(l, false);

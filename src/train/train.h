@@ -65,6 +65,7 @@ typedef struct inc_learning {
     bool batch_statistics, several_labels;
     double norm_decay, keep, weight_decay, smoothing;
     double head_weight; /* of auxiliary classifiers */
+    inception_precision precision; /* F32 or BF16, see inc_training */
 } inc_learning;
 
 inc_learning inc_learning_default(void); /* TF-Slim's, but for batch and threads */

@@ -3,11 +3,17 @@ computed from TF-Slim's own definitions (../shared/golden), for weights from a f
 
 Tolerance: what two builds of TensorFlow show between themselves (noise.tsv). Losses before the first step to 1e-5 (moving
 statistics) and 1e-3 (batch statistics); of the differences of the gradients' norms, and of their values, the median and
-the 90 % quantile, of the norms also the largest, at most three times those. Batch statistics of eight photos are
+the 90 % quantile, of the norms also the largest, at most three times those. The median of the norms with moving statistics
+may be seven times: so much less exact than direct sums are the convolutions with fewer multiplications (docs/speed.md), and
+there nothing else hides it. Batch statistics of eight photos are
 ill-conditioned: rounding grows from layer to layer, and from step to step. Losses after steps are one sample each of
 what chaos makes of it: V1's after three is 0.5 to 12 % off with our own two vector widths and two orders of one sum. They
 may be ten times the network's largest of noise.tsv off, and three times the largest there is. That the rule is right is
-proven by check_operators.py. What variables moved by in three steps has the median of the gradients' values."""
+proven by check_operators.py. What variables moved by in three steps has the median of the gradients' values.
+
+In bfloat16, with moving statistics: rounding a value is off by 2^-9 at most, and the errors of a hundred layers, which have
+either sign, add up to about ten times that. In a norm most of it cancels. Loss 2^-8; norms: median 2^-7, 90 % 2^-5, the
+largest, of a variable of few elements, 2^-3."""
 import os
 
 import numpy as np
@@ -34,13 +40,13 @@ def noise():
     return out
 
 
-def train(net, kind, steps):
+def train(net, precision, kind, steps):
     """What the program prints: losses, gradients, variables."""
     folder = data("photos", "article")
     photos = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".jpg")][:8]
     words = [word for pair in zip(photos, LABELS) for word in pair]
     losses, tables = [], {"gradient": {}, "variable": {}}
-    for line in run(os.path.join(BUILD, "tests", "gradients"), net, 5, kind, steps, *words).splitlines():
+    for line in run(os.path.join(BUILD, "tests", "gradients"), net, 5, precision, kind, steps, *words).splitlines():
         words = line.split(" ")
         if words[0] == "loss":
             losses.append([float(w) for w in words[1:]])
@@ -59,10 +65,10 @@ def check_losses(net, kind, got, wanted):
         tap.ok(off <= limit, f"{net}, {kind} statistics: loss after {step} steps ({off:.1e}, at most {limit:.1e})")
 
 
-def check_quantiles(title, off, limits):
-    for (name, quantile), limit in zip([("median", 0.5), ("90 %", 0.9), ("largest", 1)], limits):
+def check_quantiles(title, off, limits, factors=(3, 3, 3)):
+    for (name, quantile), limit, factor in zip([("median", 0.5), ("90 %", 0.9), ("largest", 1)], limits, factors):
         value = np.quantile(off, quantile)
-        tap.ok(value <= 3 * limit, f"{title}, {name} ({value:.1e}, at most {3 * limit:.1e})")
+        tap.ok(value <= factor * limit, f"{title}, {name} ({value:.1e}, at most {factor * limit:.1e})")
 
 
 def first_off(got, wanted, origin=0):
@@ -86,20 +92,34 @@ def check_gradients(net, kind, got, wanted, norms, values):
     for name, _, norm, first in wanted:
         of_norms.append(abs(got[name][0] - float(norm)) / float(norm))
         of_values += first_off(got[name][1:], first)
-    check_quantiles(f"{net}, {kind} statistics: gradients' norms", of_norms, norms)
+    check_quantiles(f"{net}, {kind} statistics: gradients' norms", of_norms, norms, (7 if kind == "moving" else 3, 3, 3))
     check_quantiles(f"{net}, {kind} statistics: gradients' values", of_values, values)
 
 
+def check_half(net, wanted, gradients):
+    losses, got, _ = train(net, "bf16", "moving", 0)
+    off = abs(losses[0][0] - float(wanted[0][1])) / float(wanted[0][1])
+    tap.ok(off <= 2**-8, f"{net}, bf16: loss ({off:.1e}, at most {2**-8:.1e})")
+    norms = [abs(got[name][0] - float(norm)) / float(norm) for name, _, norm, _ in gradients]
+    check_quantiles(f"{net}, bf16: gradients' norms", norms, [2**-7, 2**-5, 2**-3], (1, 1, 1))
+    tap.ok(np.median(norms) >= 2**-12, f"{net}, bf16: it was bfloat16")
+
+
+bf16 = " avx512_bf16" in open("/proc/cpuinfo").read()
 for net in NETS:
     if not os.path.exists(data("golden", f"{net}_gradients_frozen.tsv")):
         tap.skip(f"{net}: gradients", "no test data")
         continue
     for kind, file, steps in [("moving", "frozen", 0), ("batch", "batch", 3)]:
-        losses, gradients, variables = train(net, kind, steps)
+        losses, gradients, variables = train(net, "f32", kind, steps)
         norms, values, _ = noise()[net, kind]
         wanted = rows("golden", f"{net}_training_{file}.tsv")
         check_losses(net, kind, losses, wanted[:steps + 1])
         check_gradients(net, kind, gradients, rows("golden", f"{net}_gradients_{file}.tsv"), norms, values)
+        if not steps and bf16:
+            check_half(net, wanted, rows("golden", f"{net}_gradients_{file}.tsv"))
+        elif not steps:
+            tap.skip(f"{net}, bf16", "this CPU cannot")
         if steps:
             check_moves(net, variables, [row for row in wanted[steps + 1:] if "/" in row[0]], values[:1])
 tap.done()

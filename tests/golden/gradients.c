@@ -1,6 +1,6 @@
 /* Gradients, losses and steps of a whole network whose variables come from the formula, for golden/check_gradients.py:
  *
- *     gradients NETWORK CLASSES moving|batch STEPS PHOTO LABEL ...
+ *     gradients NETWORK CLASSES f32|bf16 moving|batch STEPS PHOTO LABEL ...
  *
  * prints, as rows of words apart by blanks, `loss total classes heads decay` before each step and after them; after the
  * first `gradient NAME norm first-four-values`; after the last step `variable NAME mean rms first-four-values`. */
@@ -58,11 +58,11 @@ static bool prepare(const inc_shape *shape, int batch, char **words, float *inpu
 
 int main(int argc, char **argv)
 {
-    if (argc < 7) return fprintf(stderr, "usage: gradients NETWORK CLASSES moving|batch STEPS PHOTO LABEL ...\n"), 64;
+    if (argc < 8) return fprintf(stderr, "usage: see the top of the source\n"), 64;
     inception_error error = {0};
     inc_graph graph = {0};
     inception_losses losses;
-    int batch = (argc - 5) / 2, steps = atoi(argv[4]);
+    int batch = (argc - 6) / 2, steps = atoi(argv[5]);
     inc_shape shape = inc_shape_default(inception_network_find(argv[1]));
     shape.classes = atoi(argv[2]);
     shape.heads = true;
@@ -70,12 +70,13 @@ int main(int argc, char **argv)
     how.batch = batch;
     how.threads = inception_cpu_count();
     how.keep = 1;
-    how.batch_statistics = strcmp(argv[3], "batch") == 0;
+    how.precision = strcmp(argv[3], "bf16") == 0 ? INCEPTION_PRECISION_BF16 : INCEPTION_PRECISION_F32;
+    how.batch_statistics = strcmp(argv[4], "batch") == 0;
     inc_optimiser_options rmsprop = inc_optimiser_default(INCEPTION_RMSPROP);
     float *inputs = calloc((size_t)batch * (size_t)shape.input.width * (size_t)shape.input.height * 3, sizeof *inputs);
     float *targets = calloc((size_t)batch * (size_t)shape.classes, sizeof *targets);
     bool good = inputs && targets && !inc_build(&shape, &graph, &error) && formula_bind(&graph)
-             && prepare(&shape, batch, argv + 5, inputs, targets, &error);
+             && prepare(&shape, batch, argv + 6, inputs, targets, &error);
     inc_learner *learner = good ? inc_learner_new(&graph, &how, &rmsprop, &error) : NULL;
     for (int step = 0; learner && step <= steps && !error.status; step++) {
         if (step > 0 && step == steps) print_variables(&graph, inc_learner_trainer(learner)); /* looking moves statistics */

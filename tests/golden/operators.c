@@ -74,7 +74,7 @@ static int train_net(int batch, bool own, char **words, int count)
     if (!trained || !input || !pull || !team || !finish(&n)) return 1;
     for (uint32_t v = 0; v < n.graph.value_count; v++)
         trained[v] = n.graph.values[v].variable && !strstr(n.graph.values[v].name, "moving");
-    inc_training how = {batch, 2, team, trained, own, DECAY, 1};
+    inc_training how = {batch, 2, team, trained, own, DECAY, 1, INCEPTION_PRECISION_F32};
     inc_graph_rewrite(&n.graph, INC_TRAINING_REWRITES, inc_engine_granularity(), &error);
     inc_trainer *t = inc_trainer_new(&n.graph, &how, &error);
     if (t) inc_trainer_forward(t, input, 0, &error);

@@ -5,7 +5,6 @@
  * Tolerance of gradients: 1e-5 of the variable's largest one, but at least of what sums of as many terms as there are
  * pixels, of the order of 1 and either sign, come to: the square root of their number. Batch statistics make sums cancel on
  * purpose (a bias before them has no gradient at all): there it is the largest of all variables. */
-#include "../../src/engine/engine.h"
 #include "../reference.h"
 
 #include <stdio.h>
@@ -14,66 +13,10 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-#include "../small_net.h"
+#include "../trained_net.h"
 
 #define TOLERANCE 1e-5
-#define BATCH 4
 #define LOOKS 4 /* elements of each variable whose gradient is measured */
-
-/* ---- a trained net ---- */
-
-typedef struct training {
-    inc_trainer *trainer;
-    inc_pool *pool;
-    bool *trained;
-    float *input, *pull; /* pull: the gradient of the loss for the value at the end; the loss is the sum of pull * value */
-    size_t outputs;
-} training;
-
-/* Trains all variables whose names contain `only`, but moving statistics. */
-static training train(net *n, bool batch_statistics, const char *only, double keep, int threads)
-{
-    training t = {.pool = inc_pool_new(threads, NULL), .trained = calloc(n->graph.value_count, sizeof(bool))};
-    inception_error error = {0};
-    size_t inputs = BATCH * (size_t)inc_value_count(&n->graph.values[n->graph.input]);
-    t.outputs = BATCH * (size_t)inc_value_count(&n->graph.values[n->at]);
-    t.input = malloc(inputs * sizeof *t.input);
-    t.pull = malloc(t.outputs * sizeof *t.pull);
-    assert_true(t.pool && t.trained && t.input && t.pull);
-    for (size_t i = 0; i < inputs; i++) t.input[i] = wave(i);
-    for (size_t i = 0; i < t.outputs; i++) t.pull[i] = (float)cos((double)i * 0.71);
-    for (size_t v = 0; v < n->graph.value_count; v++)
-        t.trained[v] = n->graph.values[v].variable && !strstr(n->graph.values[v].name, "moving")
-                    && strstr(n->graph.values[v].name, only);
-    inc_training how = {BATCH, threads, t.pool, t.trained, batch_statistics, 0.9, keep};
-    t.trainer = inc_trainer_new(&n->graph, &how, &error);
-    if (!t.trainer) print_message("%s\n", error.message);
-    assert_non_null(t.trainer);
-    return t;
-}
-
-static void run(training *t, const net *n)
-{
-    assert_int_equal(inc_trainer_forward(t->trainer, t->input, 5, NULL), INCEPTION_OK);
-    inc_trainer_push(t->trainer, n->at, t->pull);
-    assert_int_equal(inc_trainer_backward(t->trainer, NULL), INCEPTION_OK);
-}
-
-static void end(training *t)
-{
-    inc_trainer_free(t->trainer);
-    inc_pool_free(t->pool);
-    free(t->trained);
-    free(t->input);
-    free(t->pull);
-}
-
-static net finished(net (*build)(void))
-{
-    net n = build();
-    assert_true(finish(&n));
-    return n;
-}
 
 /* ---- finite differences ---- */
 
@@ -155,112 +98,6 @@ static void check(net (*build)(void), const char *what)
     }
 }
 
-static const int sides[] = {1, 2, 3, 5, 7, 9}, channels[] = {1, 3, 8, 15, 16, 17, 24, 32};
-static const int kernels[][2] = {{1, 1}, {3, 3}, {5, 5}, {7, 7}, {1, 7}, {7, 1}, {1, 3}, {3, 1}};
-
-static int some_channels(void)
-{
-    return pick(channels, INC_COUNT(channels));
-}
-
-/* A photo behind a first convolution, so that gradients of inputs are measured by its weights. */
-static net begin_behind(void)
-{
-    net n = begin(pick(sides, INC_COUNT(sides)), pick(sides, INC_COUNT(sides)), 3);
-    assert_true(conv(&n, 1, 1, 1, INC_SAME, some_channels(), true));
-    return n;
-}
-
-static bool any_conv(net *n, bool bias)
-{
-    const int *k = kernels[random_to(INC_COUNT(kernels))];
-    int out = some_channels(), stride = 1 + random_to(2);
-    return conv(n, k[0], k[1], stride, (inc_padding)random_to(3), out, bias)
-        || conv(n, k[0], k[1], stride, INC_SAME, out, bias);
-}
-
-static net one_conv(void)
-{
-    net n = begin_behind();
-    assert_true(any_conv(&n, random_to(2)));
-    return n;
-}
-
-static net first_conv(void)
-{
-    net n = begin(pick(sides, INC_COUNT(sides)), pick(sides, INC_COUNT(sides)), pick((int[]){1, 3, 4}, 3));
-    assert_true(any_conv(&n, true));
-    return n;
-}
-
-static net separable(void)
-{
-    net n = begin(9, 7, 3);
-    assert_true(depthwise(&n, 3 + 2 * random_to(3), 1 + random_to(2), INC_SAME, 1 + random_to(8)));
-    assert_true(conv(&n, 1, 1, 1, INC_SAME, some_channels(), true));
-    assert_true(simple(&n, INC_OP_RELU));
-    return n;
-}
-
-static net one_norm(void)
-{
-    net n = begin_behind();
-    bool gamma = random_to(2);
-    assert_true(random_to(2) ? norm_relu(&n, gamma) : norm(&n, gamma));
-    assert_true(conv(&n, 1, 1, 1, INC_SAME, some_channels(), false));
-    return n;
-}
-
-static net one_pool(void)
-{
-    static const inc_padding paddings[] = {INC_SAME, INC_VALID, INC_CEIL};
-    net n = begin_behind();
-    int k = 2 + random_to(2), stride = 1 + random_to(2);
-    inc_op op = random_to(2) ? INC_OP_MAX_POOL : INC_OP_AVG_POOL;
-    assert_true(pool(&n, op, k, stride, paddings[random_to(3)]) || pool(&n, op, k, stride, INC_SAME));
-    return n;
-}
-
-static net one_lrn(void)
-{
-    net n = begin_behind();
-    assert_true(lrn(&n, 0.5f));
-    return n;
-}
-
-/* Branches that meet: convolutions that read the same value, a pool, widths that begin on a block of channels or not. */
-static net block(void)
-{
-    net n = begin_behind();
-    uint32_t in = n.at, ends[4];
-    for (int b = 0; b < 3; b++) {
-        n.at = in;
-        assert_true(conv(&n, 1, 1, 1, INC_SAME, some_channels(), false) && norm_relu(&n, b == 0));
-        if (b) assert_true(conv(&n, 3, 3, 1, INC_SAME, some_channels(), b == 1) && (b == 1 || norm_relu(&n, false)));
-        ends[b] = n.at;
-    }
-    n.at = in;
-    assert_true(pool(&n, random_to(2) ? INC_OP_AVG_POOL : INC_OP_MAX_POOL, 3, 1, INC_SAME));
-    ends[3] = n.at;
-    assert_true(join(&n, ends, 4) && conv(&n, 1, 1, 1, INC_SAME, 16, true));
-    return n;
-}
-
-/* Two residual blocks behind each other, the second without ReLU; dropout that lets all through. */
-static net residuals(void)
-{
-    net n = begin_behind();
-    int64_t c = n.graph.values[n.at].dims[3];
-    for (int i = 0; i < 2; i++) {
-        uint32_t in = n.at;
-        assert_true(conv(&n, 3, 3, 1, INC_SAME, 16, false) && norm_relu(&n, false));
-        assert_true(conv(&n, 1, 1, 1, INC_SAME, c, true) && residual(&n, in, 0.17f));
-        if (i == 0) assert_true(simple(&n, INC_OP_RELU));
-    }
-    assert_true(simple(&n, INC_OP_DROPOUT) && conv(&n, 1, 1, 1, INC_SAME, 8, true));
-    return n;
-}
-
 static void repeat(net (*build)(void), const char *what, int times)
 {
     measured = at_kinks = 0;
@@ -269,6 +106,7 @@ static void repeat(net (*build)(void), const char *what, int times)
 }
 
 static void convolutions(void **state) { (void)state; repeat(one_conv, "convolution", 30); }
+static void wide_convolutions(void **state) { (void)state; repeat(wide_conv, "wide convolution", 3); }
 static void first_convolutions(void **state) { (void)state; repeat(first_conv, "first convolution", 10); }
 static void separables(void **state) { (void)state; repeat(separable, "separable convolution", 6); }
 static void norms(void **state) { (void)state; repeat(one_norm, "batch norm", 20); }
@@ -337,7 +175,7 @@ static void one_element(void **state)
     assert_true(conv(&n, 1, 1, 1, INC_SAME, 1, true) && norm(&n, false));
     assert_true(finish(&n));
     bool trained[16] = {false};
-    inc_training how = {1, 1, pool, trained, true, 0.9, 1};
+    inc_training how = {1, 1, pool, trained, true, 0.9, 1, INCEPTION_PRECISION_F32};
     inc_trainer *trainer = inc_trainer_new(&n.graph, &how, NULL);
     float input = 2, out;
     assert_int_equal(inc_trainer_forward(trainer, &input, 0, NULL), INCEPTION_OK);
@@ -418,45 +256,13 @@ static void only_some(void **state)
 static void threads(void **state)
 {
     (void)state;
-    for (int i = 0; i < 5; i++) {
-        uint64_t start = seed;
-        net n = finished(i % 2 ? residuals : block);
-        training one = train(&n, true, "", 0.5, 1);
-        run(&one, &n);
-        for (int count = 2; count <= 5; count++) {
-            seed = start;
-            net same = finished(i % 2 ? residuals : block);
-            training several = train(&same, true, "", 0.5, count);
-            size_t floats;
-            run(&several, &same);
-            inc_trainer_trained(one.trainer, &floats);
-            assert_memory_equal(inc_trainer_gradients(one.trainer), inc_trainer_gradients(several.trainer),
-                                floats * sizeof(float));
-            end(&several);
-            inc_graph_free(&same.graph);
-        }
-        end(&one);
-        inc_graph_free(&n.graph);
-    }
+    check_threads(INCEPTION_PRECISION_F32);
 }
 
-/* A weight that is not a number makes the answer none, through batch norm and ReLU. */
 static void astray(void **state)
 {
     (void)state;
-    for (int own = 0; own < 2; own++) {
-        net n = begin(3, 3, 3);
-        assert_true(conv(&n, 1, 1, 1, INC_SAME, 5, true) && norm_relu(&n, false) && simple(&n, INC_OP_RELU));
-        assert_true(finish(&n));
-        training t = train(&n, own, "", 1, 1);
-        float out[BATCH * 45];
-        ((float *)inc_trainer_variable(t.trainer, n.graph.nodes[0].conv.bias))[1] = NAN;
-        assert_int_equal(inc_trainer_forward(t.trainer, t.input, 0, NULL), INCEPTION_OK);
-        inc_trainer_read(t.trainer, n.at, out);
-        for (int i = 0; i < BATCH * 45; i++) assert_true(isnan(out[i]) == (i % 5 == 1));
-        end(&t);
-        inc_graph_free(&n.graph);
-    }
+    for (int own = 0; own < 2; own++) check_astray(INCEPTION_PRECISION_F32, own);
 }
 
 /* What cannot be trained is refused with its name. */
@@ -470,9 +276,29 @@ static void refused(void **state)
         inception_error error = {0};
         assert_true(i ? depthwise(&n, 3, 1, INC_SAME, 1) : pool(&n, INC_OP_MAX_POOL, 2, 1, INC_SAME));
         assert_true(finish(&n));
-        inc_training how = {2, 1, team, trained, false, 0.9, 1};
+        inc_training how = {2, 1, team, trained, false, 0.9, 1, INCEPTION_PRECISION_F32};
         assert_null(inc_trainer_new(&n.graph, &how, &error));
         assert_int_equal(error.status, INCEPTION_UNSUPPORTED);
+        inc_graph_free(&n.graph);
+    }
+    inc_pool_free(team);
+}
+
+/* A precision that there is none of, or that the machine lacks (ONEDNN_MAX_CPU_ISA takes it away). */
+static void refused_precisions(void **state)
+{
+    (void)state;
+    bool trained[16] = {false};
+    inc_pool *team = inc_pool_new(1, NULL);
+    for (inception_precision p = INCEPTION_PRECISION_BF16; p <= INCEPTION_PRECISION_AUTO; p++) {
+        net n = begin(4, 4, 3);
+        inception_error error = {0};
+        assert_true(conv(&n, 1, 1, 1, INC_SAME, 8, true) && finish(&n));
+        inc_training how = {2, 1, team, trained, false, 0.9, 1, p};
+        inc_trainer *trainer = inc_trainer_new(&n.graph, &how, &error);
+        bool good = p == INCEPTION_PRECISION_BF16 && inc_engine_supports(p);
+        assert_true(good ? trainer != NULL : !trainer && error.status == INCEPTION_UNSUPPORTED);
+        inc_trainer_free(trainer);
         inc_graph_free(&n.graph);
     }
     inc_pool_free(team);
@@ -481,12 +307,12 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolutions), cmocka_unit_test(first_convolutions), cmocka_unit_test(separables),
-        cmocka_unit_test(norms),        cmocka_unit_test(pools),              cmocka_unit_test(lrns),
-        cmocka_unit_test(blocks),       cmocka_unit_test(residual_chains),    cmocka_unit_test(moving_statistics),
-        cmocka_unit_test(far_mean),     cmocka_unit_test(one_element),        cmocka_unit_test(dropout),
-        cmocka_unit_test(only_some),    cmocka_unit_test(threads),            cmocka_unit_test(astray),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(convolutions),      cmocka_unit_test(first_convolutions), cmocka_unit_test(wide_convolutions),
+        cmocka_unit_test(separables),        cmocka_unit_test(norms),              cmocka_unit_test(pools),
+        cmocka_unit_test(lrns),              cmocka_unit_test(blocks),             cmocka_unit_test(residual_chains),
+        cmocka_unit_test(moving_statistics), cmocka_unit_test(far_mean),           cmocka_unit_test(one_element),
+        cmocka_unit_test(dropout),           cmocka_unit_test(only_some),          cmocka_unit_test(threads),
+        cmocka_unit_test(astray),            cmocka_unit_test(refused),            cmocka_unit_test(refused_precisions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

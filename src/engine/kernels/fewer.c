@@ -115,18 +115,31 @@ size_t inc_fewer_packed_bytes(const inc_fewer *plan)
     return (size_t)panels_of(plan) * 2 * (size_t)plan->lanes * (size_t)plan->in * (size_t)points_of(plan) * sizeof(float);
 }
 
-/* G g G' of one input channel for `count` output channels at `from`, times `scale`, to the points of `to`, `step` apart. */
-static void pack_channel(const inc_fewer *plan, const float *from, int count, const float *scale, float *to, size_t step)
+/* The taps from one input channel to `count` output channels from `first` on. */
+static void take_taps(const inc_fewer *plan, const float *weights, int in, int first, int count,
+                      float taps[][INC_PANEL_MOST])
+{
+    const size_t ins = (size_t)plan->in, outs = (size_t)plan->out;
+    const int number = plan->down.taps * plan->across.taps;
+    for (int tap = 0; tap < number; tap++) {
+        const float *from = weights + (size_t)(plan->turned ? number - 1 - tap : tap) * ins * outs
+                          + (plan->turned ? (size_t)first * ins + (size_t)in : (size_t)in * outs + (size_t)first);
+        for (int o = 0; o < count; o++) taps[tap][o] = from[(size_t)o * (plan->turned ? ins : 1)];
+    }
+}
+
+/* G g G' of such taps, times `scale`, to the points of `to`, `step` apart. */
+static void pack_channel(const inc_fewer *plan, float taps[][INC_PANEL_MOST], int count, const float *scale, float *to,
+                         size_t step)
 {
     const inc_toom *down = &plan->down, *across = &plan->across;
     double rows[INC_TAPS_MOST][INC_TOOM_MOST][INC_PANEL_MOST];
     for (int y = 0; y < down->taps; y++)
         for (int j = 0; j < across->points; j++)
             for (int o = 0; o < count; o++) {
-                const float *tap = from + (size_t)(y * across->taps) * (size_t)plan->in * (size_t)plan->out + (size_t)o;
                 double sum = 0;
-                for (int x = 0; x < across->taps; x++, tap += (size_t)plan->in * (size_t)plan->out)
-                    sum += across->taps_at[j][x] * (double)*tap;
+                for (int x = 0; x < across->taps; x++)
+                    sum += across->taps_at[j][x] * (double)taps[y * across->taps + x][o];
                 rows[y][j][o] = scale ? sum * (double)scale[o] : sum;
             }
     for (int i = 0; i < down->points; i++)
@@ -147,7 +160,9 @@ void inc_fewer_pack(const inc_fewer *plan, const float *weights, const float *sc
     for (int panel = 0; panel < panels_of(plan); panel++)
         for (int in = 0; in < plan->in; in++) {
             int first = panel * wide, count = plan->out - first < wide ? plan->out - first : wide;
-            pack_channel(plan, weights + (size_t)in * (size_t)plan->out + (size_t)first, count, scale ? scale + first : NULL,
+            float taps[INC_TAPS_MOST * INC_TAPS_MOST][INC_PANEL_MOST];
+            take_taps(plan, weights, in, first, count, taps);
+            pack_channel(plan, taps, count, scale ? scale + first : NULL,
                          packed + (size_t)(panel * points_of(plan)) * step + (size_t)in * (size_t)wide, step);
         }
 }
@@ -165,6 +180,26 @@ int inc_fewer_phases(const inc_fewer *plan, int threads)
 void inc_fewer_run(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads)
 {
     (plan->lanes == 16 ? inc_fewer_run_16 : inc_fewer_run_8)(plan, phase, data, thread, threads);
+}
+
+size_t inc_fewer_sums_bytes(const inc_fewer *plan)
+{
+    return (size_t)points_of(plan) * (size_t)plan->in * (size_t)plan->out * sizeof(float);
+}
+
+size_t inc_fewer_slopes_scratch_bytes(const inc_fewer *plan)
+{
+    return plan->lanes == 16 ? inc_fewer_slopes_scratch_16(plan) : inc_fewer_slopes_scratch_8(plan);
+}
+
+void inc_fewer_sum(const inc_fewer *plan, const inc_fewer_slopes *data)
+{
+    (plan->lanes == 16 ? inc_fewer_sum_16 : inc_fewer_sum_8)(plan, data);
+}
+
+void inc_fewer_unpack(const inc_fewer *plan, const float *sums, int first, int end, float *gradient)
+{
+    (plan->lanes == 16 ? inc_fewer_unpack_16 : inc_fewer_unpack_8)(plan, sums, first, end, gradient);
 }
 
 uint64_t inc_peak_work(inc_unit unit, uint64_t rounds, float *sink)

@@ -8,7 +8,9 @@
  *
  * A and G are Vandermonde matrices of the points (the last one is infinity) with m and r columns, B the inverse of the one
  * with n columns (Winograd 1980; Lavin and Gray, arXiv 1509.09308). In two dimensions rows and columns are treated one
- * after the other. The products at one point, over all tiles and channels, are a matrix product. */
+ * after the other. The products at one point, over all tiles and channels, are a matrix product.
+ *
+ * The same backwards: the gradient of g is G' times the sum over all tiles of (B' d) . (A dy). */
 #ifndef INC_KERNELS_H
 #define INC_KERNELS_H
 
@@ -32,6 +34,7 @@ typedef struct inc_fewer {
     int top, left;           /* padding */
     bool relu;
     bool half;               /* input and output are bfloat16; the arithmetic is float32 all the same */
+    bool turned;             /* the gradient of the input of a convolution with `out` inputs and `in` outputs */
     inc_toom down, across;
     int tiles_down, tiles_across;
 } inc_fewer;
@@ -42,7 +45,8 @@ bool inc_fewer_plan(inc_fewer *plan, int kernel_h, int kernel_w);
 size_t inc_fewer_packed_bytes(const inc_fewer *plan);
 size_t inc_fewer_scratch_bytes(const inc_fewer *plan, int threads);
 
-/* Weights [kernel_h][kernel_w][in][out], times `scale` [out] unless NULL, to what inc_fewer_run() wants. */
+/* Weights [kernel_h][kernel_w][in][out], of a turned one those of its convolution, times `scale` [out] unless NULL, to what
+ * inc_fewer_run() wants. */
 void inc_fewer_pack(const inc_fewer *plan, const float *weights, const float *scale, float *packed);
 
 /* dst = convolution of src, plus bias [out] (NULL: none), with a ReLU if the plan says so. All aligned. */
@@ -56,6 +60,20 @@ typedef struct inc_fewer_data {
 /* The share of `thread` of so many. Every thread must have done a phase before any begins the next. */
 int inc_fewer_phases(const inc_fewer *plan, int threads);
 void inc_fewer_run(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads);
+
+/* The gradient of the weights: what some photos add to the sums at the points, [point][in][out], from 0 on, for one thread;
+ * and, when the sums of all photos are added, the gradient [kernel_h][kernel_w][in][out] of the inputs first ... end - 1. */
+typedef struct inc_fewer_slopes {
+    const void *src, *diff_dst;
+    size_t src_step, diff_step; /* bytes, from photo to photo */
+    int photos;
+    float *sums, *scratch;
+} inc_fewer_slopes;
+
+size_t inc_fewer_sums_bytes(const inc_fewer *plan);
+size_t inc_fewer_slopes_scratch_bytes(const inc_fewer *plan);
+void inc_fewer_sum(const inc_fewer *plan, const inc_fewer_slopes *data);
+void inc_fewer_unpack(const inc_fewer *plan, const float *sums, int first, int end, float *gradient);
 
 /* ---- int8.c, quantize.c: steps on 8-bit activations, where the CPU has AVX-512 with VNNI ----
  *

@@ -28,6 +28,12 @@ int inc_fewer_phases_16(const inc_fewer *plan, int threads);
 int inc_fewer_phases_8(const inc_fewer *plan, int threads);
 void inc_fewer_run_16(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads);
 void inc_fewer_run_8(const inc_fewer *plan, int phase, const inc_fewer_data *data, int thread, int threads);
+size_t inc_fewer_slopes_scratch_16(const inc_fewer *plan);
+size_t inc_fewer_slopes_scratch_8(const inc_fewer *plan);
+void inc_fewer_sum_16(const inc_fewer *plan, const inc_fewer_slopes *data);
+void inc_fewer_sum_8(const inc_fewer *plan, const inc_fewer_slopes *data);
+void inc_fewer_unpack_16(const inc_fewer *plan, const float *sums, int first, int end, float *gradient);
+void inc_fewer_unpack_8(const inc_fewer *plan, const float *sums, int first, int end, float *gradient);
 
 /* Does multiply-adds and returns how many. */
 uint64_t inc_peak_work_16(uint64_t rounds, float *sink);

@@ -380,3 +380,161 @@ void NAME(inc_fewer_run)(const inc_fewer *plan, int phase, const inc_fewer_data 
     else if (phase == 0) transform_share(&l, &all, thread, threads);
     else multiply_share(&l, &all, data->scratch, thread, threads);
 }
+
+/* ---- The gradient of the weights ----
+ *
+ *     inputs of a tile -> transform -> V [point][in / LANES][tile][LANES]
+ *     dy of a tile -> the transform of outputs backwards -> D [point][out / LANES][tile][LANES]
+ *     V, D -> added to the sums [point][in][out], for a group of tiles at a time
+ *
+ * A block of accumulators is half a block of inputs times two blocks of outputs. */
+
+INLINE void transform_back(const inc_toom *toom, int n, int m, const vec *in, int in_step, vec *out, int out_step)
+{
+    out[0] = in[0];
+    if (n == 1) return;
+    out[(n - 1) * out_step] = in[(m - 1) * in_step];
+#pragma GCC unroll 16
+    for (int i = 1; i < n - 1; i += 2) {
+        vec even = in[0] * toom->output[0][i], odd = in[in_step] * toom->output[1][i];
+#pragma GCC unroll 16
+        for (int y = 2; y < m; y += 2) {
+            even += in[y * in_step] * toom->output[y][i];
+            odd += in[(y + 1) * in_step] * toom->output[y + 1][i];
+        }
+        out[i * out_step] = even + odd;
+        out[(i + 1) * out_step] = even - odd;
+    }
+}
+
+/* Place `at` is that of the tile's first element in dy; what is outside the image counts as 0. */
+INLINE void tile_back(const inc_fewer *plan, int nh, int nw, int mh, int mw, const void *dy, int64_t at, int rows,
+                      int columns, float *d, int64_t step)
+{
+    vec across[INC_POINTS_MOST], line[INC_TOOM_MOST], column[INC_TOOM_MOST];
+    for (int y = 0; y < mh; y++) {
+        for (int x = 0; x < mw; x++)
+            line[x] = y < rows && x < columns ? load_value(dy, at + ((int64_t)y * plan->width + x) * LANES, plan->half)
+                                              : (vec){0};
+        transform_back(&plan->across, nw, mw, line, 1, across + y * nw, 1);
+    }
+    for (int x = 0; x < nw; x++) {
+        transform_back(&plan->down, nh, mh, across + x, nw, column, 1);
+        for (int y = 0; y < nh; y++) store(d + (y * nw + x) * step, column[y]);
+    }
+}
+
+/* sums[i][0 ... panel) += sum over tiles of v[tile][i] * d[tile], for half a block of inputs and `blocks` of outputs. */
+INLINE void add_products(int blocks, int tiles, const float *v, const float *d, int64_t d_step, float *sums, int64_t row)
+{
+    vec left[LANES / 2], right[LANES / 2];
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES / 2; i++) {
+        left[i] = load(sums + i * row);
+        right[i] = blocks == 2 ? load(sums + i * row + LANES) : (vec){0};
+    }
+    for (int t = 0; t < tiles; t++, v += LANES, d += LANES) {
+        vec a = load(d), b = blocks == 2 ? load(d + d_step) : (vec){0};
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES / 2; i++) {
+            left[i] += a * v[i];
+            if (blocks == 2) right[i] += b * v[i];
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES / 2; i++) {
+        store(sums + i * row, left[i]);
+        if (blocks == 2) store(sums + i * row + LANES, right[i]);
+    }
+}
+
+/* Of a photo's tiles first ... first + count - 1. */
+static void transform_slopes(const layer *l, const void *dy, int first, int count, float *v, float *d)
+{
+    const inc_fewer *p = l->plan;
+    int64_t v_step = (int64_t)count * p->in, d_step = (int64_t)count * p->out, row_step;
+    float copy[INC_POINTS_MOST * LANES] __attribute__((aligned(64)));
+    for (int t = 0; t < count; t++) {
+        int y0 = (first + t) / p->tiles_across * p->down.outputs, x0 = (first + t) % p->tiles_across * p->across.outputs;
+        for (int b = 0; b < p->in / LANES; b++) {
+            const float *in = find_inputs(l, first + t, b, copy, &row_step);
+            float *to = v + ((int64_t)b * count + t) * LANES;
+            switch (p->down.points * 16 + p->across.points) {
+#define CASE(nh, nw, mh, mw) case nh * 16 + nw: tile_in(p, nh, nw, in, row_step, to, v_step); break;
+                INC_TILE_SHAPES(CASE)
+#undef CASE
+            }
+        }
+        for (int b = 0; b < p->out / LANES; b++) {
+            int64_t at = (((int64_t)b * p->height + y0) * p->width + x0) * LANES;
+            float *to = d + ((int64_t)b * count + t) * LANES;
+            switch (p->down.points * 16 + p->across.points) {
+#define CASE(nh, nw, mh, mw) \
+    case nh * 16 + nw: tile_back(p, nh, nw, mh, mw, dy, at, p->height - y0, p->width - x0, to, d_step); break;
+                INC_TILE_SHAPES(CASE)
+#undef CASE
+            }
+        }
+    }
+}
+
+static void add_group(const layer *l, int count, const float *v, const float *d, float *sums)
+{
+    const int in = l->plan->in, out = l->plan->out;
+    const int64_t d_step = (int64_t)count * LANES;
+    for (int point = 0; point < l->points; point++, v += (int64_t)count * in, d += (int64_t)count * out)
+        for (int o = 0; o < out; o += PANEL)
+            for (int i = 0; i < in; i += LANES / 2) {
+                const float *from = v + (int64_t)(i / LANES) * d_step + i % LANES, *with = d + (int64_t)(o / LANES) * d_step;
+                float *to = sums + ((int64_t)point * in + i) * out + o;
+                if (out - o >= PANEL) add_products(2, count, from, with, d_step, to, out);
+                else add_products(1, count, from, with, d_step, to, out);
+            }
+}
+
+size_t NAME(inc_fewer_slopes_scratch)(const inc_fewer *plan)
+{
+    layer l = layer_of(plan);
+    return (size_t)(GROUP * (int64_t)l.points * (plan->in + plan->out)) * sizeof(float);
+}
+
+void NAME(inc_fewer_sum)(const inc_fewer *plan, const inc_fewer_slopes *slopes)
+{
+    layer l = layer_of(plan);
+    float *v = slopes->scratch, *d = v + GROUP * (int64_t)l.points * plan->in;
+    memset(slopes->sums, 0, (size_t)l.points * (size_t)plan->in * (size_t)plan->out * sizeof(float));
+    for (int photo = 0; photo < slopes->photos; photo++) {
+        const inc_fewer_data data = {.src = (const uint8_t *)slopes->src + (size_t)photo * slopes->src_step};
+        const uint8_t *dy = (const uint8_t *)slopes->diff_dst + (size_t)photo * slopes->diff_step;
+        int groups = (l.tiles + GROUP - 1) / GROUP;
+        l.data = &data;
+        for (int g = 0; g < groups; g++) {
+            int first = l.tiles * g / groups, count = l.tiles * (g + 1) / groups - first;
+            transform_slopes(&l, dy, first, count, v, d);
+            add_group(&l, count, v, d, slopes->sums);
+        }
+    }
+}
+
+/* out[tap] = sum over points of G[point][tap] * in[point] */
+static void transform_taps(const inc_toom *toom, const vec *in, int in_step, vec *out, int out_step)
+{
+    for (int tap = 0; tap < toom->taps; tap++) {
+        vec sum = {0};
+        for (int i = 0; i < toom->points; i++) sum += in[i * in_step] * (float)toom->taps_at[i][tap];
+        out[tap * out_step] = sum;
+    }
+}
+
+void NAME(inc_fewer_unpack)(const inc_fewer *plan, const float *sums, int first, int end, float *gradient)
+{
+    const int nh = plan->down.points, nw = plan->across.points, kh = plan->down.taps, kw = plan->across.taps;
+    const int64_t step = (int64_t)plan->in * plan->out;
+    for (int64_t at = (int64_t)first * plan->out; at < (int64_t)end * plan->out; at += LANES) {
+        vec points[INC_POINTS_MOST], across[INC_POINTS_MOST], taps[INC_TAPS_MOST * INC_TAPS_MOST];
+        for (int i = 0; i < nh * nw; i++) points[i] = load(sums + i * step + at);
+        for (int i = 0; i < nh; i++) transform_taps(&plan->across, points + i * nw, 1, across + i * kw, 1);
+        for (int x = 0; x < kw; x++) transform_taps(&plan->down, across + x, kw, taps + x, kw);
+        for (int tap = 0; tap < kh * kw; tap++) store(gradient + tap * step + at, taps[tap]);
+    }
+}
