@@ -155,6 +155,8 @@ static inception_status open_file(inc_model *model, const char *path, const ince
     model->ranges = inc_weights_metadata(model->weights, inc_ranges_key());
     inception_status status = find_activation(model, path, error);
     if (!status) status = inc_recognise(model, path, options, error);
+    const char *cut = inc_weights_metadata(model->weights, INC_FINAL_LAYER);
+    if (options->final_layer && (!cut || strcmp(cut, options->final_layer) != 0)) return status; /* of other features */
     return status ? status : inc_known_read(model, path, error);
 }
 

@@ -199,7 +199,7 @@ static inception_status make_meta(inc_buffer *front, const inc_pack *pack, const
     for (int i = 0; i < NUMBERS && !status; i++) {
         if (i == 2) inc_print_number(number, sizeof number, shape->depth_multiplier);
         else if (i == 7) inc_print_number(number, sizeof number, model->temperature);
-        else if (i == 8) inc_print_number(number, sizeof number, model->unknown_threshold);
+        else if (i == 9) inc_print_number(number, sizeof number, model->unknown_threshold);
         else snprintf(number, sizeof number, "%d", numbers[i]);
         status = add_text(front, number, error);
     }

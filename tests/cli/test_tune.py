@@ -24,7 +24,7 @@ BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
 COMMAND = str(BUILD / "inception")
 COLOURS = {"blue": (60, 60, 190), "green": (60, 190, 60), "red": (190, 60, 60)}
 NEW = ["-n", "v2", "--depth-multiplier", "0.1", "--min-depth", "8", "--from-scratch", "--input-size", "32"]
-SHORT = ["--batch", "8", "--optimiser", "momentum", "--rate", "0.02", "--norm-decay", "0.7"]
+SHORT = ["--batch", "8", "--optimiser", "momentum", "--rate", "0.02", "--norm-decay", "0.7", "--schedule", "fixed"]
 ENVIRONMENT = {**os.environ, "LC_ALL": "C"}
 tap = Tap()
 
@@ -80,12 +80,12 @@ def tensors(path):
 
 
 def test_from_scratch():
-    done = train(*NEW, *SHORT, "--epochs", 12, "-o", "new.safetensors", "--json")
+    done = train(*NEW, *SHORT, "--rate", "0.05", "--schedule", "cosine", "--epochs", 20, "-o", "new.safetensors", "--json")
     check("from scratch", done, 0)
     report = json.loads(done.out)
-    lines = re.findall(r"^epoch (\d+) of 12: loss [\d.]+, [\d.]+ % right; validation [\d.]+, [\d.]+ %.*; rate 0.02, .*photos/s",
+    lines = re.findall(r"^epoch (\d+) of 20: loss [\d.]+, [\d.]+ % right; validation [\d.]+, [\d.]+ %.*; rate [\d.e-]+, .*photos/s",
                        done.err, re.M)
-    tap.ok(lines == [str(i + 1) for i in range(12)], "a line for each epoch", done.err)
+    tap.ok(lines == [str(i + 1) for i in range(20)], "a line for each epoch", done.err)
     tap.ok(report["accuracy"]["train"]["accuracy"] > 0.8 and report["source"] is None and report["network"] == "inception_v2",
            "it has learnt", report)
     told = header("new.safetensors")["__metadata__"]
@@ -125,10 +125,10 @@ def test_same_bits():
                 running.send_signal(end)
                 errors = running.communicate()[1]
             codes.append(running.returncode)
-            if running.returncode in (0, 64, 65, 66, 74):
-                break
+            if running.returncode not in (130, -9) or Path(f"{name}.safetensors").exists():
+                break  # or the signal came when all was done
         stopped = {"int": 130, "kill": -9}[name]
-        tap.ok(codes[-1] == 0 and stopped in codes and set(codes) <= {0, stopped},
+        tap.ok(stopped in codes and set(codes) <= {0, stopped},
                f"stopped by SIG{name.upper()} and resumed until it is done", (codes, errors))
         tap.ok(Path(f"{name}.safetensors").exists() and content(f"{name}.safetensors") == content("a.safetensors"),
                "gives the same bits")
@@ -169,17 +169,17 @@ def test_unfreeze(model):
     start = ["-m", "new.safetensors", *SHORT, "--rate", "0.01", "--epochs", 3]
     check("the last block", train(*start, "--unfreeze", "Mixed_5c", "-o", "some.safetensors"), 0, "training ")
     before, after = tensors("new.safetensors"), tensors("some.safetensors")
-    moved = {name for name in before if before[name] != after[name]}
+    moved = {name for name in before if before[name] != after[name] and "/" in name}
     tap.ok(moved and all("/Mixed_5c/" in name or "/Logits/" in name for name in moved), "nothing else moves", sorted(moved))
     tap.ok(not any("moving_" in name for name in moved), "nor statistics")
     told = header("some.safetensors")["__metadata__"]
     tap.ok(told["source_network"] == "inception_v2" and "trained=Mixed_5c" in told["training"], "says from what", told)
     check("two, and statistics", train(*start, "--unfreeze", "InceptionV2/Mixed_5b,Mixed_5c", "--batch-statistics", "-o",
                                        "more.safetensors", "-q"), 0)
-    moved = {name for name, data in tensors("more.safetensors").items() if before[name] != data}
+    moved = {name for name, data in tensors("more.safetensors").items() if before[name] != data and "/" in name}
     tap.ok(any("/Mixed_5b/" in name for name in moved) and any("moving_mean" in name for name in moved), "move", sorted(moved))
     check("all", train(*start, "--rate", "0.0001", "--unfreeze", "all", "--class-weights", "auto", "-o", "all.safetensors", "-q"), 0)
-    moved = {name for name, data in tensors("all.safetensors").items() if before[name] != data}
+    moved = {name for name, data in tensors("all.safetensors").items() if before[name] != data and "/" in name}
     tap.ok(any("/Conv2d_1a_7x7/" in name for name in moved), "move", sorted(moved))
     check("no such layer", train(*start, "--unfreeze", "Mixed_9x", "-o", "no.safetensors"), 66, "",
           "no variable of inception_v2 begins with 'Mixed_9x'")

@@ -154,7 +154,8 @@ static inception_head *make_head(size_t values)
         for (size_t v = 0; v < values; v++) x[i * values + v] = (float)((i + 1) * (v + 3) % 17) / 17;
         x[i * values + (size_t)classes[i]] += 0.5f;
     }
-    const inception_examples e = {PHOTOS, values, CLASSES, x, classes, parts, false};
+    const inception_examples e = {.count = PHOTOS, .values = values, .class_count = CLASSES, .features = x,
+                                  .classes = classes, .parts = parts};
     inception_head *head = inception_head_train(&e, NULL);
     assert_non_null(head);
     free(x);

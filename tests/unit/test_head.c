@@ -29,6 +29,11 @@ static void hashes(void **state)
     assert_true(inc_name_hash(&seeds[2], 1, "tulip/\xc3\xbc.png") == 0x7678e8156049e36c);
 }
 
+static uint64_t hash_of(const char *name)
+{
+    return inc_name_hash(&(uint64_t){0}, 1, name);
+}
+
 enum { MANY = 3000 };
 
 typedef struct named {
@@ -126,7 +131,7 @@ static void several_labels(void **state)
             inception_split_labels(n->names + first, labels, count, (int)label_count, 0, n->parts + first, NULL);
         assert_int_equal(status, INCEPTION_OK);
         for (size_t i = 0; i < count; i++) {
-            uint64_t hash = inc_name_hash(n->names[(size_t)first + i], 0) / (UINT64_MAX / 100);
+            uint64_t hash = hash_of(n->names[(size_t)first + i]) / (UINT64_MAX / 100);
             by_hash += n->parts[(size_t)first + i]
                     == (hash < 16 ? INCEPTION_TEST : hash < 30 ? INCEPTION_VALIDATION : INCEPTION_TRAIN);
         }
@@ -159,7 +164,7 @@ static void split_by_hand(void **state)
     const char *names[8];
     int low = 0, middle = 0, high = 0, count = 0;
     for (int i = 0; i < MANY && count < 8; i++) {
-        hashes[count] = inc_name_hash(n->names[i], 0) / (UINT64_MAX / 100);
+        hashes[count] = hash_of(n->names[i]) / (UINT64_MAX / 100);
         bool take = hashes[count] < 16 ? low++ < 1 : hashes[count] < 30 ? middle++ < 1 : high++ < 6;
         if (take) names[count++] = n->names[i];
     }
@@ -169,7 +174,7 @@ static void split_by_hand(void **state)
     int order[8];
     for (int i = 0; i < 8; i++) {
         order[i] = 0;
-        for (int k = 0; k < 8; k++) order[i] += inc_name_hash(names[k], 0) < inc_name_hash(names[i], 0);
+        for (int k = 0; k < 8; k++) order[i] += hash_of(names[k]) < hash_of(names[i]);
     }
     static const inception_part wanted[8] = {INCEPTION_TEST, INCEPTION_VALIDATION, INCEPTION_TRAIN, INCEPTION_TRAIN,
                                              INCEPTION_TRAIN, INCEPTION_VALIDATION, INCEPTION_TEST, INCEPTION_TRAIN};
@@ -386,7 +391,7 @@ static void likeness(void **state)
         double turn = (i % 2 ? -1 : 1) * (i < 20 ? 10 : number + 1) + 90 * class[i], length = class[i] ? 3 : 4;
         x[i][0] = (float)(length * cos(turn * acos(-1) / 180)), x[i][1] = (float)(length * sin(turn * acos(-1) / 180));
     }
-    const inception_examples e = {N, 2, 2, x[0], class, part, false};
+    const inception_examples e = {.count = N, .values = 2, .class_count = 2, .features = x[0], .classes = class, .parts = part};
     assert_int_equal(inc_learn_known(&e, means, &threshold, NULL), INCEPTION_OK);
     for (int i = 0; i < 4; i++) assert_true(fabsf(means[i] - (float)(i % 3 == 0)) < 1e-6f);
     assert_true(fabs(threshold - cos(19 * acos(-1) / 180)) < 1e-6); /* of 40 the third: 20, 20, 19 degrees */
@@ -613,7 +618,7 @@ int main(void)
         cmocka_unit_test(several_labels), cmocka_unit_test(split_by_hand),
         cmocka_unit_test(products), cmocka_unit_test(lowest_place), cmocka_unit_test(lowest_loss),
         cmocka_unit_test(nothing_to_see), cmocka_unit_test(same_bits), cmocka_unit_test(temperatures),
-        cmocka_unit_test(likeness), cmocka_unit_test(written), cmocka_unit_test(bad_thresholds), cmocka_unit_test(misuse),
+        cmocka_unit_test(likeness), cmocka_unit_test(bad_thresholds), cmocka_unit_test(written), cmocka_unit_test(misuse),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
