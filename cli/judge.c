@@ -7,8 +7,8 @@
 #define TOGETHER 16 /* photos at once */
 
 /* The photos at paths[count], which are the examples `numbers`. */
-static exit_code judge_some(const cli_dataset *set, inception_session *session, int threads, const size_t *numbers, char **paths,
-                            size_t count, float *logits)
+static exit_code judge_some(const cli_dataset *set, inception_session *session, int threads, const size_t *numbers,
+                            char **paths, size_t count, float *logits)
 {
     const size_t classes = (size_t)set->classes;
     const inception_image *images[TOGETHER];

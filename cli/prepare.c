@@ -1,6 +1,8 @@
 /* inception prepare: what a network sees of a photo. */
 #include "cli.h"
 
+#include <inception_train.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,7 +185,8 @@ static bool prepare_input(prepare_run *preparation, const cli_photo *photo, cons
     if (options->distort == UNDISTORTED)
         return inception_prepare(&preparation->input, image, preparation->prepared, error) == INCEPTION_OK;
     uint64_t seed = inception_distortion_seed(options->distort, photo->name, 0);
-    return inception_distort(&preparation->input, image, &(inception_distortion){.slow = options->slow}, seed, preparation->prepared, error) == INCEPTION_OK;
+    const inception_distortion how = {.slow = options->slow};
+    return inception_distort(&preparation->input, image, &how, seed, preparation->prepared, error) == INCEPTION_OK;
 }
 
 static exit_code prepare_photo(prepare_run *preparation, const cli_photo *photo, inception_error *error)

@@ -154,7 +154,7 @@ static exit_code choose_network(train_run *train, const inception_network *netwo
 {
     const tune_settings *how = &train->options->tune;
     if (how->unfreeze.count)
-        return complain_usage("train", "options --from-scratch and --unfreeze exclude each other: from scratch, all is trained");
+        return complain_usage("train", "options --from-scratch and --unfreeze exclude each other: the first trains all");
     if (train->options->model.models.count)
         return complain_usage("train", "options --from-scratch and --model exclude each other; --network names a network");
     if (!network) return complain_usage("train", "--from-scratch wants a network: --network v2, say");

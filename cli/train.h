@@ -4,6 +4,8 @@
 
 #include "cli.h"
 
+#include <inception_train.h>
+
 /* ---- dataset.c, dataset_csv.c: photos and their classes, from a folder for each class or a CSV file ---- */
 
 typedef struct cli_example {
@@ -127,7 +129,7 @@ exit_code tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict valida
 typedef struct tune_settings {
     string_list unfreeze;
     bool from_scratch, batch_statistics, slow, resume;
-    int epochs, batch, accumulate, optimiser, schedule, input_size, patience;
+    int epochs, batch, accumulate, optimiser, schedule, input_size, patience, precision;
     double rate, warm_up, momentum, epsilon, weight_decay, label_smoothing, dropout, mix_up, average_decay, norm_decay,
         smallest_crop;
     const char *folder;

@@ -65,7 +65,8 @@ void tune_log_step(tune_log *log, uint64_t step, int epoch, const inception_loss
     log->shown = progress_now();
     format_left(log, step, left, sizeof left, &rate);
     format_mean(log, step, mean, sizeof mean);
-    snprintf(line, sizeof line, "epoch %d of %d, step %llu: %s, %s", epoch, log->facts.epochs, (unsigned long long)step, mean, left);
+    snprintf(line, sizeof line, "epoch %d of %d, step %llu: %s, %s", epoch, log->facts.epochs, (unsigned long long)step, mean,
+             left);
     int room = progress_width() - 1;
     if (room >= 0 && (size_t)room < sizeof line) line[room] = '\0';
     status_line(line);
@@ -78,7 +79,8 @@ static void add_histograms(tune_log *log, const char *checkpoint, int64_t step, 
     for (size_t i = 0; weights && i < inception_weights_count(weights); i++) {
         const inception_tensor *tensor = inception_weights_tensor(weights, i);
         const char *last = strrchr(tensor->name, '/');
-        static const char *const slots[] = {"/ExponentialMovingAverage", "/RMSProp", "/RMSProp_1", "/Momentum", "/Adam", "/Adam_1"};
+        static const char *const slots[] = {"/ExponentialMovingAverage", "/RMSProp", "/RMSProp_1", "/Momentum", "/Adam",
+                                            "/Adam_1"};
         bool slot = false;
         for (size_t s = 0; s < COUNT(slots) && last; s++) slot |= strcmp(last, slots[s]) == 0;
         if (!slot && tensor->type == INCEPTION_F32)
@@ -108,7 +110,8 @@ exit_code tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict valida
         {"photos_per_second", speed, steps > 0},
     };
     for (size_t i = 0; i < COUNT(scalars); i++)
-        if (scalars[i].known) inception_events_add_scalar(log->events, scalars[i].tag, (int64_t)step, scalars[i].value, &error);
+        if (scalars[i].known)
+            inception_events_add_scalar(log->events, scalars[i].tag, (int64_t)step, scalars[i].value, &error);
     add_histograms(log, checkpoint, (int64_t)step, &error);
     log->sum = (inception_losses){0};
     log->logged_at = step;

@@ -39,6 +39,8 @@ static inception_status check_ranges(const inception_training_options *o, incept
         if (!(numbers[i].value >= numbers[i].low && numbers[i].value <= numbers[i].high))
             return inc_fail(error, INCEPTION_INVALID, "%s: %g is not %g to %g", numbers[i].name, numbers[i].value,
                             numbers[i].low, numbers[i].high);
+    if (o->model.precision != INCEPTION_PRECISION_F32 && o->model.precision != INCEPTION_PRECISION_BF16)
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "precision: training wants F32 or BF16");
     if (o->scope_count && !o->scopes) return inc_fail(error, INCEPTION_INVALID, "scopes: none given");
     return inc_check_options(&o->model, error);
 }

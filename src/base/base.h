@@ -6,7 +6,7 @@
 #ifndef INC_BASE_H
 #define INC_BASE_H
 
-#include <inception.h>
+#include <inception_train.h>
 
 #include <stdarg.h>
 

@@ -1,6 +1,10 @@
 /* Convolutions with fewer multiplications (kernels/kernels.h) in training: forward, and for the gradient of the input, which
  * is the convolution of dy with the taps in reverse and the channels of input and output exchanged; and for the gradient of
- * the weights, whose shares of the batch are sums at the points until all are added. */
+ * the weights, whose shares of the batch are sums at the points until all are added.
+ *
+ * Their results are less exact than direct sums, by a few bits. Batch norm by the statistics of the batch makes ten times as
+ * much of any difference of rounding, so there, and in bfloat16, that is lost in what two builds of TensorFlow differ by;
+ * with moving statistics, or without batch norm, it would be several times that, and direct convolutions stay. */
 #include "training.h"
 
 #include <stdlib.h>
@@ -19,7 +23,7 @@ static bool plan(const inc_trainer *t, const inc_view *src, const inc_view *dst,
                          .top = turned ? window->kernel_h - 1 - window->top : window->top,
                          .left = turned ? window->kernel_w - 1 - window->left : window->left,
                          .half = src->type == dnnl_bf16, .turned = turned};
-    return src->value != t->graph->input && window->stride == 1 && src->type == dst->type
+    return t->fewer && src->value != t->graph->input && window->stride == 1 && src->type == dst->type
         && inc_fewer_plan(fewer, window->kernel_h, window->kernel_w);
 }
 

@@ -307,6 +307,9 @@ static inception_status prepare(inc_trainer *t, inception_error *error)
     t->passes_f32 = t->block == 16 ? &inc_passes_16 : &inc_passes_8;
     t->type = t->how.precision == INCEPTION_PRECISION_BF16 ? dnnl_bf16 : dnnl_f32;
     t->passes = t->type == dnnl_bf16 ? &inc_passes_bf16 : t->passes_f32;
+    t->fewer = t->type == dnnl_bf16;
+    for (size_t n = 0; n < graph->node_count && t->how.batch_statistics; n++)
+        t->fewer = t->fewer || graph->nodes[n].op == INC_OP_NORM;
     t->layers = inc_calloc(graph->node_count, sizeof *t->layers, error);
     t->wanted = inc_calloc(2 * values, sizeof *t->wanted, error);
     t->variables = inc_calloc(2 * values, sizeof *t->variables, error);

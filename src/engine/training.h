@@ -110,6 +110,7 @@ struct inc_trainer {
     dnnl_stream_t *streams; /* [threads] */
     dnnl_data_type_t type; /* of what lies between layers; logits, variables and their gradients are float32 */
     const inc_passes *passes, *passes_f32; /* of that type, and of float32 */
+    bool fewer; /* are convolutions with fewer multiplications exact enough? see train_fewer.c */
     int block;
     inc_layer *layers;
     size_t layer_count;

@@ -173,7 +173,7 @@ static inception_status find_sizes(inc_model *model, const char *path, const inc
     inception_error why = {0};
     inception_status status = inc_build(shape, &graph, &why);
     bool own = status == INCEPTION_NOT_FOUND && !options->final_layer;
-    if (status == INCEPTION_INVALID || own) status = INCEPTION_DATA; /* too small an input, a cut nowhere: its fault */
+    if (status == INCEPTION_INVALID || own) status = INCEPTION_DATA; /* too small an input, a cut nowhere */
     if (status) inc_fail(error, status, "%s: %s", path, why.message);
     const inception_tensor *biases =
         status ? NULL : inc_variable_tensor(model->weights, classifier_biases(&graph), options->moving_averages);

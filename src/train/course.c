@@ -60,7 +60,7 @@ static inc_learning learning_of(const inception_training_options *o, int threads
     how.scopes = scopes, how.scope_count = o->scope_count;
     how.batch_statistics = o->batch_statistics, how.several_labels = o->several_labels;
     how.norm_decay = o->norm_decay, how.keep = o->keep, how.weight_decay = o->weight_decay;
-    how.smoothing = o->label_smoothing;
+    how.smoothing = o->label_smoothing, how.precision = o->model.precision;
     return how;
 }
 
