@@ -65,8 +65,8 @@ void tune_log_step(tune_log *log, uint64_t step, int epoch, const inception_loss
     log->shown = progress_now();
     format_left(log, step, left, sizeof left, &rate);
     format_mean(log, step, mean, sizeof mean);
-    snprintf(line, sizeof line, "epoch %d of %d, step %llu: %s, %s", epoch, log->facts.epochs, (unsigned long long)step, mean,
-             left);
+    snprintf(line, sizeof line, "epoch %d of %d, step %llu: %s, %s", epoch, log->facts.epochs, (unsigned long long)step,
+             mean, left);
     int room = progress_width() - 1;
     if (room >= 0 && (size_t)room < sizeof line) line[room] = '\0';
     status_line(line);

@@ -96,7 +96,8 @@ inception_head *inception_head_open(const char *path, const inception_model_opti
     if (inc_model_open(&model, path, &whole, false, error)) return NULL;
     const inc_node *last = &model.graph.nodes[model.graph.node_count - 1];
     const inc_value *kernel = &model.graph.values[last->conv.weights], *bias = &model.graph.values[last->conv.bias];
-    if (model.shape.classes != examples->class_count || inc_value_count(kernel) != examples->values * (uint64_t)model.shape.classes)
+    const uint64_t weights = examples->values * (uint64_t)model.shape.classes;
+    if (model.shape.classes != examples->class_count || inc_value_count(kernel) != weights)
         inc_fail(error, INCEPTION_MISMATCH, "%s: its classifier is not one of %d classes and %zu values", path,
                  examples->class_count, examples->values);
     else head = inc_head_measure(examples, kernel->data, bias->data, error);

@@ -14,7 +14,8 @@ struct inception_training {
 void inception_training_options_default(inception_training_options *options)
 {
     const inc_learning how = inc_learning_default();
-    const inc_optimiser_options rmsprop = inc_optimiser_default(INCEPTION_RMSPROP), adam = inc_optimiser_default(INCEPTION_ADAM);
+    const inc_optimiser_options rmsprop = inc_optimiser_default(INCEPTION_RMSPROP);
+    const inc_optimiser_options adam = inc_optimiser_default(INCEPTION_ADAM);
     *options = (inception_training_options){
         .batch = 32, .accumulate = 1, .optimiser = INCEPTION_RMSPROP, .momentum = rmsprop.momentum,
         .rms_decay = rmsprop.decay, .beta1 = adam.beta1, .beta2 = adam.beta2, .epsilon = rmsprop.epsilon,

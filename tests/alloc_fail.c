@@ -152,7 +152,8 @@ static inception_status decode(const char *path, inception_error *error)
     inception_input slim = {299, 299, INCEPTION_PREPROCESS_SLIM, 0}, caffe = {224, 224, INCEPTION_PREPROCESS_CAFFE, 0};
     inception_prepare(&slim, photo, input, error);
     inception_prepare(&caffe, photo, input, error);
-    for (uint64_t s = 0; s < 4; s++) inception_distort(&caffe, photo, &(inception_distortion){.slow = true}, s, input, error);
+    const inception_distortion slowly = {.slow = true};
+    for (uint64_t s = 0; s < 4; s++) inception_distort(&caffe, photo, &slowly, s, input, error);
     slim.crop = INCEPTION_CROP_LETTERBOX;
     inception_prepare(&slim, photo, input, error);
     char out[96];

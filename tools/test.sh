@@ -60,7 +60,7 @@ golden() {
 }
 
 units='graph int8 kernels pool packs engine model image prepare checkpoint weights_files library labels layers cut draw terminal
-append pipeline onnx events training bfloat16 learner head distort course'
+append pipeline onnx events training bfloat16 learner head split distort course'
 
 part 'build with gcc' build build meson setup build -Dtests=false # as tools/try.sh does
 part 'build with clang and the sanitizers' build build-asan CC=clang meson setup build-asan -Dfuzz=true \

@@ -82,7 +82,9 @@ static inception_status add_slot(inc_course *c, const inc_value *value, const ch
 static inception_status find_slots(inc_course *c, inception_error *error)
 {
     static const char *const endings[][2] = {
-        [INCEPTION_RMSPROP] = {"RMSProp", "RMSProp_1"}, [INCEPTION_MOMENTUM] = {"Momentum"}, [INCEPTION_ADAM] = {"Adam", "Adam_1"},
+        [INCEPTION_RMSPROP] = {"RMSProp", "RMSProp_1"},
+        [INCEPTION_MOMENTUM] = {"Momentum"},
+        [INCEPTION_ADAM] = {"Adam", "Adam_1"},
     };
     inc_trainer *trainer = inc_learner_trainer(c->learner);
     const inc_optimiser *optimiser = inc_learner_optimiser(c->learner);

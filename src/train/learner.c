@@ -50,9 +50,10 @@ static void mark_trained(inc_learner *l)
         bool conv = node->op == INC_OP_CONV || node->op == INC_OP_DEPTHWISE, norm = node->op == INC_OP_NORM;
         const uint32_t variables[2] = {conv ? node->conv.weights : norm ? node->norm.beta : INC_NONE,
                                        conv ? node->conv.bias : norm ? node->norm.gamma : INC_NONE};
+        const bool last = n + 1 == graph->node_count;
         for (int i = 0; i < 2; i++)
             if (variables[i] != INC_NONE)
-                l->trained[variables[i]] = n + 1 == graph->node_count || in_scopes(&l->how, graph->values[variables[i]].name);
+                l->trained[variables[i]] = last || in_scopes(&l->how, graph->values[variables[i]].name);
     }
 }
 

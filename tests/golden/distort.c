@@ -37,7 +37,8 @@ static int draw(char **words)
 {
     for (int seed = 0; seed < atoi(words[2]); seed++) {
         bool slow = strcmp(words[3], "slow") == 0;
-        inc_drawn d = inc_distortion_draw(atoi(words[0]), atoi(words[1]), &(inception_distortion){.slow = slow}, (uint64_t)seed);
+        const inception_distortion how = {.slow = slow};
+        inc_drawn d = inc_distortion_draw(atoi(words[0]), atoi(words[1]), &how, (uint64_t)seed);
         printf("%d %d %d %d %d %d %d", d.crop.x, d.crop.y, d.crop.width, d.crop.height, (int)d.method, d.flip, d.ordering);
         for (int i = 0; i < INC_ADJUSTMENTS; i++) printf(" %.9g", (double)d.amounts[i]);
         printf("\n");
@@ -82,7 +83,8 @@ static int whole(char **words)
     size_t count = (size_t)input.width * (size_t)input.height;
     float *out = calloc(3 * count, sizeof *out);
     uint64_t seed = strtoull(words[2], NULL, 10);
-    if (!out || inception_distort(&input, photo, &(inception_distortion){.slow = strcmp(words[1], "slow") == 0}, seed, out, NULL)) return 1;
+    const inception_distortion how = {.slow = strcmp(words[1], "slow") == 0};
+    if (!out || inception_distort(&input, photo, &how, seed, out, NULL)) return 1;
     return write_all(out, count);
 }
 

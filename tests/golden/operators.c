@@ -126,7 +126,8 @@ static int measure_loss(bool sigmoid, double smoothing, bool weighted)
 
 static int optimise(const char *name, double rate, double epsilon, int steps)
 {
-    static const char *const names[] = {[INCEPTION_RMSPROP] = "rmsprop", [INCEPTION_MOMENTUM] = "momentum", [INCEPTION_ADAM] = "adam"};
+    static const char *const names[] = {
+        [INCEPTION_RMSPROP] = "rmsprop", [INCEPTION_MOMENTUM] = "momentum", [INCEPTION_ADAM] = "adam"};
     inc_optimiser_options rule = {0};
     for (size_t i = 0; i < INC_COUNT(names); i++)
         if (strcmp(name, names[i]) == 0) rule = inc_optimiser_default((inception_optimiser)i);

@@ -112,7 +112,7 @@ static void first_values(void **state)
         {"inception_v2", "InceptionV2/Mixed_3c/Branch_1/Conv2d_0b_3x3/weights", 0.06718548, false}, /* sqrt(2.6 / 576) */
         {"inception_v3", "InceptionV3/Conv2d_2b_3x3/weights", 0.09501462, false},                   /* sqrt(2.6 / 288) */
         {"inception_v3", "InceptionV3/AuxLogits/Conv2d_2b_1x1/weights", 0.001, false},
-        {"inception_v4", "InceptionV4/Logits/Logits/weights", 0.06246338, true}, /* sqrt(6 / (1536 + 1)) = reach; one class */
+        {"inception_v4", "InceptionV4/Logits/Logits/weights", 0.06246338, true}, /* its reach: sqrt(6 / (1536 + 1)) */
         {"inception_resnet_v2", "InceptionResnetV2/Conv2d_2b_3x3/weights", 0.08333333, true}, /* sqrt(6 / (9 * 96)) */
     };
     for (size_t i = 0; i < INC_COUNT(all); i++) {
@@ -199,7 +199,8 @@ static double value_in(const char *file, const char *name)
 static void averages(void **state)
 {
     (void)state;
-    static const char *const names[] = {"InceptionV2/Conv2d_2b_1x1/weights", "InceptionV2/Conv2d_2c_3x3/BatchNorm/moving_mean"};
+    static const char *const names[] = {"InceptionV2/Conv2d_2b_1x1/weights",
+                                        "InceptionV2/Conv2d_2c_3x3/BatchNorm/moving_mean"};
     inception_training_options o = small();
     o.average_decay = 0.15;
     inception_training *t = open_small(&o);
@@ -221,7 +222,8 @@ static void averages(void **state)
     inception_model_options with;
     inception_model_options_default(&with);
     with.moving_averages = true;
-    assert_int_equal(inception_convert(path_of("1"), path_of("done"), INCEPTION_FORMAT_MODEL_FILE, &with, NULL), INCEPTION_OK);
+    inception_status status = inception_convert(path_of("1"), path_of("done"), INCEPTION_FORMAT_MODEL_FILE, &with, NULL);
+    assert_int_equal(status, INCEPTION_OK);
     assert_true(fabs(value_in("done", names[0]) - expected[0]) <= 1e-6 * fabs(expected[0]));
     inception_weights *w = inception_weights_open(path_of("done"), NULL);
     for (size_t i = 0; i < inception_weights_count(w); i++)
@@ -333,7 +335,7 @@ static void scopes(void **state)
         assert_true(!moved || (may && !strstr(after->name, "moving_")));
         changed += moved;
     }
-    assert_true(changed >= 14); /* seven convolutions with their betas, without a few that a ReLU holds, and the classifier */
+    assert_true(changed >= 14); /* seven convolutions and their betas but those a ReLU holds, and the classifier */
     inception_weights_close(&a);
     inception_weights_close(&b);
 }
@@ -360,7 +362,8 @@ static void refused(void **state)
     o = small(), o.model.network = "v9", refuses(&o, NULL, "no network is called 'v9'");
     o = small(), o.model.network = NULL, refuses(&o, NULL, "no network is called ''");
     o = small(), o.width = o.height = 4096, refuses(&o, NULL, "a map of");
-    o = small(), o.scopes = nowhere, o.scope_count = 1, refuses(&o, NULL, "no variable of inception_v2 begins with 'Mixed_9z'");
+    o = small(), o.scopes = nowhere, o.scope_count = 1;
+    refuses(&o, NULL, "no variable of inception_v2 begins with 'Mixed_9z'");
     refuses(&o, path_of("absent"), "absent");
 
     inception_error error = {0};

@@ -12,6 +12,8 @@
 #define W 31
 #define H 27
 
+static const inception_distortion fast, slowly = {.slow = true};
+
 static const inception_input slim = {W, H, INCEPTION_PREPROCESS_SLIM, 0}, caffe = {W, H, INCEPTION_PREPROCESS_CAFFE, 0};
 
 static inception_image *noise(int width, int height, uint32_t x)
@@ -31,12 +33,13 @@ static void a_seed_says_all(void **state)
     static float a[H * W * 3], b[H * W * 3];
     inception_image *image = noise(60, 50, 1);
     for (int slow = 0; slow < 2; slow++) {
+        const inception_distortion *how = slow ? &slowly : &fast;
         for (uint64_t seed = 0; seed < 50; seed++) {
             memset(a, 0xFF, sizeof a);
-            assert_int_equal(inception_distort(&slim, image, &(inception_distortion){.slow = slow}, seed, a, NULL), INCEPTION_OK);
-            assert_int_equal(inception_distort(&slim, image, &(inception_distortion){.slow = slow}, seed, b, NULL), INCEPTION_OK);
+            assert_int_equal(inception_distort(&slim, image, how, seed, a, NULL), INCEPTION_OK);
+            assert_int_equal(inception_distort(&slim, image, how, seed, b, NULL), INCEPTION_OK);
             assert_memory_equal(a, b, sizeof a);
-            assert_int_equal(inception_distort(&slim, image, &(inception_distortion){.slow = slow}, seed + ((uint64_t)1 << 60), b, NULL), INCEPTION_OK);
+            assert_int_equal(inception_distort(&slim, image, how, seed + ((uint64_t)1 << 60), b, NULL), INCEPTION_OK);
             assert_memory_not_equal(a, b, sizeof a);
             for (int i = 0; i < H * W * 3; i++) assert_true(a[i] >= -1 && a[i] <= 1);
         }
@@ -61,14 +64,14 @@ static void only_the_crop_is_seen(void **state)
     static float a[H * W * 3], b[H * W * 3];
     for (uint64_t seed = 0; seed < 40; seed++) {
         inception_image *image = noise(60, 50, 1), *other = noise(60, 50, 2);
-        inc_rect crop = inc_distortion_draw(60, 50, &(inception_distortion){.slow = true}, seed).crop;
+        inc_rect crop = inc_distortion_draw(60, 50, &slowly, seed).crop;
         for (int y = crop.y; y < crop.y + crop.height; y++)
             memcpy(other->pixels + 3 * (y * 60 + crop.x), image->pixels + 3 * (y * 60 + crop.x), 3 * (size_t)crop.width);
-        assert_int_equal(inc_distort(&slim, image, &(inception_distortion){.slow = true}, seed, a, NULL), INCEPTION_OK);
-        assert_int_equal(inc_distort(&slim, other, &(inception_distortion){.slow = true}, seed, b, NULL), INCEPTION_OK);
+        assert_int_equal(inc_distort(&slim, image, &slowly, seed, a, NULL), INCEPTION_OK);
+        assert_int_equal(inc_distort(&slim, other, &slowly, seed, b, NULL), INCEPTION_OK);
         assert_memory_equal(a, b, sizeof a);
         other->pixels[3 * (crop.y * 60 + crop.x) + 1] ^= 0x80; /* the pixel that each method samples first */
-        assert_int_equal(inc_distort(&slim, other, &(inception_distortion){.slow = true}, seed, b, NULL), INCEPTION_OK);
+        assert_int_equal(inc_distort(&slim, other, &slowly, seed, b, NULL), INCEPTION_OK);
         assert_memory_not_equal(a, b, sizeof a);
         inc_image_free(image);
         inc_image_free(other);
@@ -85,17 +88,17 @@ static void extreme_photos(void **state)
     for (size_t i = 0; i < INC_COUNT(sizes); i++) {
         inception_image *image = noise(sizes[i].width, sizes[i].height, 3);
         for (uint64_t seed = 0; seed < 60; seed++) {
-            inc_rect c = inc_distortion_draw(image->width, image->height, &(inception_distortion){.slow = true}, seed).crop;
+            inc_rect c = inc_distortion_draw(image->width, image->height, &slowly, seed).crop;
             assert_true(c.x >= 0 && c.y >= 0 && c.width >= 1 && c.height >= 1);
             assert_true(c.x + c.width <= image->width && c.y + c.height <= image->height);
-            assert_int_equal(inc_distort(&slim, image, &(inception_distortion){.slow = true}, seed, out, NULL), INCEPTION_OK);
+            assert_int_equal(inc_distort(&slim, image, &slowly, seed, out, NULL), INCEPTION_OK);
             for (int k = 0; k < H * W * 3; k++) assert_true(out[k] >= -1 && out[k] <= 1);
         }
         inc_image_free(image);
     }
-    inc_rect whole = inc_distortion_draw(1, 65535, &(inception_distortion){.slow = false}, 0).crop; /* no crop of these shapes has a twentieth of the area */
+    inc_rect whole = inc_distortion_draw(1, 65535, &fast, 0).crop; /* no crop has a twentieth of it */
     assert_true(whole.width == 1 && whole.height == 65535);
-    inc_rect large = inc_distortion_draw(65535, 65535, &(inception_distortion){.slow = false}, 0).crop; /* more than 2^31 pixels */
+    inc_rect large = inc_distortion_draw(65535, 65535, &fast, 0).crop; /* more than 2^31 pixels */
     assert_true((double)large.width * large.height >= 0.1 * 65535 * 65535 && large.width <= 65535 && large.height <= 65535);
 }
 
@@ -109,9 +112,9 @@ static void brightness_of_grey(void **state)
         assert_non_null(image);
         memset(image->pixels, grey, 20 * 30 * 3);
         for (uint64_t seed = 0; seed < 20; seed++) {
-            double value = grey / 255.0 + (double)inc_distortion_draw(20, 30, &(inception_distortion){.slow = false}, seed).amounts[INC_BRIGHTNESS];
+            double value = grey / 255.0 + (double)inc_distortion_draw(20, 30, &fast, seed).amounts[INC_BRIGHTNESS];
             value = fmin(fmax(value, 0), 1) * 2 - 1;
-            assert_int_equal(inc_distort(&slim, image, &(inception_distortion){.slow = false}, seed, out, NULL), INCEPTION_OK);
+            assert_int_equal(inc_distort(&slim, image, &fast, seed, out, NULL), INCEPTION_OK);
             for (int i = 0; i < H * W * 3; i++) assert_true(fabs(out[i] - value) <= 1e-6);
         }
         inc_image_free(image);
@@ -126,8 +129,8 @@ static void levels_of_caffe(void **state)
     static float a[H * W * 3], b[H * W * 3];
     inception_image *image = noise(60, 50, 1);
     for (uint64_t seed = 0; seed < 10; seed++) {
-        assert_int_equal(inc_distort(&slim, image, &(inception_distortion){.slow = true}, seed, a, NULL), INCEPTION_OK);
-        assert_int_equal(inc_distort(&caffe, image, &(inception_distortion){.slow = true}, seed, b, NULL), INCEPTION_OK);
+        assert_int_equal(inc_distort(&slim, image, &slowly, seed, a, NULL), INCEPTION_OK);
+        assert_int_equal(inc_distort(&caffe, image, &slowly, seed, b, NULL), INCEPTION_OK);
         for (int i = 0; i < H * W * 3; i++)
             assert_true(fabs(((double)a[i / 3 * 3 + 2 - i % 3] / 2 + 0.5) * 255 - mean[i % 3] - b[i]) < 1e-4);
     }
@@ -199,10 +202,10 @@ static void wrong_arguments(void **state)
     inception_error error = {0};
     inception_image *image = noise(3, 3, 1);
     for (size_t i = 0; i < INC_COUNT(inputs); i++)
-        assert_int_equal(inception_distort(&inputs[i], image, &(inception_distortion){.slow = false}, 0, out, NULL), INCEPTION_INVALID);
-    assert_int_equal(inception_distort(NULL, image, &(inception_distortion){.slow = false}, 0, out, NULL), INCEPTION_INVALID);
-    assert_int_equal(inception_distort(&slim, NULL, &(inception_distortion){.slow = false}, 0, out, NULL), INCEPTION_INVALID);
-    assert_int_equal(inception_distort(&slim, image, &(inception_distortion){.slow = false}, 0, NULL, &error), INCEPTION_INVALID);
+        assert_int_equal(inception_distort(&inputs[i], image, &fast, 0, out, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_distort(NULL, image, &fast, 0, out, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_distort(&slim, NULL, &fast, 0, out, NULL), INCEPTION_INVALID);
+    assert_int_equal(inception_distort(&slim, image, &fast, 0, NULL, &error), INCEPTION_INVALID);
     assert_non_null(strstr(error.message, "inception_distort"));
     inc_image_free(image);
 }
