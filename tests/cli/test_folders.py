@@ -117,7 +117,8 @@ def raw_name(record):
 def rows_of(records):
     """The rows that JSON records stand for."""
     for r in records:
-        base = {c: r.get(c, "") for c in ("file", "network", "weights", "crop", "decode", "error", "file_base64")}
+        base = {c: r.get(c, "") for c in ("file", "network", "weights", "crop", "decode", "unknown", "error",
+                                      "file_base64")}
         predictions = r.get("predictions", [])
         for rank, p in enumerate(predictions, 1):
             yield {**base, "rank": str(rank), "of": str(len(predictions)), **p}
