@@ -58,14 +58,16 @@ static inception_status check_labels(const inception_training_options *o, incept
 
 /* ---- opening ---- */
 
-/* Is the input large enough for auxiliary classifiers? */
-static bool heads_fit(inc_shape shape)
+/* With auxiliary classifiers, if the input is large enough for them. */
+static inception_status add_heads(inc_shape *shape, inception_error *error)
 {
     inc_graph graph = {0};
-    shape.heads = true;
-    bool fit = inc_build(&shape, &graph, NULL) == INCEPTION_OK;
+    inception_error own = {0};
+    shape->heads = true;
+    inception_status status = inc_build(shape, &graph, &own);
     inc_graph_free(&graph);
-    return fit;
+    shape->heads = status == INCEPTION_OK;
+    return status == INCEPTION_MEMORY ? inc_pass(error, &own) : INCEPTION_OK;
 }
 
 static inception_status begin_anew(inc_model *model, const inception_training_options *o, inception_error *error)
@@ -81,8 +83,8 @@ static inception_status begin_anew(inc_model *model, const inception_training_op
     if (o->height) shape.input.height = o->height;
     if (o->model.depth_multiplier > 0) shape.depth_multiplier = o->model.depth_multiplier;
     if (o->model.min_depth) shape.min_depth = o->model.min_depth;
-    shape.heads = heads_fit(shape);
-    return inc_model_begin(model, &shape, o->labels, o->seed, error);
+    status = add_heads(&shape, error);
+    return status ? status : inc_model_begin(model, &shape, o->labels, o->seed, error);
 }
 
 inception_training *inception_training_open(const char *path, const inception_training_options *options,

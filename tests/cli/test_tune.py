@@ -23,6 +23,7 @@ from tap import Tap  # noqa: E402
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
 COMMAND = str(BUILD / "inception")
 COLOURS = {"blue": (60, 60, 190), "green": (60, 190, 60), "red": (190, 60, 60)}
+COUNTS = {"blue": 16, "green": 12, "red": 16}
 NEW = ["-n", "v2", "--depth-multiplier", "0.1", "--min-depth", "8", "--from-scratch", "--input-size", "32"]
 SHORT = ["--batch", "8", "--optimiser", "momentum", "--rate", "0.02", "--norm-decay", "0.7", "--schedule", "fixed"]
 ENVIRONMENT = {**os.environ, "LC_ALL": "C"}
@@ -186,6 +187,19 @@ def test_unfreeze(model):
     shutil.rmtree("no.run", ignore_errors=True)
 
 
+def test_labels():
+    """Several labels: yes or no to each, trained as a whole."""
+    rows = [f"colours/{label}/{i}.png,{label}{'|cold' if label == 'blue' else ''}" for label, count in COUNTS.items()
+            for i in range(count)]
+    Path("labels.csv").write_text("file,labels\n" + "\n".join(rows) + "\n")
+    done = call("train", "labels.csv", *NEW, *SHORT, "--rate", "0.05", "--schedule", "cosine", "--epochs", 20, "--json", "-q")
+    check("several labels", done, 0)
+    report = json.loads(done.out)
+    tap.ok(report["activation"] == "sigmoid" and report["accuracy"]["train"]["accuracy"] > .8, "are learnt", report)
+    answer = json.loads(call("classify", "-m", "labels.safetensors", "-j", "colours/blue/1.png").out)[0]["predictions"]
+    tap.ok({p["label"] for p in answer if p["probability"] > .5} == {"blue", "cold"}, "and told", answer)
+
+
 def test_bad():
     for words, what in ((["--from-scratch"], "--from-scratch wants a network"),
                         ([*NEW, "--unfreeze", "all"], "exclude each other"),
@@ -210,9 +224,9 @@ def test_bad():
 with tempfile.TemporaryDirectory() as here:
     os.chdir(here)
     ENVIRONMENT["XDG_CACHE_HOME"] = here + "/cache"
-    make_set("colours", {"blue": 16, "green": 12, "red": 16})
+    make_set("colours", COUNTS)
     first = test_from_scratch()
-    for test in (test_same_bits, test_resume, test_bad):
+    for test in (test_same_bits, test_resume, test_labels, test_bad):
         tap.attempt(test)
     tap.attempt(test_unfreeze, first)
     os.chdir("/")
