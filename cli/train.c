@@ -385,6 +385,7 @@ static exit_code learn(train_run *train, bool whole)
     const inception_examples lesson = {
         .count = set->count, .values = train->values, .class_count = set->classes, .features = train->features,
         .classes = train->classes, .labels = train->labels, .parts = train->parts, .class_weights = train->weights,
+        .training_only = tuned(train), /* validation is to choose between epochs then */
     };
     inception_head_close(&train->head);
     train->head = whole ? inception_head_open(train->weights_path, &train->model_options, &lesson, &error)

@@ -232,9 +232,9 @@ static inception_status learn(lesson *l, inception_head *head, inception_error *
     if (status) return status;
     unfold(l, head);
     status = examine(l, head, INCEPTION_VALIDATION, error);
-    l->learnt += l->counts[INCEPTION_VALIDATION];
     l->penalty = head->info.penalty;
-    if (!status)
+    if (!l->examples->training_only) l->learnt += l->counts[INCEPTION_VALIDATION];
+    if (!status && !l->examples->training_only)
         status = inc_minimise(training_loss, l, (size_t)l->classes * (l->values + 1), l->best, SHORTEST, STEPS, error);
     unfold(l, head);
     if (!status) status = examine(l, head, INCEPTION_TRAIN, error);

@@ -203,6 +203,32 @@ static void temperatures(void **state)
     assert_true(t > 1 && t < 3);
 }
 
+/* Where validation is to choose once more its photos are not learnt: what is told of them is what the layer says. */
+static void training_only(void **state)
+{
+    (void)state;
+    make_clouds();
+    inception_examples e = examples;
+    inception_head *both = inception_head_train(&e, NULL);
+    e.training_only = true;
+    inception_head *one = inception_head_train(&e, NULL);
+    assert_true(both && one && one->info.penalty == both->info.penalty);
+    assert_memory_not_equal(one->weights, both->weights, one->values * CLASSES * sizeof(float));
+    float *logits = calloc(e.count * CLASSES, sizeof *logits);
+    assert_int_equal(inception_head_logits(one, e.features, e.count, logits, NULL), INCEPTION_OK);
+    size_t right = 0;
+    for (size_t i = 0; i < e.count; i++) {
+        int best = 0;
+        for (int c = 1; c < CLASSES; c++)
+            if (logits[i * CLASSES + (size_t)c] > logits[i * CLASSES + (size_t)best]) best = c;
+        right += e.parts[i] == INCEPTION_VALIDATION && best == e.classes[i];
+    }
+    assert_int_equal(right, one->info.right[INCEPTION_VALIDATION]);
+    free(logits);
+    inception_head_close(&one);
+    inception_head_close(&both);
+}
+
 /* ---- What is none of the classes ---- */
 
 /* Two classes along two axes, features 3 or 4 long, each photo turned by a number of degrees; means are 0 and 90 degrees,
@@ -448,6 +474,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products), cmocka_unit_test(lowest_place), cmocka_unit_test(lowest_loss),
         cmocka_unit_test(nothing_to_see), cmocka_unit_test(same_bits), cmocka_unit_test(temperatures),
+        cmocka_unit_test(training_only),
         cmocka_unit_test(likeness), cmocka_unit_test(written), cmocka_unit_test(bad_thresholds), cmocka_unit_test(misuse),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
