@@ -210,6 +210,9 @@ static inception_status begin(inc_model *model, const char *const *labels, uint6
 {
     model->weights = inc_calloc(1, sizeof *model->weights, error); /* as if from a file without tensors */
     if (!model->weights) return INCEPTION_MEMORY;
+    if (model->shape.depth_multiplier != 1 && !inc_architecture_of(model->shape.network)->scales)
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "%s has no depth multiplier; inception_v2 and inception_v3 have",
+                        model->shape.network->name);
     inception_status status = build_graph(model, NULL, error);
     if (!status) status = inc_check_logits(&model->graph, model, model->shape.network->name, error);
     if (!status) status = inc_fill_initial(model, seed, error);

@@ -361,6 +361,7 @@ static void refused(void **state)
     o = small(), o.class_count = 1, refuses(&o, NULL, "labels");
     o = small(), o.model.network = "v9", refuses(&o, NULL, "no network is called 'v9'");
     o = small(), o.model.network = NULL, refuses(&o, NULL, "no network is called ''");
+    o = small(), o.model.network = "v1", refuses(&o, NULL, "inception_v1 has no depth multiplier");
     o = small(), o.width = o.height = 4096, refuses(&o, NULL, "a map of");
     o = small(), o.scopes = nowhere, o.scope_count = 1;
     refuses(&o, NULL, "no variable of inception_v2 begins with 'Mixed_9z'");
