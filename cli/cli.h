@@ -73,6 +73,9 @@ void tally_failure(cli_tally *tally, inception_status status);
 /* Exit code of the run; more than one input and some failed: says how many, unless quiet. */
 exit_code tally_exit(const cli_tally *tally, bool quiet);
 
+/* How long the first name is in the label of a class: ImageNet's are lists of synonyms, others are one name. */
+int short_name(const inception_prediction *prediction);
+
 /* From here on SIGINT only sets what interrupted() tells; a second one ends the process. */
 void catch_interrupts(void);
 bool interrupted(void);

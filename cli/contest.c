@@ -115,7 +115,7 @@ int contestant_shown(const cli_contestant *contestant, char *note)
     if (contestant->top && !contestant->unknown) return contestant->top;
     if (!note) return 0;
     const inception_prediction *best = contestant->answer;
-    int length = (int)strcspn(best->label, ","); /* ImageNet's names are lists of synonyms */
+    int length = short_name(best);
     if (contestant->unknown)
         snprintf(note, NOTE_SIZE, "not one of the %d classes (closest: %.*s)", contestant->info->classes, length,
                  best->label);

@@ -87,6 +87,20 @@ static exit_code read_class(cli_dataset *set, char *folder, const char *label)
     return code;
 }
 
+/* What training leaves is no class: a log, perhaps a checkpoint. */
+static bool is_run(const char *folder)
+{
+    struct dirent **entries;
+    bool run = false;
+    int count = scandir(folder, &entries, not_hidden, NULL);
+    for (int i = 0; i < count; i++) {
+        run |= strncmp(entries[i]->d_name, "events.out.tfevents.", 20) == 0;
+        free(entries[i]);
+    }
+    if (count >= 0) free(entries);
+    return run;
+}
+
 static exit_code read_folder(cli_dataset *set)
 {
     struct dirent **entries;
@@ -101,7 +115,7 @@ static exit_code read_folder(cli_dataset *set)
     for (int i = 0; i < count; i++) {
         char *folder = NULL;
         if (!code && asprintf(&folder, "%s/%s", set->path, entries[i]->d_name) < 0) folder = NULL, code = complain_memory();
-        if (!code && stat(folder, &info) == 0 && S_ISDIR(info.st_mode)) {
+        if (!code && stat(folder, &info) == 0 && S_ISDIR(info.st_mode) && !is_run(folder)) {
             folders++;
             code = read_class(set, folder, entries[i]->d_name);
         }

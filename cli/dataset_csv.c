@@ -43,18 +43,28 @@ static bool add_label(cli_dataset *set, const char *file, const char *label, inc
     return dataset_add(set, path, strdup(file), label, error);
 }
 
-/* Adds the photo with each of the labels, whose blanks around the | do not count. */
+/* The text without blanks at its ends, which end it now. */
+static char *trim(char *text)
+{
+    text += strspn(text, " \t");
+    char *end = text + strlen(text);
+    while (end > text && (end[-1] == ' ' || end[-1] == '\t')) end--;
+    *end = '\0';
+    return text;
+}
+
+/* Adds the photo with each of the labels between |. */
 static bool add_labels(cli_dataset *set, size_t record, const char *file, char *labels, inception_error *error)
 {
     bool more = strchr(labels, '|') != NULL;
     set->several |= more;
     if (!more) return add_label(set, file, labels, error);
     while (more) {
-        char *label = labels + strspn(labels, " "), *end = strchrnul(label, '|');
+        char *end = strchrnul(labels, '|');
         more = *end == '|';
-        labels = end + 1;
-        while (end > label && end[-1] == ' ') end--;
         *end = '\0';
+        char *label = trim(labels);
+        labels = end + 1;
         if (!*label) return fail_record(set, record, "an empty label beside a |", error);
         if (!add_label(set, file, label, error)) return false;
     }
@@ -72,12 +82,14 @@ bool dataset_parse(cli_dataset *set, char *text, inception_error *error)
         text = end_record(start);
         if (!*start) continue;
         int count = table_split(start, ',', fields, MOST_COLUMNS);
+        for (int i = 0; i < count && i < MOST_COLUMNS; i++) fields[i] = trim(fields[i]);
         if (record == 1) {
             columns = count, file = column_of(fields, count, "file"), label = column_of(fields, count, "label");
             optional = set->several = label < 0;
             if (optional) label = column_of(fields, count, "labels");
             if (file < 0 || label < 0)
-                fail_record(set, record, "the header names no columns 'file' and 'label' or 'labels'", error);
+                fail_record(set, record, "the header names no columns 'file' and 'label' or 'labels' with commas between",
+                        error);
         } else if (count != columns) {
             fail_record(set, record, "wrong quotes, or not as many fields as the header", error);
         } else if (!*fields[file] || (!*fields[label] && !optional)) {

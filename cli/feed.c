@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MOST_THREADS 8
 #define STEPS 3 /* in the ring */
@@ -114,7 +115,10 @@ static void make(cli_feed *feed, uint64_t place, inception_error *error)
     const cli_example *example = &how->set->examples[how->which[number]];
     feed_step *step = step_of(feed, place);
     const size_t at = place % how->batch, classes = (size_t)how->set->classes;
-    inception_image *image = inception_image_read(example->path, NULL, error);
+    struct stat info; /* a pipe might never end */
+    if (stat(example->path, &info) != 0 || !S_ISREG(info.st_mode))
+        fail(error, INCEPTION_IO, "%s: is no file any more; --resume goes on when it is", example->path);
+    inception_image *image = error->status ? NULL : inception_image_read(example->path, NULL, error);
     inception_distort(&how->input, image, &how->distortion, inception_distortion_seed(how->seed, example->name, epoch),
                       step->inputs + at * feed->size, error);
     for (size_t c = 0; c < classes; c++)
@@ -147,7 +151,8 @@ static void *make_steps(void *given)
             mix_up(feed, step, place / feed->how.batch);
             pthread_mutex_lock(&feed->lock);
         }
-        if (--step->missing == 0 || feed->ended) pthread_cond_signal(&feed->ready);
+        step->missing -= !error.status; /* a step that lacks a photo is never complete */
+        if (step->missing == 0 || feed->ended) pthread_cond_signal(&feed->ready);
     }
     pthread_mutex_unlock(&feed->lock);
     return NULL;

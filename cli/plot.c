@@ -84,7 +84,7 @@ exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inc
         const cli_contestant *c = &contestants[i];
         columns[i] = (inception_card_column){c->title, c->answer, contestant_shown(c, NULL)};
         if (columns[i].count || i >= MOST_COLUMNS) continue;
-        int length = (int)strcspn(c->answer->label, ",");
+        int length = short_name(c->answer);
         if (c->unknown)
             snprintf(labels[i], sizeof labels[i], "not one of the %d classes, closest: %.*s", c->info->classes, length,
                      c->answer->label);

@@ -150,7 +150,7 @@ static void name_folder(const inception_prediction *best, char *name, size_t siz
 {
     snprintf(name, size, "%s", "unknown");
     if (!best) return;
-    int first = (int)strcspn(best->label, ",");
+    int first = short_name(best);
     snprintf(name, size, "%s%s%.*s", best->wnid, *best->wnid ? " " : "", first, best->label);
     size_t at = 0;
     while (name[at]) {

@@ -242,3 +242,8 @@ const char *url_name(const char *url, size_t *length)
     *length = slash ? (size_t)(end - slash) - 1 : 0;
     return end - *length;
 }
+
+int short_name(const inception_prediction *prediction)
+{
+    return (int)(*prediction->wnid ? strcspn(prediction->label, ",") : strlen(prediction->label));
+}

@@ -7,19 +7,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-typedef struct train_options {
-    common_settings common;
-    model_settings model;
-    net_settings net;
-    tune_settings tune;
-    const char *output, *layer, *class_weights;
-    uint64_t seed;
-    int threads;
-    bool force, json;
-} train_options;
 
 static const option_row rows[] = {
     {"output", 'o', "FILE", OPTION_STRING, offsetof(train_options, output),
@@ -63,35 +53,6 @@ static const char *const examples[] = {
     NULL,
 };
 
-#define MOST_TEXTS 12
-#define TOLD 24
-
-typedef struct train_run {
-    const train_options *options;
-    char source[4096], digest[DIGEST_TEXT]; /* the weights, and their SHA-256 */
-    char *output;
-    inception_model_options model_options;
-    inception_model *model; /* up to the features */
-    inception_session *session;
-    int together; /* photos that are computed at once */
-    size_t values;
-    cli_dataset set;
-    float *features; /* [count][values] */
-    bool *known;     /* [count]: the features are there */
-    vector_cache *cache;
-    const char **names; /* [count] */
-    int *classes;       /* [count], or NULL ... */
-    bool *labels;       /* ... [count][classes], where photos have several */
-    double *weights;    /* [classes] */
-    inception_part *parts;
-    inception_head *head;
-    float *logits;
-    const char *weights_path; /* of the network that photos are looked at with: the source, or what came of it */
-    char told[MOST_TEXTS][TOLD];
-    char run[4096], best[4300]; /* of training by gradients: the folder, and the file that is to be finished */
-    train_report report;
-} train_run;
-
 static bool tuned(const train_run *train)
 {
     return train->options->tune.from_scratch || train->options->tune.unfreeze.count;
@@ -111,6 +72,21 @@ static char *default_output(const char *path)
     return name;
 }
 
+/* What belongs to training by gradients, without that. */
+static exit_code check_options(const train_options *options)
+{
+    static const tune_settings defaults = TUNE_DEFAULTS;
+    tune_settings given = options->tune;
+    given.unfreeze.items = NULL;
+    for (size_t i = 0; i < options->tune.unfreeze.count; i++)
+        if (options->tune.unfreeze.items[i][strspn(options->tune.unfreeze.items[i], ",")] == '\0')
+            return complain_usage("train", "option --unfreeze: '%s' names no layer", options->tune.unfreeze.items[i]);
+    if (given.from_scratch && options->layer)
+        return complain_usage("train", "options --from-scratch and --layer exclude each other");
+    if (given.from_scratch || given.unfreeze.count || memcmp(&given, &defaults, sizeof given) == 0) return EXIT_FINE;
+    return complain_usage("train", "options of 'Training more than the output layer' want --unfreeze or --from-scratch");
+}
+
 static exit_code check_output(train_run *train, const char *path)
 {
     if (!path_exists(path)) {
@@ -119,6 +95,9 @@ static exit_code check_output(train_run *train, const char *path)
     }
     train->output = train->options->output ? strdup(train->options->output) : default_output(path);
     if (!train->output) return complain_memory();
+    if (ends_in(train->output, ".onnx") || ends_in(train->output, ".ckpt"))
+        return complain_usage("train", "option --output: %s: train writes model files; 'inception convert' makes others",
+                              train->output);
     if (path_exists(train->output) && !train->options->force) {
         complain("%s: is there already; --force replaces it, --output names another file", train->output);
         return EXIT_IO;
@@ -181,168 +160,6 @@ static exit_code find_model(train_run *train)
     train->model_options.threads = train->options->threads ? train->options->threads : inception_cpu_count();
     train->model_options.final_layer = train->options->layer;
     return EXIT_FINE;
-}
-
-static exit_code open_model(train_run *train)
-{
-    inception_error error = {0};
-    inception_model_options options = train->model_options;
-    options.layer = INCEPTION_FEATURES;
-    options.layer_only = true;
-    inception_session_close(&train->session);
-    inception_model_close(&train->model);
-    train->model = inception_model_open(train->weights_path, &options, &error);
-    if (!train->model) return complain_error(&error);
-    const inception_model_info *info = inception_model_get_info(train->model);
-    train->together = info->threads < MOST_TOGETHER ? info->threads : MOST_TOGETHER;
-    train->session = inception_session_open(train->model, train->together, &error);
-    if (!train->session) return complain_error(&error);
-    train->report.network = info->network->name;
-    train->values = (size_t)info->layer->height * (size_t)info->layer->width * (size_t)info->layer->channels;
-    return EXIT_FINE;
-}
-
-/* ---- Features ---- */
-
-/* All that they depend on besides the photo. */
-static void open_cache(train_run *train)
-{
-    const inception_model_info *info = inception_model_get_info(train->model);
-    char key[1024];
-    snprintf(key, sizeof key, "%s %s %s %dx%d/%d %zu, depth %.17g/%d, averages %d%s%s", inception_version(), train->digest,
-             info->network->name, info->input.width, info->input.height, (int)info->input.preprocessing, train->values,
-             info->depth_multiplier, info->min_depth, train->options->model.moving_averages,
-             info->final_layer ? ", layer " : "", info->final_layer ? info->final_layer : "");
-    train->cache = vector_cache_open(key, train->values);
-    vector_cache_read(train->cache, &train->set, train->features, train->known);
-}
-
-static void skip_photo(train_run *train, size_t number, const inception_error *error)
-{
-    complain_input(train->set.examples[number].path, error);
-    tally_failure(&train->set.tally, error->status);
-}
-
-/* `numbers`: the examples that the photos are. */
-static exit_code look(train_run *train, const cli_loaded *const *photos, const size_t *numbers, size_t count)
-{
-    const inception_image *images[MOST_TOGETHER];
-    size_t good[MOST_TOGETHER];
-    int together = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (photos[i]->image) good[together] = numbers[i], images[together++] = photos[i]->image;
-        else skip_photo(train, numbers[i], &photos[i]->error);
-    }
-    inception_error error = {0};
-    float *vectors = together ? malloc((size_t)together * train->values * sizeof *vectors) : NULL;
-    if (together && !vectors) return complain_memory();
-    if (together && inception_features(train->session, images, together, vectors, &error)) {
-        free(vectors);
-        return complain_error(&error);
-    }
-    for (int i = 0; i < together; i++) {
-        const float *vector = vectors + (size_t)i * train->values;
-        memcpy(train->features + good[i] * train->values, vector, train->values * sizeof *vector);
-        vector_cache_add(train->cache, train->set.examples[good[i]].digest, vector);
-        train->known[good[i]] = true;
-    }
-    free(vectors);
-    return EXIT_FINE;
-}
-
-/* The photos at paths[count], which are the examples `numbers`. */
-static exit_code look_at_all(train_run *train, char **paths, const size_t *numbers, size_t count)
-{
-    photo_settings settings = {.net.offline = true};
-    inception_error error = {0};
-    const cli_loaded *photos[MOST_TOGETHER];
-    size_t taken = 0, got;
-    exit_code code = EXIT_FINE;
-    photo_walk *walk = photos_open(&settings, paths, (int)count, &error);
-    photo_pipeline *pipeline =
-        walk ? pipeline_open(walk, &settings, inception_model_get_info(train->model)->threads, &error) : NULL;
-    cli_pace *pace = pipeline ? pace_open(walk, train->options->common.quiet) : NULL;
-    if (!pipeline) code = complain_error(&error);
-    while (!code && (got = pipeline_take(pipeline, photos, (size_t)train->together)) > 0) {
-        code = look(train, photos, numbers + taken, got);
-        taken += got;
-        pace_step(pace, taken);
-    }
-    pace_close(&pace);
-    pipeline_close(&pipeline);
-    photos_close(&walk);
-    return interrupted() ? EXIT_INTERRUPTED : code;
-}
-
-static exit_code find_features(train_run *train)
-{
-    exit_code code = open_model(train);
-    if (code) return code;
-    size_t count = train->set.count, missing = 0;
-    free(train->features);
-    free(train->known);
-    train->features = calloc(count, train->values * sizeof *train->features);
-    train->known = calloc(count, sizeof *train->known);
-    char **paths = calloc(count, sizeof *paths);
-    size_t *numbers = calloc(count, sizeof *numbers);
-    if (!train->features || !train->known || !paths || !numbers) code = complain_memory();
-    vector_cache_close(&train->cache);
-    if (!code && train->weights_path == train->source) open_cache(train); /* what came of a training is looked at once */
-    for (size_t i = 0; i < count && !code; i++)
-        if (!train->known[i]) paths[missing] = train->set.examples[i].path, numbers[missing++] = i;
-    train->report.cached = count - missing;
-    if (!code && train->options->common.verbose)
-        complain("%s from %s: %zu features of %zu photos, %zu of them in the cache",
-                 inception_model_get_info(train->model)->network->name, train->source, train->values, count,
-                 train->report.cached);
-    if (!code && missing) code = look_at_all(train, paths, numbers, missing);
-    free(paths);
-    free(numbers);
-    return code;
-}
-
-/* Photos that could not be decoded go. */
-static exit_code keep_known(train_run *train)
-{
-    size_t kept = 0, count = train->set.count, row = train->values * sizeof *train->features;
-    for (size_t i = 0; i < count; i++) {
-        if (train->known[i] && train->features)
-            memmove(train->features + kept++ * train->values, train->features + i * train->values, row);
-        train->known[i] = !train->known[i];
-    }
-    return dataset_leave_out(&train->set, train->known);
-}
-
-/* ---- Where no features are wanted: can the photos be decoded? ---- */
-
-static exit_code decode_all(train_run *train, char **paths)
-{
-    photo_settings settings = {.net.offline = true};
-    inception_error error = {0};
-    const cli_loaded *photo;
-    photo_walk *walk = photos_open(&settings, paths, (int)train->set.count, &error);
-    photo_pipeline *pipeline = walk ? pipeline_open(walk, &settings, train->model_options.threads, &error) : NULL;
-    cli_pace *pace = pipeline ? pace_open(walk, train->options->common.quiet) : NULL;
-    for (size_t i = 0; pipeline && pipeline_take(pipeline, &photo, 1); i++) {
-        train->known[i] = photo->image != NULL;
-        if (!photo->image) skip_photo(train, i, &photo->error);
-        pace_step(pace, i + 1);
-    }
-    pace_close(&pace);
-    pipeline_close(&pipeline);
-    photos_close(&walk);
-    return error.status ? complain_error(&error) : interrupted() ? EXIT_INTERRUPTED : EXIT_FINE;
-}
-
-static exit_code check_photos(train_run *train)
-{
-    train->known = calloc(train->set.count, sizeof *train->known);
-    char **paths = calloc(train->set.count, sizeof *paths);
-    exit_code code = train->known && paths ? EXIT_FINE : complain_memory();
-    for (size_t i = 0; i < train->set.count && !code; i++) paths[i] = train->set.examples[i].path;
-    if (!code) code = decode_all(train, paths);
-    free(paths);
-    return code;
 }
 
 /* ---- The output layer ---- */
@@ -432,29 +249,48 @@ static exit_code write_head(train_run *train, const char *path, const inception_
              ? complain_error(&error) : EXIT_FINE;
 }
 
+/* One process at a time may train there. What an earlier run has left goes, unless this one resumes it. */
+static exit_code take_folder(train_run *train)
+{
+    if (mkdir(train->run, 0777) != 0 && errno != EEXIST) {
+        complain("%s: cannot make the folder: %s", train->run, strerror(errno));
+        return EXIT_IO;
+    }
+    train->lock = open(train->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (train->lock < 0 || flock(train->lock, LOCK_EX | LOCK_NB) != 0) {
+        complain("%s: %s", train->run, train->lock < 0 ? strerror(errno) : "another process trains here");
+        return EXIT_IO;
+    }
+    if (!train->options->tune.resume) tune_clean(train->run);
+    return EXIT_FINE;
+}
+
 /* The output layer stands; now further layers, or all of them. */
 static exit_code learn_more(train_run *train)
 {
     char start[4200];
-    const bool resumed = tune_begun(train->run), anew = train->options->tune.from_scratch;
+    const bool resumed = train->options->tune.resume, anew = train->options->tune.from_scratch;
+    exit_code code = take_folder(train);
+    if (code) return code;
     tune_task task = {
         .how = &train->options->tune, .set = &train->set, .parts = train->parts, .class_weights = train->weights,
-        .model = train->model_options, .folder = train->run, .seed = train->options->seed,
+        .model = train->model_options, .source = train->digest, .folder = train->run, .seed = train->options->seed,
         .quiet = train->options->common.quiet,
     };
     snprintf(start, sizeof start, "%s/%s.safetensors", train->run, resumed ? "checkpoint" : "start");
     if (!anew) task.start = start;
     if (!anew && !resumed) {
         inception_text texts[MOST_TEXTS];
-        exit_code code = write_head(train, start, texts, tell_source(train, texts));
-        if (code) return code;
+        if ((code = write_head(train, start, texts, tell_source(train, texts)))) return code;
     }
-    exit_code code = tune(&task, train->logits, train->best, sizeof train->best);
+    code = tune(&task, train->logits, train->best, sizeof train->best);
     if (code) return code;
     train->weights_path = train->best;
     train->model_options.moving_averages = true;
     train->model_options.final_layer = NULL;
-    code = find_features(train);
+    code = train_find_features(train);
+    for (size_t i = 0; i < train->set.count && !code; i++)
+        if (!train->known[i]) code = EXIT_IO; /* it could be read before, and was complained of */
     return code ? code : learn(train, true);
 }
 
@@ -481,44 +317,44 @@ static exit_code report(train_run *train)
     return code ? code : tally_exit(&train->set.tally, train->options->common.quiet);
 }
 
-/* The folder of a run by gradients, which may have been begun. */
-static exit_code make_folder(train_run *train)
+/* Names the folder of a run by gradients, and sees whether it fits what is asked for. */
+static exit_code check_folder(train_run *train)
 {
     const tune_settings *how = &train->options->tune;
     const int length = (int)strlen(train->output) - (ends_in(train->output, ".safetensors") ? 12 : 0);
-    if (how->folder) snprintf(train->run, sizeof train->run, "%s", how->folder);
-    else snprintf(train->run, sizeof train->run, "%.*s.run", length, train->output);
-    if (mkdir(train->run, 0777) != 0 && errno != EEXIST) {
-        complain("%s: cannot make the folder: %s", train->run, strerror(errno));
+    snprintf(train->run, sizeof train->run, "%.*s.run", length, train->output);
+    const bool begun = tune_begun(train->run);
+    const size_t inside = strlen(train->run);
+    if (strncmp(train->source, train->run, inside) == 0 && train->source[inside] == '/') {
+        complain("%s: lies where this training would write; copy it, or name another --output", train->source);
         return EXIT_IO;
     }
-    const bool begun = tune_begun(train->run);
     if (begun && !how->resume && !train->options->force) {
         complain("%s: a run was begun here; --resume goes on with it, --force begins anew", train->run);
         return EXIT_IO;
     }
-    if (begun && !how->resume) tune_clean(train->run), mkdir(train->run, 0777);
-    if (!begun && how->resume) {
-        complain("%s: there is no checkpoint to resume from", train->run);
-        return EXIT_NO_INPUT;
-    }
-    return EXIT_FINE;
+    if (begun || !how->resume) return EXIT_FINE;
+    complain("%s: there is no checkpoint to resume from", train->run);
+    return EXIT_NO_INPUT;
 }
 
 static exit_code teach(train_run *train, const char *path)
 {
     double began = progress_now(), then;
-    exit_code code = check_output(train, path);
+    exit_code code = check_options(train->options);
+    if (!code) code = check_output(train, path);
     if (!code) code = find_model(train);
-    if (!code && tuned(train)) code = make_folder(train);
+    if (!code && tuned(train)) code = check_folder(train);
     if (code) return code;
-    const bool features = !train->options->tune.from_scratch && !(tuned(train) && tune_begun(train->run));
+    const bool features = !train->options->tune.from_scratch && !train->options->tune.resume;
     catch_interrupts();
     code = dataset_read(&train->set, path, train->options->common.quiet);
     if (!code) code = weigh_classes(train);
+    if (!code && tuned(train) && train->set.several && train->options->class_weights)
+        code = complain_usage("train", "option --class-weights: with several labels a photo, of the output layer alone");
     then = progress_now();
-    if (!code) code = features ? find_features(train) : check_photos(train);
-    if (!code) code = keep_known(train);
+    if (!code) code = features ? train_find_features(train) : train_check_photos(train);
+    if (!code) code = train_keep_known(train);
     train->report.features_s = progress_now() - then;
     then = progress_now();
     if (!code) code = split(train);
@@ -540,11 +376,13 @@ static exit_code run(void *given, char **operands, int count)
     options->net.quiet = options->common.quiet;
     train_run train = {.options = options};
     train.weights_path = train.source;
+    train.lock = -1;
     inception_error error = {0};
     exit_code code = extras(&error) ? teach(&train, operands[0]) : complain_error(&error); /* they have the digests */
     void *const all[] = {train.output, train.features, train.known, train.names, train.classes, train.labels,
                          train.weights, train.parts, train.logits};
     for (size_t i = 0; i < COUNT(all); i++) free(all[i]);
+    if (train.lock >= 0) close(train.lock);
     vector_cache_close(&train.cache);
     dataset_free(&train.set);
     inception_head_close(&train.head);

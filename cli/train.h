@@ -117,11 +117,11 @@ typedef struct tune_facts {
 tune_log *tune_log_open(const tune_facts *facts, const char *folder, const char *model,
                         const inception_model_options *options, inception_error *error);
 void tune_log_close(tune_log **log);
-exit_code tune_log_inputs(tune_log *log, const inception_input *input, const float *inputs, size_t count);
+void tune_log_inputs(tune_log *log, const inception_input *input, const float *inputs, size_t count);
 
 /* `step`: how many have been done. */
 void tune_log_step(tune_log *log, uint64_t step, int epoch, const inception_losses *losses);
-exit_code tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict validation, bool best, double rate,
+void tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict validation, bool best, double rate,
                          const char *checkpoint);
 
 /* ---- tune.c: training by gradients ---- */
@@ -132,13 +132,12 @@ typedef struct tune_settings {
     int epochs, batch, accumulate, optimiser, schedule, input_size, patience, precision;
     double rate, warm_up, momentum, epsilon, weight_decay, label_smoothing, dropout, mix_up, average_decay, norm_decay,
         smallest_crop;
-    const char *folder;
 } tune_settings;
 
 extern const option_row tune_rows[];
 #define SCHEDULE_AUTO (INCEPTION_SCHEDULE_COSINE + 1)
-#define TUNE_DEFAULTS {.batch = 32, .accumulate = 1, .schedule = SCHEDULE_AUTO, .momentum = 0.9, .epsilon = 1, \
-                       .weight_decay = 4e-5, .dropout = 0.2, .norm_decay = 0.9997, .smallest_crop = 0.1}
+#define TUNE_DEFAULTS {.batch = 32, .accumulate = 1, .schedule = SCHEDULE_AUTO, .momentum = 0.9, .epsilon = -1, \
+                       .weight_decay = 4e-5, .dropout = 0.2, .norm_decay = -1, .smallest_crop = 0.1}
 
 /* What is trained, on which photos. */
 typedef struct tune_task {
@@ -148,6 +147,7 @@ typedef struct tune_task {
     const double *class_weights; /* [classes] */
     inception_model_options model;
     const char *start;  /* a model file with these classes; NULL: from nothing */
+    const char *source; /* SHA-256 of the weights that all began with, "" if from nothing */
     const char *folder; /* of the run, which is there */
     uint64_t seed;
     bool quiet;
@@ -197,5 +197,59 @@ double mean_average_precision(const label_score *scores, int classes);
 
 exit_code report_text(const train_report *report);
 exit_code report_json(const train_report *report);
+
+/* ---- train.c: the run of the command, which the next file shares ---- */
+
+typedef struct train_options {
+    common_settings common;
+    model_settings model;
+    net_settings net;
+    tune_settings tune;
+    const char *output, *layer, *class_weights;
+    uint64_t seed;
+    int threads;
+    bool force, json;
+} train_options;
+
+#define MOST_TEXTS 12
+#define TOLD 24
+
+typedef struct train_run {
+    const train_options *options;
+    char source[4096], digest[DIGEST_TEXT]; /* the weights, and their SHA-256 */
+    char *output;
+    inception_model_options model_options;
+    inception_model *model; /* up to the features */
+    inception_session *session;
+    int together; /* photos that are computed at once */
+    size_t values;
+    cli_dataset set;
+    float *features; /* [count][values] */
+    bool *known;     /* [count]: the features are there */
+    vector_cache *cache;
+    const char **names; /* [count] */
+    int *classes;       /* [count], or NULL ... */
+    bool *labels;       /* ... [count][classes], where photos have several */
+    double *weights;    /* [classes] */
+    inception_part *parts;
+    inception_head *head;
+    float *logits;
+    int lock;                 /* on the folder of the run */
+    const char *weights_path; /* of the network that photos are looked at with: the source, or what came of it */
+    char told[MOST_TEXTS][TOLD];
+    char run[4096], best[4300]; /* of training by gradients: the folder, and the file that is to be finished */
+    train_report report;
+} train_run;
+
+/* ---- train_features.c ---- */
+
+/* Features of all photos, by the network at weights_path; known[i] is false of what cannot be decoded. */
+exit_code train_find_features(train_run *train);
+
+/* The same of known where no features are wanted. */
+exit_code train_check_photos(train_run *train);
+
+/* Photos that could not be decoded go. */
+exit_code train_keep_known(train_run *train);
 
 #endif

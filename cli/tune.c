@@ -5,6 +5,7 @@
  * best so far) stands in the checkpoint; an epoch that ended with a checkpoint and was not measured is measured again. */
 #include "train.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,8 @@ const option_row tune_rows[] = {
      schedule_choices},
     {"warm-up", 0, "N", OPTION_DOUBLE, FIELD(warm_up), "epochs in which the rate rises from 0; default 0", 0, 1e6, NULL},
     {"momentum", 0, "M", OPTION_DOUBLE, FIELD(momentum), "of rmsprop and momentum; default 0.9", 0, 1, NULL},
-    {"epsilon", 0, "E", OPTION_DOUBLE, FIELD(epsilon), "of rmsprop and adam; default 1, as TF-Slim has it", 0, 1e6, NULL},
+    {"epsilon", 0, "E", OPTION_DOUBLE, FIELD(epsilon), "default 1 of rmsprop, as TF-Slim has it, and 1e-8 of adam", 0, 1e6,
+     NULL},
     {"weight-decay", 0, "W", OPTION_DOUBLE, FIELD(weight_decay), "pull of the weights to 0; default 0.00004", 0, 1e3, NULL},
     {"label-smoothing", 0, "P", OPTION_DOUBLE, FIELD(label_smoothing),
      "part of each target that is shared out among all classes; default 0", 0, 1, NULL},
@@ -49,8 +51,9 @@ const option_row tune_rows[] = {
      "variables", 0, 1, NULL},
     {"batch-statistics", 0, NULL, OPTION_FLAG, FIELD(batch_statistics),
      "normalise by the mean and variance of the batch, and move the kept ones (always, from scratch)", 0, 0, NULL},
-    {"norm-decay", 0, "D", OPTION_DOUBLE, FIELD(norm_decay), "the part that those keep in a batch; default 0.9997", 0, 1,
-     NULL},
+    {"norm-decay", 0, "D", OPTION_DOUBLE, FIELD(norm_decay),
+     "the part that those keep in a batch; default 0.9997, and from scratch as much less as lets them settle in a tenth of "
+     "all steps", 0, 1, NULL},
     {"slow-augmentation", 0, NULL, OPTION_FLAG, FIELD(slow),
      "distort photos in all of TF-Slim's ways: four kinds of resizing, hue and contrast", 0, 0, NULL},
     {"smallest-crop", 0, "P", OPTION_DOUBLE, FIELD(smallest_crop),
@@ -59,8 +62,6 @@ const option_row tune_rows[] = {
      1, 4096, NULL},
     {"patience", 0, "N", OPTION_INT, FIELD(patience), "stop after N epochs without a better validation; default: do not", 1,
      1000000, NULL},
-    {"run", 0, "DIR", OPTION_STRING, FIELD(folder),
-     "where checkpoints are kept; default: as the model file, ending in .run", 0, 0, NULL},
     {"resume", 0, NULL, OPTION_FLAG, FIELD(resume), "go on with a run that was stopped, from its last checkpoint", 0, 0,
      NULL},
     {"precision", 0, "TYPE", OPTION_CHOICE, FIELD(precision),
@@ -80,11 +81,13 @@ typedef struct tuning {
     inception_training *training;
     cli_feed *feed;
     size_t *which, count, photos; /* learnt from; in a step */
+    int batch, accumulate;
     uint64_t steps;
     inception_rate rate;
-    char checkpoint[PATH], best_path[PATH], described[1280];
+    char checkpoint[PATH], best_path[PATH], described[1024];
     best_so_far best;
     tune_log *log;
+    bool spoilt;
     double saved;  /* when, in seconds */
     float *logits; /* [count of the set][classes] */
 } tuning;
@@ -106,9 +109,29 @@ static int epoch_of(const tuning *t, uint64_t step)
     return (int)(step * t->photos / t->count);
 }
 
-static void set_rate(tuning *t)
+/* The statistics of batch norm begin at 0 and 1, and a tenth of the steps must be enough to forget that. */
+static double norm_decay_of(const tuning *t)
 {
     const tune_settings *how = t->task->how;
+    if (how->norm_decay >= 0) return how->norm_decay;
+    return how->from_scratch ? fmin(0.9997, fmax(0.5, 1 - 10 / (double)t->steps)) : 0.9997;
+}
+
+static double epsilon_of(const tune_settings *how)
+{
+    return how->epsilon >= 0 ? how->epsilon : how->optimiser == INCEPTION_ADAM ? 1e-8 : 1;
+}
+
+/* A step sees no photo twice. */
+static void set_steps(tuning *t)
+{
+    const tune_settings *how = t->task->how;
+    const size_t batch = (size_t)how->batch < t->count ? (size_t)how->batch : t->count, most = t->count / batch;
+    t->batch = (int)batch;
+    t->accumulate = (size_t)how->accumulate < most ? how->accumulate : (int)most;
+    t->photos = batch * (size_t)t->accumulate;
+    if (t->photos < (size_t)how->batch * (size_t)how->accumulate && !t->task->quiet)
+        complain("there are %zu photos to learn from, and a step is of %zu", t->count, t->photos);
     inception_schedule schedule = how->from_scratch ? INCEPTION_SCHEDULE_EXPONENTIAL : INCEPTION_SCHEDULE_FIXED;
     if (how->schedule != SCHEDULE_AUTO) schedule = (inception_schedule)how->schedule;
     t->steps = steps_until(t, epochs_of(how));
@@ -118,38 +141,41 @@ static void set_rate(tuning *t)
     };
 }
 
-/* All that the variables after so many steps depend on; a run can be resumed with the same only. */
-static void describe(tuning *t)
+/* All that the variables after so many steps depend on; a run can be resumed with the same only. What is long is told by a
+ * hash: the photos, what they show and are for, class weights. */
+static exit_code describe(tuning *t)
 {
     const tune_task *task = t->task;
     const tune_settings *how = task->how;
-    char digest[DIGEST_TEXT] = "", scopes[256] = "", weights[256] = "";
-    inception_error ignored = {0};
-    size_t size = 0, used = 0, length = 0;
-    char *names = NULL;
-    FILE *stream = open_memstream(&names, &size);
-    for (size_t i = 0; stream && i < task->set->count; i++) {
-        fprintf(stream, "%s %d", task->set->examples[i].digest, task->parts[i]);
-        for (int c = 0; c < task->set->classes; c++) fputs(dataset_shows(task->set, i, c) ? " 1" : " 0", stream);
+    const cli_dataset *set = task->set;
+    char digest[DIGEST_TEXT] = "", *text = NULL;
+    inception_error error = {0};
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream) return complain_memory();
+    for (size_t i = 0; i < set->count; i++) {
+        fprintf(stream, "%s %s %d", set->examples[i].digest, set->examples[i].name, task->parts[i]);
+        for (int c = 0; c < set->classes; c++) fputs(dataset_shows(set, i, c) ? " 1" : " 0", stream);
         fputc('\n', stream);
     }
-    if (stream) fclose(stream);
-    if (names) extras(NULL)->digest_bytes(names, size, "SHA256", digest, &ignored);
-    free(names);
-    for (int c = 0; c < task->set->classes && length < sizeof weights; c++)
-        length += (size_t)snprintf(weights + length, sizeof weights - length, "%s%.6g", c ? "," : "",
-                                   task->class_weights[c]);
-    for (size_t i = 0; i < how->unfreeze.count && used < sizeof scopes; i++)
-        used += (size_t)snprintf(scopes + used, sizeof scopes - used, "%s%s", i ? "," : "", how->unfreeze.items[i]);
+    for (int c = 0; c < set->classes; c++) fprintf(stream, "%s %.17g\n", set->labels[c], task->class_weights[c]);
+    for (size_t i = 0; i < how->unfreeze.count; i++) fprintf(stream, "%s,", how->unfreeze.items[i]);
+    if (fclose(stream) != 0 || !extras(NULL)->digest_bytes(text, size, "SHA256", digest, &error)) size = 0;
+    free(text);
+    if (!size) return complain_memory();
     snprintf(t->described, sizeof t->described,
-             "photos=%.16s seed=%llu trained=%s epochs=%d batch=%d accumulate=%d optimiser=%s rate=%g schedule=%s "
-             "warm-up=%g momentum=%g epsilon=%g weight-decay=%g label-smoothing=%g mix-up=%g dropout=%g average-decay=%g "
-             "batch-statistics=%d norm-decay=%g augmentation=%s smallest-crop=%g patience=%d precision=%s class-weights=%s",
-             digest, (unsigned long long)task->seed, how->from_scratch ? "from-scratch" : scopes, epochs_of(how), how->batch,
-             how->accumulate, optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule],
-             how->warm_up, how->momentum, how->epsilon, how->weight_decay, how->label_smoothing, how->mix_up, how->dropout,
-             how->average_decay, how->from_scratch || how->batch_statistics, how->norm_decay, how->slow ? "slow" : "fast",
-             how->smallest_crop, how->patience, precisions[how->precision], weights);
+             "photos=%.16s source=%.16s network=%s depth=%g/%d input-size=%d seed=%llu trained=%.80s epochs=%d batch=%d accumulate=%d "
+             "optimiser=%s rate=%.12g schedule=%s warm-up=%.12g momentum=%.12g epsilon=%.12g weight-decay=%.12g "
+             "label-smoothing=%.12g mix-up=%.12g dropout=%.12g average-decay=%.12g batch-statistics=%d norm-decay=%.12g "
+             "augmentation=%s smallest-crop=%.12g patience=%d precision=%s",
+             digest, *task->source ? task->source : "-", task->model.network ? task->model.network : "-",
+             task->model.depth_multiplier, task->model.min_depth, how->input_size, (unsigned long long)task->seed,
+             how->from_scratch ? "from-scratch" : how->unfreeze.items[0], epochs_of(how), t->batch, t->accumulate, optimiser_choices[how->optimiser], t->rate.rate,
+             schedule_choices[t->rate.schedule], how->warm_up, how->momentum, epsilon_of(how), how->weight_decay,
+             how->label_smoothing, how->mix_up, how->dropout, how->average_decay,
+             how->from_scratch || how->batch_statistics, norm_decay_of(t), how->slow ? "slow" : "fast", how->smallest_crop,
+             how->patience, precisions[how->precision]);
+    return EXIT_FINE;
 }
 
 /* ---- Checkpoints ---- */
@@ -158,7 +184,7 @@ static exit_code save(tuning *t)
 {
     char best[96];
     inception_error error = {0};
-    snprintf(best, sizeof best, "%d %zu %.17g", t->best.epoch, t->best.right, t->best.loss);
+    snprintf(best, sizeof best, "%d %zu %.12g", t->best.epoch, t->best.right, t->best.loss);
     const inception_text texts[] = {{"training", t->described}, {"training_best", best}};
     if (inception_training_write(t->training, t->checkpoint, texts, COUNT(texts), &error)) return complain_error(&error);
     t->saved = progress_now();
@@ -172,7 +198,7 @@ static exit_code keep_best(tuning *t)
     snprintf(temporary, sizeof temporary, "%s.new", t->best_path);
     unlink(temporary);
     if (link(t->checkpoint, temporary) == 0 && rename(temporary, t->best_path) == 0) return EXIT_FINE;
-    complain("%s: cannot be made a second name of %s", t->best_path, t->checkpoint);
+    complain("%s: cannot be made a second name of %s: %s", t->best_path, t->checkpoint, strerror(errno));
     return EXIT_IO;
 }
 
@@ -200,10 +226,15 @@ static exit_code resume(tuning *t)
     }
     exit_code code = weights ? EXIT_FINE : complain_error(&error);
     if (!code && strcmp(before, t->described) != 0) code = complain_differs(t, before);
-    if (!code && sscanf(best, "%d %zu %lg", &t->best.epoch, &t->best.right, &t->best.loss) != 3) t->best = (best_so_far){0};
+    bool good = sscanf(best, "%d %zu %lg", &t->best.epoch, &t->best.right, &t->best.loss) == 3;
     inception_weights_close(&weights);
     if (!code && inception_training_resume(t->training, t->checkpoint, &error)) code = complain_error(&error);
-    return code;
+    const uint64_t at = code ? 0 : inception_training_steps(t->training);
+    good = good && at <= t->steps && t->best.epoch >= 0 && t->best.epoch <= epoch_of(t, at)
+        && t->best.right <= t->task->set->count;
+    if (code || good) return code;
+    complain("%s: damaged: its step or its best epoch cannot be", t->checkpoint);
+    return EXIT_DATA;
 }
 
 /* ---- Steps ---- */
@@ -220,7 +251,8 @@ static exit_code end_epoch(tuning *t, int epoch)
     if (better) code = keep_best(t);
     if (better) t->best = (best_so_far){epoch, v.right, v.loss};
     const double rate = inception_rate_at(&t->rate, step - 1);
-    return code ? code : tune_log_epoch(t->log, step, epoch, v, better, rate, t->checkpoint);
+    if (!code) tune_log_epoch(t->log, step, epoch, v, better, rate, t->checkpoint);
+    return code;
 }
 
 static exit_code step(tuning *t, uint64_t number)
@@ -228,16 +260,16 @@ static exit_code step(tuning *t, uint64_t number)
     const float *inputs, *targets, *weights;
     inception_losses losses;
     inception_error error = {0};
-    exit_code code = EXIT_FINE;
     if (!feed_take(t->feed, &inputs, &targets, &weights, &error))
         return error.status ? complain_error(&error) : EXIT_INTERRUPTED;
-    if (number == 0) code = tune_log_inputs(t->log, inception_training_input(t->training), inputs, t->photos);
+    if (number == 0) tune_log_inputs(t->log, inception_training_input(t->training), inputs, t->photos);
     inception_training_step(t->training, inputs, targets, weights,
                             inception_rate_at(&t->rate, number), &losses, &error);
     feed_release(t->feed);
-    if (error.status) return complain_error(&error);
+    t->spoilt = error.status != INCEPTION_OK; /* the variables are no use */
+    if (t->spoilt) return complain_error(&error);
     tune_log_step(t->log, number + 1, epoch_of(t, number) + 1, &losses);
-    return code;
+    return EXIT_FINE;
 }
 
 static bool impatient(const tuning *t, int epoch)
@@ -253,7 +285,7 @@ static exit_code run_steps(tuning *t)
         code = end_epoch(t, epoch_of(t, at)); /* it was stopped between the checkpoint and the end of this */
     while (!code && at < t->steps && !impatient(t, epoch_of(t, at))) {
         code = step(t, at);
-        if (code && code != EXIT_INTERRUPTED) return code;
+        if (t->spoilt) return code;
         if (!code) at++;
         const int epoch = epoch_of(t, at);
         const bool ends = !code && at == steps_until(t, epoch);
@@ -269,8 +301,9 @@ static exit_code run_steps(tuning *t)
 
 /* ---- The run ---- */
 
-static inception_training_options training_options(const tune_task *task, const char **scopes, int scope_count)
+static inception_training_options training_options(const tuning *t, const char **scopes, int scope_count)
 {
+    const tune_task *task = t->task;
     const tune_settings *how = task->how;
     inception_training_options o;
     inception_training_options_default(&o);
@@ -279,9 +312,9 @@ static inception_training_options training_options(const tune_task *task, const 
     o.width = o.height = how->input_size;
     o.labels = (const char *const *)task->set->labels, o.class_count = task->set->classes;
     o.scopes = scopes, o.scope_count = scope_count;
-    o.batch = how->batch, o.accumulate = how->accumulate, o.optimiser = (inception_optimiser)how->optimiser;
+    o.batch = t->batch, o.accumulate = t->accumulate, o.optimiser = (inception_optimiser)how->optimiser;
     o.batch_statistics = how->from_scratch || how->batch_statistics;
-    o.momentum = how->momentum, o.epsilon = how->epsilon, o.norm_decay = how->norm_decay, o.keep = 1 - how->dropout;
+    o.momentum = how->momentum, o.epsilon = epsilon_of(how), o.norm_decay = norm_decay_of(t), o.keep = 1 - how->dropout;
     o.weight_decay = how->weight_decay, o.label_smoothing = how->label_smoothing, o.average_decay = how->average_decay;
     o.several_labels = task->set->several;
     o.seed = task->seed;
@@ -289,14 +322,14 @@ static inception_training_options training_options(const tune_task *task, const 
 }
 
 /* The scopes of all --unfreeze, one by one; none where one of them is "all". `text` holds them. */
-static int list_scopes(const tune_settings *how, char *text, const char **scopes, int most)
+static int list_scopes(const tune_settings *how, char *text, const char **scopes)
 {
     int count = 0;
     for (size_t i = 0; i < how->unfreeze.count; i++) {
         strcpy(text, how->unfreeze.items[i]);
         for (char *rest = NULL, *scope = strtok_r(text, ",", &rest); scope; scope = strtok_r(NULL, ",", &rest)) {
             if (strcmp(scope, "all") == 0) return 0;
-            if (count < most) scopes[count++] = scope;
+            scopes[count++] = scope;
         }
         text += strlen(how->unfreeze.items[i]) + 1;
     }
@@ -312,7 +345,7 @@ static exit_code open_training(tuning *t)
     const char **scopes = calloc(bytes, sizeof *scopes);
     inception_error error = {0};
     if (text && scopes) {
-        inception_training_options o = training_options(t->task, scopes, list_scopes(how, text, scopes, (int)bytes));
+        inception_training_options o = training_options(t, scopes, list_scopes(how, text, scopes));
         t->training = inception_training_open(t->task->start, &o, &error);
     }
     free(text);
@@ -341,15 +374,16 @@ static exit_code open_feed(tuning *t)
 
 exit_code tune(const tune_task *task, float *logits, char *best, size_t size)
 {
-    tuning t = {.task = task, .logits = logits, .photos = (size_t)task->how->batch * (size_t)task->how->accumulate};
+    tuning t = {.task = task, .logits = logits};
     snprintf(t.checkpoint, sizeof t.checkpoint, "%s/checkpoint.safetensors", task->folder);
     snprintf(t.best_path, sizeof t.best_path, "%s/best.safetensors", task->folder);
     t.which = calloc(task->set->count, sizeof *t.which);
     for (size_t i = 0; i < task->set->count && t.which; i++)
         if (task->parts[i] == INCEPTION_TRAIN) t.which[t.count++] = i;
+    set_steps(&t);
     exit_code code = t.which ? open_training(&t) : complain_memory();
-    if (!code) set_rate(&t), describe(&t);
-    if (!code && tune_begun(task->folder)) code = resume(&t);
+    if (!code) code = describe(&t);
+    if (!code && task->how->resume) code = resume(&t);
     if (!code) code = open_feed(&t);
     if (!code) code = run_steps(&t);
     tune_log_close(&t.log);
@@ -378,5 +412,4 @@ void tune_clean(const char *folder)
         snprintf(path, sizeof path, "%s/%s.safetensors", folder, names[i]);
         unlink(path);
     }
-    rmdir(folder); /* where nothing else is in it */
 }

@@ -89,7 +89,7 @@ static void add_histograms(tune_log *log, const char *checkpoint, int64_t step, 
     inception_weights_close(&weights);
 }
 
-exit_code tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict validation, bool best, double rate,
+void tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict validation, bool best, double rate,
                          const char *checkpoint)
 {
     char left[64], mean[64];
@@ -115,10 +115,10 @@ exit_code tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict valida
     add_histograms(log, checkpoint, (int64_t)step, &error);
     log->sum = (inception_losses){0};
     log->logged_at = step;
-    return error.status ? complain_error(&error) : EXIT_FINE;
+    if (error.status) complain("%s", error.message); /* a run need not end because its log does */
 }
 
-exit_code tune_log_inputs(tune_log *log, const inception_input *input, const float *inputs, size_t count)
+void tune_log_inputs(tune_log *log, const inception_input *input, const float *inputs, size_t count)
 {
     const size_t size = (size_t)input->width * (size_t)input->height * 3;
     inception_error error = {0};
@@ -129,5 +129,5 @@ exit_code tune_log_inputs(tune_log *log, const inception_input *input, const flo
         inception_events_add_image(log->events, tag, (int64_t)log->facts.first, image, &error);
         inception_image_free(&image);
     }
-    return error.status ? complain_error(&error) : EXIT_FINE;
+    if (error.status) complain("%s", error.message);
 }

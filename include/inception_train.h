@@ -175,7 +175,7 @@ typedef struct inception_losses {
 
 /* A step: inputs float32 [photos][height][width][3], targets float32 [photos][classes], the part of each class or, with
  * several labels, 0 or 1 of each; weights [photos], how much each photo counts, or NULL. INCEPTION_DATA where the loss is
- * not finite any more: the variables are as they were. */
+ * not finite any more: what is trained is as it was, moving statistics are not. */
 INCEPTION_API inception_status inception_training_step(inception_training *training, const float *inputs,
                                                        const float *targets, const float *weights, double rate,
                                                        inception_losses *losses, inception_error *error);

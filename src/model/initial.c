@@ -34,7 +34,7 @@ static const struct {
     {"InceptionV4/AuxLogits/Aux_logits/", "", XAVIER, 0},
     {"InceptionResnetV2/", "", XAVIER, 0}, /* TF-Slim's default, for it names none */
     {"Inception", "", SCALED, 0},
-    {"", "", XAVIER, 0}, /* GoogLeNet, as Caffe has it */
+    {"", "", XAVIER, 0}, /* GoogLeNet; Caffe's own goes by the inputs alone */
 };
 
 static size_t rule_of(const char *name)

@@ -13,7 +13,7 @@ inception_status inc_known_read(inc_model *model, const char *path, inception_er
     model->unknown_threshold = -INFINITY;
     if (!text) return INCEPTION_OK;
     double threshold = inc_parse_number(text);
-    if (!strpbrk(text, "0123456789") || !(fabs(threshold) <= 1))
+    if (!strpbrk(text, "0123456789") || text[strspn(text, "0123456789+-.eE")] || !(fabs(threshold) <= 1))
         return inc_fail(error, INCEPTION_DATA, "%s: an unknown_threshold of '%.40s' is not -1 to 1", path, text);
     if (!score || strcmp(score, INC_UNKNOWN_SCORE) != 0)
         return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: its unknown_threshold is of '%.40s', not of '%s'", path,
@@ -26,6 +26,13 @@ inception_status inc_known_read(inc_model *model, const char *path, inception_er
     if (!floats) return INCEPTION_MEMORY;
     if (inc_count_not_finite(floats, means->count))
         return inc_fail(error, INCEPTION_DATA, "%s: values are not finite: %s", path, INC_CLASS_MEANS);
+    for (int c = 0; c < model->shape.classes; c++) { /* 1, in bfloat16 to 2^-8; or 0 if there was nothing to see */
+        double squares = 0;
+        for (int64_t v = 0; v < means->dims[1]; v++) squares += pow(floats[c * means->dims[1] + v], 2);
+        if (!(fabs(squares - 1) < 0.02 || squares == 0))
+            return inc_fail(error, INCEPTION_DATA, "%s: row %d of %s has a length of %g, not 1", path, c, INC_CLASS_MEANS,
+                            sqrt(squares));
+    }
     model->unknown_threshold = threshold;
     model->class_means = floats;
     model->mean_values = (size_t)means->dims[1];

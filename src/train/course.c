@@ -147,6 +147,7 @@ inc_course *inc_course_new(inc_model *model, const inception_training_options *o
     if (!c) return inc_model_close(model), NULL;
     c->how = *options;
     c->model = *model;
+    c->model.activation = options->several_labels ? INCEPTION_SIGMOID : INCEPTION_SOFTMAX;
     *model = (inc_model){0};
     if (!begin(c, error)) return c;
     inc_course_free(c);
@@ -282,6 +283,8 @@ inception_status inc_course_resume(inc_course *c, const char *path, inception_er
     inception_status status =
         steps ? INCEPTION_OK : inc_fail(error, INCEPTION_MISMATCH, "%s: no training can go on from here", path);
     if (!status) status = copy_all(c, weights, path, error);
+    if (!status && (!*steps || steps[strspn(steps, "0123456789")] || strlen(steps) > 18))
+        status = inc_fail(error, INCEPTION_DATA, "%s: a global_step of '%.40s' is no number of steps", path, steps);
     if (!status) c->steps = inc_learner_optimiser(c->learner)->steps = strtoull(steps, NULL, 10);
     inc_weights_close(weights);
     return status;

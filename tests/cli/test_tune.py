@@ -135,6 +135,16 @@ def test_same_bits():
                "gives the same bits")
 
 
+def retold(data, key, value):
+    """The file with another text."""
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    rows = json.loads(data[8:start])
+    rows["__metadata__"][key] = value
+    text = json.dumps(rows).encode()
+    text += b" " * (-(len(text) + 8) % 64)
+    return struct.pack("<Q", len(text)) + text + data[start:]
+
+
 def stop(words, output):
     """Runs until there is a checkpoint, then presses Ctrl-C."""
     running = subprocess.Popen([COMMAND, "train", "colours", *map(str, words), "-o", output], stdout=subprocess.DEVNULL,
@@ -155,14 +165,25 @@ def test_resume():
     check("a run that was begun", train(*words, "-o", "long.safetensors"), 74, "", "--resume goes on with it, --force begins anew")
     other = [*NEW, *SHORT, "--rate", "0.03", "--epochs", 300, "-o", "long.safetensors", "--resume"]
     check("other options", train(*other), 65, "", "was begun with rate=0.02, not rate=0.03")
+    check("another size", train(*NEW[:-1], 48, *SHORT, "--epochs", 300, "-o", "long.safetensors", "--resume"), 65, "",
+          "was begun with input-size=32, not input-size=48")
     Path("colours/red/extra.png").write_bytes(picture(COLOURS["red"], "extra"))
     check("other photos", train(*words, "-o", "long.safetensors", "--resume"), 65, "", "was begun with photos=")
     os.unlink("colours/red/extra.png")
     whole = content(where)
     Path(where).write_bytes(whole[:-100])
     check("a damaged checkpoint", train(*words, "-o", "long.safetensors", "--resume"), 65, "", where)
+    for wrong in ("-5", "18446744073709551615", "abc", "99999999"):
+        Path(where).write_bytes(retold(whole, "global_step", wrong))
+        check(f"a step of {wrong}", train(*words, "-o", "long.safetensors", "--resume"), 65, "", where)
+    Path(where).write_bytes(retold(whole, "training_best", "2147483647 1 0"))
+    check("a best epoch to come", train(*words, "-o", "long.safetensors", "--resume"), 65, "", "its best epoch cannot be")
+    Path(where).write_bytes(whole[:-100])
     check("nothing to resume", train(*words, "-o", "none.safetensors", "--resume"), 66, "", "no checkpoint to resume from")
     shutil.rmtree("none.run", ignore_errors=True)
+    check("a mistake on the way leaves the checkpoint", train(*words, "-o", "long.safetensors", "--force", "--class-weights",
+                                                              "rad=2"), 64, "", "rad")
+    tap.ok(content(where) == whole[:-100], "as it is")
     check("begun anew", train(*NEW, *SHORT, "--epochs", 1, "-o", "long.safetensors", "--force", "-q"), 0)
 
 
@@ -187,6 +208,27 @@ def test_unfreeze(model):
     shutil.rmtree("no.run", ignore_errors=True)
 
 
+def test_small():
+    """More than there are photos, in a step; in the folder of the photos; two at once."""
+    os.makedirs("few")
+    make_set("few/set", {"blue": 5, "red": 5})
+    done = subprocess.run([COMMAND, "train", ".", *NEW, "--epochs", "2", "--accumulate", "3", "-o", "in.safetensors"], cwd="few/set",
+                          capture_output=True, env=ENVIRONMENT, timeout=300)
+    tap.ok(done.returncode == 0 and b"a step is of" in done.stderr and b"epoch 2 of 2" in done.stderr, "a step of all", done.stderr)
+    done = subprocess.run([COMMAND, "train", ".", *NEW, "--epochs", "1", "--force", "-o", "in.safetensors", "-j"], cwd="few/set",
+                          capture_output=True, env=ENVIRONMENT, timeout=300)
+    tap.ok(done.returncode == 0 and [c["label"] for c in json.loads(done.stdout)["classes"]] == ["blue", "red"],
+           "the run's folder is no class", done.stderr)
+    words = [COMMAND, "train", "colours", *NEW, *SHORT, "--epochs", "300", "-o", "two.safetensors"]
+    first = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    while first.poll() is None and not Path("two.run/checkpoint.safetensors").exists():
+        time.sleep(.02)
+    check("a second process", train(*NEW, *SHORT, "--epochs", 300, "-o", "two.safetensors", "--resume"), 74, "",
+          "another process trains here")
+    first.kill()
+    first.wait()
+
+
 def test_labels():
     """Several labels: yes or no to each, trained as a whole."""
     rows = [f"colours/{label}/{i}.png,{label}{'|cold' if label == 'blue' else ''}" for label, count in COUNTS.items()
@@ -205,10 +247,18 @@ def test_bad():
                         ([*NEW, "--unfreeze", "all"], "exclude each other"),
                         ([*NEW, "-m", "new.safetensors"], "exclude each other"),
                         (["-m", "new.safetensors", "--unfreeze", "all", "--input-size", "64"], "--input-size wants --from-scratch"),
+                        (["-m", "new.safetensors", "--unfreeze", ","], "names no layer"),
+                        (["-m", "new.safetensors", "--resume"], "want --unfreeze or --from-scratch"),
+                        (["-m", "new.safetensors", "--dropout", "0.5"], "want --unfreeze or --from-scratch"),
+                        ([*NEW, "--layer", "Mixed_4b"], "exclude each other"),
                         ([*NEW, "--batch", "0"], "option --batch"), ([*NEW, "--rate", "fast"], "option --rate"),
                         ([*NEW, "--optimiser", "sgd"], "rmsprop, momentum or adam"),
                         ([*NEW, "--label-smoothing", "2"], "option --label-smoothing")):
         check(f"refused: {what}", train(*words, "-o", "no.safetensors"), 64, "", what)
+    check("another format", train("-m", "new.safetensors", "-o", "no.onnx"), 64, "", "'inception convert' makes others")
+    check("class weights of labels", call("train", "labels.csv", *NEW, "--class-weights", "cold=2", "-o", "no.safetensors"), 64, "",
+          "of the output layer alone")
+    tap.ok(not Path("no.run").exists(), "no folder either")
     check("an input that gives a map", train(*NEW[:-1], "600", "-o", "no.safetensors"), 65, "", "a map of")
     check("a rate that is too large", train(*NEW, *SHORT, "--rate", "1e6", "--epochs", 4, "-o", "no.safetensors"), 65, "",
           "not finite any more; a smaller rate may help")
@@ -226,7 +276,7 @@ with tempfile.TemporaryDirectory() as here:
     ENVIRONMENT["XDG_CACHE_HOME"] = here + "/cache"
     make_set("colours", COUNTS)
     first = test_from_scratch()
-    for test in (test_same_bits, test_resume, test_labels, test_bad):
+    for test in (test_same_bits, test_resume, test_small, test_labels, test_bad):
         tap.attempt(test)
     tap.attempt(test_unfreeze, first)
     os.chdir("/")
