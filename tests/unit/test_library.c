@@ -375,7 +375,7 @@ static void halves(void **state)
         assert_int_equal(back->type, INCEPTION_F32);
         vectors += exact->rank == 1;
         for (uint64_t v = 0; v < exact->count; v++) {
-            double e, r, b;
+            double e = 0, r = 0, b = 1;
             assert_true(inception_tensor_read(exact, v, 1, &e) && inception_tensor_read(rounded, v, 1, &r)
                         && inception_tensor_read(back, v, 1, &b));
             assert_true(r == b && fabs(r - e) <= (exact->rank > 1 ? fabs(e) / 256 : 0)); /* 8 bits: half of the last one */
