@@ -164,14 +164,14 @@ static exit_code describe(tuning *t)
     free(text);
     if (!size) return complain_memory();
     snprintf(t->described, sizeof t->described,
-             "photos=%.16s source=%.16s network=%s depth=%g/%d input-size=%d seed=%llu trained=%.80s epochs=%d batch=%d accumulate=%d "
-             "optimiser=%s rate=%.12g schedule=%s warm-up=%.12g momentum=%.12g epsilon=%.12g weight-decay=%.12g "
+             "photos=%.16s source=%.16s network=%s depth=%g/%d input-size=%d seed=%llu trained=%.80s epochs=%d batch=%d "
+             "accumulate=%d optimiser=%s rate=%.12g schedule=%s warm-up=%.12g momentum=%.12g epsilon=%.12g weight-decay=%.12g "
              "label-smoothing=%.12g mix-up=%.12g dropout=%.12g average-decay=%.12g batch-statistics=%d norm-decay=%.12g "
              "augmentation=%s smallest-crop=%.12g patience=%d precision=%s",
              digest, *task->source ? task->source : "-", task->model.network ? task->model.network : "-",
              task->model.depth_multiplier, task->model.min_depth, how->input_size, (unsigned long long)task->seed,
-             how->from_scratch ? "from-scratch" : how->unfreeze.items[0], epochs_of(how), t->batch, t->accumulate, optimiser_choices[how->optimiser], t->rate.rate,
-             schedule_choices[t->rate.schedule], how->warm_up, how->momentum, epsilon_of(how), how->weight_decay,
+             how->from_scratch ? "from-scratch" : how->unfreeze.items[0], epochs_of(how), t->batch, t->accumulate,
+             optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule], how->warm_up, how->momentum, epsilon_of(how), how->weight_decay,
              how->label_smoothing, how->mix_up, how->dropout, how->average_decay,
              how->from_scratch || how->batch_statistics, norm_decay_of(t), how->slow ? "slow" : "fast", how->smallest_crop,
              how->patience, precisions[how->precision]);
@@ -184,7 +184,7 @@ static exit_code save(tuning *t)
 {
     char best[96];
     inception_error error = {0};
-    snprintf(best, sizeof best, "%d %zu %.12g", t->best.epoch, t->best.right, t->best.loss);
+    snprintf(best, sizeof best, "%d %zu %.17g", t->best.epoch, t->best.right, t->best.loss);
     const inception_text texts[] = {{"training", t->described}, {"training_best", best}};
     if (inception_training_write(t->training, t->checkpoint, texts, COUNT(texts), &error)) return complain_error(&error);
     t->saved = progress_now();
@@ -263,8 +263,7 @@ static exit_code step(tuning *t, uint64_t number)
     if (!feed_take(t->feed, &inputs, &targets, &weights, &error))
         return error.status ? complain_error(&error) : EXIT_INTERRUPTED;
     if (number == 0) tune_log_inputs(t->log, inception_training_input(t->training), inputs, t->photos);
-    inception_training_step(t->training, inputs, targets, weights,
-                            inception_rate_at(&t->rate, number), &losses, &error);
+    inception_training_step(t->training, inputs, targets, weights, inception_rate_at(&t->rate, number), &losses, &error);
     feed_release(t->feed);
     t->spoilt = error.status != INCEPTION_OK; /* the variables are no use */
     if (t->spoilt) return complain_error(&error);
