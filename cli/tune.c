@@ -165,16 +165,16 @@ static exit_code describe(tuning *t)
     if (!size) return complain_memory();
     snprintf(t->described, sizeof t->described,
              "photos=%.16s source=%.16s network=%s depth=%g/%d input-size=%d seed=%llu trained=%.80s epochs=%d batch=%d "
-             "accumulate=%d optimiser=%s rate=%.12g schedule=%s warm-up=%.12g momentum=%.12g epsilon=%.12g weight-decay=%.12g "
-             "label-smoothing=%.12g mix-up=%.12g dropout=%.12g average-decay=%.12g batch-statistics=%d norm-decay=%.12g "
-             "augmentation=%s smallest-crop=%.12g patience=%d precision=%s",
+             "accumulate=%d optimiser=%s rate=%.12g schedule=%s warm-up=%.12g momentum=%.12g epsilon=%.12g "
+             "weight-decay=%.12g label-smoothing=%.12g mix-up=%.12g dropout=%.12g average-decay=%.12g "
+             "batch-statistics=%d norm-decay=%.12g augmentation=%s smallest-crop=%.12g patience=%d precision=%s",
              digest, *task->source ? task->source : "-", task->model.network ? task->model.network : "-",
              task->model.depth_multiplier, task->model.min_depth, how->input_size, (unsigned long long)task->seed,
              how->from_scratch ? "from-scratch" : how->unfreeze.items[0], epochs_of(how), t->batch, t->accumulate,
-             optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule], how->warm_up, how->momentum, epsilon_of(how), how->weight_decay,
-             how->label_smoothing, how->mix_up, how->dropout, how->average_decay,
-             how->from_scratch || how->batch_statistics, norm_decay_of(t), how->slow ? "slow" : "fast", how->smallest_crop,
-             how->patience, precisions[how->precision]);
+             optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule], how->warm_up,
+             how->momentum, epsilon_of(how), how->weight_decay, how->label_smoothing, how->mix_up, how->dropout,
+             how->average_decay, how->from_scratch || how->batch_statistics, norm_decay_of(t),
+             how->slow ? "slow" : "fast", how->smallest_crop, how->patience, precisions[how->precision]);
     return EXIT_FINE;
 }
 

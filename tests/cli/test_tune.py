@@ -120,8 +120,10 @@ def test_same_bits():
             more = ["--resume"] if Path(f"{name}.run/checkpoint.safetensors").exists() else ["--force"]
             running = subprocess.Popen([COMMAND, "train", "colours", *map(str, words), "-o", f"{name}.safetensors", *more],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT)
+            while not codes and running.poll() is None and not Path(f"{name}.run/checkpoint.safetensors").exists():
+                time.sleep(.005)
             try:
-                errors = running.communicate(timeout=chance.uniform(.2, 1.5) + .3 * len(codes))[1]
+                errors = running.communicate(timeout=chance.uniform(.2, 1.5) + .3 * len(codes) if codes else .001)[1]
             except subprocess.TimeoutExpired:
                 running.send_signal(end)
                 errors = running.communicate()[1]
