@@ -2,6 +2,7 @@
 #include "calibrate.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct convert_options {
     common_settings common;
@@ -108,6 +109,9 @@ static exit_code run(void *given, char **operands, int count)
     if (!code) code = check_contents(options, format);
     if (!code) code = model_find(operands[0], NULL, path, sizeof path, &network);
     if (code) return code;
+    struct stat in, out;
+    if (stat(path, &in) == 0 && stat(operands[1], &out) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+        return complain_usage("convert", "%s: is what is to be converted; name another file", operands[1]);
 
     inception_model_options model = model_options(&options->model, network);
     if (options->weights) model.written = INCEPTION_BF16;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define LARGEST_CSV ((size_t)1 << 30)
+#define LONGEST_LABEL 1000 /* bytes */
 #define NAMED 5 /* examples that a warning names */
 
 bool dataset_add(cli_dataset *set, char *path, char *name, const char *label, inception_error *error)
@@ -185,10 +186,15 @@ static int by_case(const void *a, const void *b)
     return strcasecmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Characters that turn the direction of others would make it look like another name. */
 static bool is_line_of_text(const char *text)
 {
-    for (uint32_t code; *text; text += utf8_next(text, &code))
-        if (utf8_next(text, &code), code == 0xfffd || code < ' ') return false;
+    if (strlen(text) > LONGEST_LABEL) return false;
+    for (uint32_t code; *text; text += utf8_next(text, &code)) {
+        utf8_next(text, &code);
+        bool turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+        if (code == 0xfffd || code < ' ' || turns) return false;
+    }
     return true;
 }
 
@@ -197,7 +203,8 @@ static bool check_labels(char *const *labels, size_t count, const char *path, in
 {
     for (size_t i = 0; i < count && !error->status; i++) {
         if (!is_line_of_text(labels[i]))
-            fail(error, INCEPTION_DATA, "%s: class '%.200s' is not called by a line of UTF-8 text", path, labels[i]);
+            fail(error, INCEPTION_DATA, "%s: class '%.200s' is not called by a line of UTF-8 text of at most %d bytes", path,
+                 labels[i], LONGEST_LABEL);
         else if (i && strcasecmp(labels[i - 1], labels[i]) == 0 && strcmp(labels[i - 1], labels[i]) != 0)
             fail(error, INCEPTION_DATA, "%s: classes '%.100s' and '%.100s' differ in case only", path, labels[i - 1],
                  labels[i]);

@@ -182,7 +182,7 @@ INCEPTION_API inception_status inception_training_step(inception_training *train
 
 /* Writes a model file that has, besides the variables, their moving averages and what the optimiser remembers, under the
  * names that TensorFlow gives them, and the number of steps as `global_step`. */
-INCEPTION_API inception_status inception_training_write(const inception_training *training, const char *out,
+INCEPTION_API inception_status inception_training_write(inception_training *training, const char *out,
                                                         const inception_text *texts, size_t text_count,
                                                         inception_error *error);
 

@@ -143,7 +143,7 @@ double inception_rate_at(const inception_rate *rate, uint64_t step)
 
 /* ---- files ---- */
 
-inception_status inception_training_write(const inception_training *training, const char *out, const inception_text *texts,
+inception_status inception_training_write(inception_training *training, const char *out, const inception_text *texts,
                                           size_t text_count, inception_error *error)
 {
     if (!training || !out || (text_count && !texts))

@@ -530,6 +530,15 @@ def test_bad_csv():
     check("csv: a file that is not there", done, 1, err="colours/red/none.png: cannot open")
     tap.ok(json.loads(done.out)["copies_left_out"] == 1, "csv: a record twice", done.out)
     os.unlink("colours/bad.csv")
+    for label, what in (("ro\u202ese", "turned around"), ("x" * 1001, "too long")):
+        Path("bad.csv").write_text(f"file,label\ncolours/red/1.png,{label}\ncolours/blue/1.png,blue\n")
+        check(f"csv: a label {what}", train("bad.csv", "-o", "no.safetensors"), 65, "", "is not called by a line of UTF-8 text")
+    Path("blank.csv").write_text("file , label\n" + "".join(
+        f"colours/{c}/{i}.png, {c} \ncolours/{c}/{i + 4}.png,{c}\n" for c in ("red", "blue") for i in range(4)))
+    done = train("blank.csv", "-o", "blank.safetensors", "--json")
+    tap.ok(done.returncode == 0 and [c["label"] for c in json.loads(done.out)["classes"]] == ["blue", "red"],
+           "csv: blanks around a field do not count", done.err)
+    check("convert onto itself", call("convert", "blank.safetensors", "./blank.safetensors"), 64, "", "name another file")
 
 
 def test_interrupt():
