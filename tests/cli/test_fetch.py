@@ -126,7 +126,7 @@ def test_all(server):
     tap.ok(modes == {0o666 & ~umask}, "modes are those of the user's mask", modes)
     before = len(server.requests)
     again = run("fetch", "V3", "-v", INCEPTION_MIRROR=server.url("ok"))
-    check("fetch again: nothing to do", again, 0, "inception_v3.ckpt", "in the cache")
+    check("fetch again: nothing to do", again, 0, "inception_v3.ckpt", "is there already")
     tap.ok(len(server.requests) == before, "and nothing is asked of the server")
     quiet = run("fetch", "-q", "-j", "v3")
     tap.ok(json.loads(quiet.out)[0]["fetched"] is False and quiet.err == "", "quiet JSON", quiet)
