@@ -27,11 +27,6 @@ static exit_code refuse_value(const char *text)
                           "commas between, or @FILE with one a line; weights are 1e-9 to 1e9", text);
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* CLASS=WEIGHT; there may be more = in the name. Weights of classes that no item has named are 0. */
 static exit_code read_item(const char *item, const cli_dataset *set, double *weights)
 {
@@ -42,12 +37,12 @@ static exit_code read_item(const char *item, const cli_dataset *set, double *wei
         return refuse_value(item);
     char *name = strndup(item, (size_t)(equals - item));
     if (!name) return complain_memory();
-    char **found = bsearch(&name, set->labels, (size_t)set->classes, sizeof *found, by_text);
+    const int class = dataset_class(set, name);
     exit_code code = EXIT_FINE;
-    if (!found) code = refuse_unknown(set, name);
-    else if (weights[found - set->labels] > 0)
+    if (class < 0) code = refuse_unknown(set, name);
+    else if (weights[class] > 0)
         code = complain_usage("train", "option --class-weights: class '%s' has two weights", name);
-    else weights[found - set->labels] = weight;
+    else weights[class] = weight;
     free(name);
     return code;
 }

@@ -181,6 +181,12 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+int dataset_class(const cli_dataset *set, const char *label)
+{
+    char **found = bsearch(&label, set->labels, (size_t)set->classes, sizeof *found, by_text);
+    return found ? (int)(found - set->labels) : -1;
+}
+
 static int by_case(const void *a, const void *b)
 {
     return strcasecmp(*(char *const *)a, *(char *const *)b);
@@ -226,10 +232,7 @@ static bool find_classes(cli_dataset *set, inception_error *error)
     for (size_t i = 0; i < named; i++)
         if (i == 0 || strcmp(set->labels[set->classes - 1], set->labels[i]) != 0)
             set->labels[set->classes++] = set->labels[i];
-    for (size_t i = 0; i < set->count; i++) {
-        char **found = bsearch(&set->examples[i].label, set->labels, (size_t)set->classes, sizeof *found, by_text);
-        set->examples[i].class = found ? (int)(found - set->labels) : -1;
-    }
+    for (size_t i = 0; i < set->count; i++) set->examples[i].class = dataset_class(set, set->examples[i].label);
     for (int c = 0; c < set->classes; c++) /* examples may go, classes stay */
         if (!(set->labels[c] = strdup(set->labels[c])))
             return set->classes = c, fail(error, INCEPTION_MEMORY, "out of memory"), false;

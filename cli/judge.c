@@ -1,4 +1,4 @@
-/* What a model says of the photos it was trained for. */
+/* What a model says of the validation photos. */
 #include "train.h"
 
 #include <math.h>
@@ -6,55 +6,13 @@
 
 #define TOGETHER 16 /* photos at once */
 
-/* The photos at paths[count], which are the examples `numbers`. */
-static exit_code judge_some(const cli_dataset *set, inception_session *session, int threads, const size_t *numbers,
-                            char **paths, size_t count, float *logits)
-{
-    const size_t classes = (size_t)set->classes;
-    const inception_image *images[TOGETHER];
-    const cli_loaded *photos[TOGETHER];
-    photo_settings settings = {.net.offline = true};
-    inception_prediction *top = calloc(TOGETHER * classes, sizeof *top);
-    inception_error error = {0};
-    size_t taken = 0, got;
-    photo_walk *walk = top ? photos_open(&settings, paths, (int)count, &error) : NULL;
-    photo_pipeline *pipeline = walk ? pipeline_open(walk, &settings, threads, &error) : NULL;
-    if (!pipeline && !error.status) fail(&error, INCEPTION_MEMORY, "out of memory");
-    while (!error.status && (got = pipeline_take(pipeline, photos, TOGETHER)) > 0) {
-        for (size_t i = 0; i < got; i++) images[i] = photos[i]->image;
-        for (size_t i = 0; i < got; i++)
-            if (!images[i]) fail(&error, photos[i]->error.status, "%s", photos[i]->error.message);
-        inception_classify(session, images, (int)got, (int)classes, top, &error);
-        for (size_t i = 0; i < got * classes && !error.status; i++)
-            logits[numbers[taken + i / classes] * classes + (size_t)top[i].index] = top[i].logit;
-        taken += got;
-    }
-    pipeline_close(&pipeline);
-    photos_close(&walk);
-    free(top);
-    return error.status ? complain_error(&error) : interrupted() ? EXIT_INTERRUPTED : EXIT_FINE;
-}
-
-exit_code judge(const cli_dataset *set, const inception_part *parts, inception_part part, const char *path,
-                const inception_model_options *options, float *logits)
-{
-    inception_error error = {0};
-    inception_model_options averages = *options;
-    averages.moving_averages = true;
-    size_t *numbers = calloc(set->count, sizeof *numbers), count = 0;
-    char **paths = calloc(set->count, sizeof *paths);
-    inception_model *model = numbers && paths ? inception_model_open(path, &averages, &error) : NULL;
-    inception_session *session = model ? inception_session_open(model, TOGETHER, &error) : NULL;
-    for (size_t i = 0; i < set->count && session; i++)
-        if (parts[i] == part) paths[count] = set->examples[i].path, numbers[count++] = i;
-    exit_code code = session ? EXIT_FINE : error.status ? complain_error(&error) : complain_memory();
-    if (!code && count) code = judge_some(set, session, options->threads, numbers, paths, count, logits);
-    inception_session_close(&session);
-    inception_model_close(&model);
-    free(numbers);
-    free(paths);
-    return code;
-}
+typedef struct judging {
+    const cli_dataset *set;
+    inception_session *session;
+    inception_prediction *top; /* [TOGETHER][classes] */
+    float *logits;             /* [classes] */
+    verdict sum;
+} judging;
 
 /* -log of the probability of the photo's class; of labels, the mean of those of what holds of each. */
 static double surprise(const cli_dataset *set, size_t example, const float *logits)
@@ -81,15 +39,49 @@ static bool is_right(const cli_dataset *set, size_t example, const float *logits
     return set->several ? same == set->classes : best == set->examples[example].class;
 }
 
-verdict verdict_of(const cli_dataset *set, const inception_part *parts, inception_part part, const float *logits)
+static exit_code judge_some(void *context, const cli_loaded *const *photos, const size_t *numbers, size_t count)
 {
-    verdict v = {0};
-    for (size_t i = 0; i < set->count; i++, logits += set->classes) {
-        if (parts[i] != part) continue;
-        v.right += is_right(set, i, logits);
-        v.loss += surprise(set, i, logits);
-        v.photos++;
+    judging *j = context;
+    const size_t classes = (size_t)j->set->classes;
+    const inception_image *images[TOGETHER] = {NULL};
+    inception_error error = {0};
+    for (size_t i = 0; i < count; i++) images[i] = photos[i]->image;
+    for (size_t i = 0; i < count; i++)
+        if (!images[i]) fail(&error, photos[i]->error.status, "%s", photos[i]->error.message);
+    inception_classify(j->session, images, (int)count, (int)classes, j->top, &error);
+    for (size_t i = 0; i < count && !error.status; i++) {
+        const inception_prediction *top = j->top + i * classes;
+        for (size_t c = 0; c < classes; c++) j->logits[top[c].index] = top[c].logit;
+        j->sum.right += is_right(j->set, numbers[i], j->logits);
+        j->sum.loss += surprise(j->set, numbers[i], j->logits);
+        j->sum.photos++;
     }
-    if (v.photos) v.loss /= (double)v.photos;
-    return v;
+    return error.status ? complain_error(&error) : EXIT_FINE;
+}
+
+exit_code judge(const cli_dataset *set, const inception_part *parts, const char *path,
+                const inception_model_options *options, verdict *found)
+{
+    inception_error error = {0};
+    inception_model_options averages = *options;
+    averages.moving_averages = true;
+    const size_t classes = (size_t)set->classes;
+    size_t *numbers = calloc(set->count, sizeof *numbers), count = 0;
+    judging j = {.set = set, .top = calloc(TOGETHER * classes, sizeof *j.top), .logits = calloc(classes, sizeof *j.logits)};
+    const bool room = numbers && j.top && j.logits;
+    inception_model *model = room ? inception_model_open(path, &averages, &error) : NULL;
+    j.session = model ? inception_session_open(model, TOGETHER, &error) : NULL;
+    for (size_t i = 0; i < set->count && j.session; i++)
+        if (parts[i] == INCEPTION_VALIDATION) numbers[count++] = i;
+    exit_code code = j.session ? EXIT_FINE : error.status ? complain_error(&error) : complain_memory();
+    const train_photos all = {set, numbers, count, TOGETHER, options->threads, true};
+    if (!code && count) code = train_walk(&all, judge_some, &j);
+    *found = j.sum;
+    if (found->photos) found->loss /= (double)found->photos;
+    inception_session_close(&j.session);
+    inception_model_close(&model);
+    free(numbers);
+    free(j.top);
+    free(j.logits);
+    return code;
 }

@@ -283,7 +283,7 @@ static exit_code learn_more(train_run *train)
         inception_text texts[MOST_TEXTS];
         if ((code = write_head(train, start, texts, tell_source(train, texts)))) return code;
     }
-    code = tune(&task, train->logits, train->best, sizeof train->best);
+    code = tune(&task, train->best, sizeof train->best);
     if (code) return code;
     train->weights_path = train->best;
     train->model_options.moving_averages = true;

@@ -33,6 +33,7 @@ exit_code dataset_read(cli_dataset *set, const char *path, bool quiet);
 void dataset_free(cli_dataset *set);
 
 bool dataset_shows(const cli_dataset *set, size_t example, int class);
+int dataset_class(const cli_dataset *set, const char *label); /* -1: there is none of that name */
 
 /* Leaves out the examples whose places in `unreadable` are true, which were complained of, and checks what is left. */
 exit_code dataset_leave_out(cli_dataset *set, const bool *unreadable);
@@ -88,19 +89,16 @@ void feed_close(cli_feed **feed);
 bool feed_take(cli_feed *feed, const float **inputs, const float **targets, const float **weights, inception_error *error);
 void feed_release(cli_feed *feed);
 
-/* ---- judge.c: what a model says of the photos ---- */
-
-/* logits[count][classes] of the photos of one part, by the model at `path`, moving averages in place of its variables where
- * it has some. */
-exit_code judge(const cli_dataset *set, const inception_part *parts, inception_part part, const char *path,
-                const inception_model_options *options, float *logits);
+/* ---- judge.c: what a model says of the validation photos ---- */
 
 typedef struct verdict {
     size_t right, photos;
     double loss; /* mean of -log of the probability of a photo's class */
 } verdict;
 
-verdict verdict_of(const cli_dataset *set, const inception_part *parts, inception_part part, const float *logits);
+/* By the model at `path`, moving averages in place of its variables where it has some. */
+exit_code judge(const cli_dataset *set, const inception_part *parts, const char *path,
+                const inception_model_options *options, verdict *found);
 
 /* ---- tune_log.c: what is told of a training while it runs ---- */
 
@@ -122,7 +120,7 @@ void tune_log_inputs(tune_log *log, const inception_input *input, const float *i
 /* `step`: how many have been done. */
 void tune_log_step(tune_log *log, uint64_t step, int epoch, const inception_losses *losses);
 void tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict validation, bool best, double rate,
-                         const char *checkpoint);
+                    const char *checkpoint);
 
 /* ---- tune.c: training by gradients ---- */
 
@@ -153,9 +151,9 @@ typedef struct tune_task {
     bool quiet;
 } tune_task;
 
-/* Trains; `logits` [count][classes] is room for what is said of the photos. `best` gets the path of the file that came out
- * best in validation; it and all else that the run needed is removed by tune_clean(). */
-exit_code tune(const tune_task *task, float *logits, char *best, size_t size);
+/* Trains; `best` gets the path of the file that came out best in validation; it and all else that the run needed is removed
+ * by tune_clean(). */
+exit_code tune(const tune_task *task, char *best, size_t size);
 void tune_clean(const char *folder);
 bool tune_begun(const char *folder); /* is there something to resume? */
 
@@ -242,6 +240,20 @@ typedef struct train_run {
 } train_run;
 
 /* ---- train_features.c ---- */
+
+/* Photos that are to be looked at, `together` (MOST_TOGETHER at most) at once; quiet: without a line of progress. */
+typedef struct train_photos {
+    const cli_dataset *set;
+    const size_t *numbers; /* [count], of the examples */
+    size_t count, together;
+    int threads;
+    bool quiet;
+} train_photos;
+
+/* `numbers` are those of the photos. Another code than EXIT_FINE ends the walk. */
+typedef exit_code train_look(void *context, const cli_loaded *const *photos, const size_t *numbers, size_t count);
+
+exit_code train_walk(const train_photos *all, train_look *look, void *context);
 
 /* Features of all photos, by the network at weights_path; known[i] is false of what cannot be decoded. */
 exit_code train_find_features(train_run *train);

@@ -4,6 +4,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+exit_code train_walk(const train_photos *all, train_look *look, void *context)
+{
+    photo_settings settings = {.net.offline = true};
+    inception_error error = {0};
+    const cli_loaded *photos[MOST_TOGETHER];
+    size_t taken = 0, got;
+    exit_code code = EXIT_FINE;
+    char **paths = calloc(all->count + 1, sizeof *paths);
+    if (!paths) return complain_memory();
+    for (size_t i = 0; i < all->count; i++) paths[i] = all->set->examples[all->numbers[i]].path;
+    photo_walk *walk = photos_open(&settings, paths, (int)all->count, &error);
+    photo_pipeline *pipeline = walk ? pipeline_open(walk, &settings, all->threads, &error) : NULL;
+    cli_pace *pace = pipeline ? pace_open(walk, all->quiet) : NULL;
+    if (!pipeline) code = complain_error(&error);
+    while (!code && (got = pipeline_take(pipeline, photos, all->together)) > 0) {
+        code = look(context, photos, all->numbers + taken, got);
+        taken += got;
+        pace_step(pace, taken);
+    }
+    pace_close(&pace);
+    pipeline_close(&pipeline);
+    photos_close(&walk);
+    free(paths);
+    return interrupted() ? EXIT_INTERRUPTED : code;
+}
+
 static exit_code open_model(train_run *train)
 {
     inception_error error = {0};
@@ -42,9 +68,9 @@ static void skip_photo(train_run *train, size_t number, const inception_error *e
     tally_failure(&train->set.tally, error->status);
 }
 
-/* `numbers`: the examples that the photos are. */
-static exit_code look(train_run *train, const cli_loaded *const *photos, const size_t *numbers, size_t count)
+static exit_code look(void *context, const cli_loaded *const *photos, const size_t *numbers, size_t count)
 {
+    train_run *train = context;
     const inception_image *images[MOST_TOGETHER];
     size_t good[MOST_TOGETHER];
     int together = 0;
@@ -69,30 +95,6 @@ static exit_code look(train_run *train, const cli_loaded *const *photos, const s
     return EXIT_FINE;
 }
 
-/* The photos at paths[count], which are the examples `numbers`. */
-static exit_code look_at_all(train_run *train, char **paths, const size_t *numbers, size_t count)
-{
-    photo_settings settings = {.net.offline = true};
-    inception_error error = {0};
-    const cli_loaded *photos[MOST_TOGETHER];
-    size_t taken = 0, got;
-    exit_code code = EXIT_FINE;
-    photo_walk *walk = photos_open(&settings, paths, (int)count, &error);
-    photo_pipeline *pipeline =
-        walk ? pipeline_open(walk, &settings, inception_model_get_info(train->model)->threads, &error) : NULL;
-    cli_pace *pace = pipeline ? pace_open(walk, train->options->common.quiet) : NULL;
-    if (!pipeline) code = complain_error(&error);
-    while (!code && (got = pipeline_take(pipeline, photos, (size_t)train->together)) > 0) {
-        code = look(train, photos, numbers + taken, got);
-        taken += got;
-        pace_step(pace, taken);
-    }
-    pace_close(&pace);
-    pipeline_close(&pipeline);
-    photos_close(&walk);
-    return interrupted() ? EXIT_INTERRUPTED : code;
-}
-
 exit_code train_find_features(train_run *train)
 {
     exit_code code = open_model(train);
@@ -102,21 +104,21 @@ exit_code train_find_features(train_run *train)
     free(train->known);
     train->features = calloc(count, train->values * sizeof *train->features);
     train->known = calloc(count, sizeof *train->known);
-    char **paths = calloc(count, sizeof *paths);
     size_t *numbers = calloc(count, sizeof *numbers);
-    if (!train->features || !train->known || !paths || !numbers) code = complain_memory();
+    if (!train->features || !train->known || !numbers) code = complain_memory();
     vector_cache_close(&train->cache);
     const bool source = train->weights_path == train->source; /* what came of a training is looked at once */
     if (!code && source) open_cache(train);
     for (size_t i = 0; i < count && !code; i++)
-        if (!train->known[i]) paths[missing] = train->set.examples[i].path, numbers[missing++] = i;
+        if (!train->known[i]) numbers[missing++] = i;
     if (source) train->report.cached = count - missing;
     if (!code && train->options->common.verbose)
         complain("%s from %s: %zu features of %zu photos, %zu of them in the cache",
                  inception_model_get_info(train->model)->network->name, train->source, train->values, count,
                  train->report.cached);
-    if (!code && missing) code = look_at_all(train, paths, numbers, missing);
-    free(paths);
+    const train_photos all = {&train->set, numbers, missing, (size_t)train->together, train->model_options.threads,
+                              train->options->common.quiet};
+    if (!code && missing) code = train_walk(&all, look, train);
     free(numbers);
     return code;
 }
@@ -134,32 +136,25 @@ exit_code train_keep_known(train_run *train)
 
 /* ---- Where no features are wanted: can the photos be decoded? ---- */
 
-static exit_code decode_all(train_run *train, char **paths)
+static exit_code note_decoded(void *context, const cli_loaded *const *photos, const size_t *numbers, size_t count)
 {
-    photo_settings settings = {.net.offline = true};
-    inception_error error = {0};
-    const cli_loaded *photo;
-    photo_walk *walk = photos_open(&settings, paths, (int)train->set.count, &error);
-    photo_pipeline *pipeline = walk ? pipeline_open(walk, &settings, train->model_options.threads, &error) : NULL;
-    cli_pace *pace = pipeline ? pace_open(walk, train->options->common.quiet) : NULL;
-    for (size_t i = 0; pipeline && pipeline_take(pipeline, &photo, 1); i++) {
-        train->known[i] = photo->image != NULL;
-        if (!photo->image) skip_photo(train, i, &photo->error);
-        pace_step(pace, i + 1);
+    train_run *train = context;
+    for (size_t i = 0; i < count; i++) {
+        train->known[numbers[i]] = photos[i]->image != NULL;
+        if (!photos[i]->image) skip_photo(train, numbers[i], &photos[i]->error);
     }
-    pace_close(&pace);
-    pipeline_close(&pipeline);
-    photos_close(&walk);
-    return error.status ? complain_error(&error) : interrupted() ? EXIT_INTERRUPTED : EXIT_FINE;
+    return EXIT_FINE;
 }
 
 exit_code train_check_photos(train_run *train)
 {
-    train->known = calloc(train->set.count, sizeof *train->known);
-    char **paths = calloc(train->set.count, sizeof *paths);
-    exit_code code = train->known && paths ? EXIT_FINE : complain_memory();
-    for (size_t i = 0; i < train->set.count && !code; i++) paths[i] = train->set.examples[i].path;
-    if (!code) code = decode_all(train, paths);
-    free(paths);
+    const size_t count = train->set.count;
+    train->known = calloc(count, sizeof *train->known);
+    size_t *numbers = calloc(count, sizeof *numbers);
+    exit_code code = train->known && numbers ? EXIT_FINE : complain_memory();
+    for (size_t i = 0; i < count && !code; i++) numbers[i] = i;
+    const train_photos all = {&train->set, numbers, count, 1, train->model_options.threads, train->options->common.quiet};
+    if (!code) code = train_walk(&all, note_decoded, train);
+    free(numbers);
     return code;
 }

@@ -89,7 +89,6 @@ typedef struct tuning {
     tune_log *log;
     bool spoilt;
     double saved;  /* when, in seconds */
-    float *logits; /* [count of the set][classes] */
 } tuning;
 
 /* ---- What follows from the options ---- */
@@ -244,9 +243,9 @@ static exit_code end_epoch(tuning *t, int epoch)
 {
     const tune_task *task = t->task;
     const uint64_t step = inception_training_steps(t->training);
-    exit_code code = judge(task->set, task->parts, INCEPTION_VALIDATION, t->checkpoint, &task->model, t->logits);
+    verdict v;
+    exit_code code = judge(task->set, task->parts, t->checkpoint, &task->model, &v);
     if (code) return code;
-    verdict v = verdict_of(task->set, task->parts, INCEPTION_VALIDATION, t->logits);
     bool better = !t->best.epoch || v.right > t->best.right || (v.right == t->best.right && v.loss < t->best.loss);
     if (better) code = keep_best(t);
     if (better) t->best = (best_so_far){epoch, v.right, v.loss};
@@ -371,9 +370,9 @@ static exit_code open_feed(tuning *t)
     return t->feed ? EXIT_FINE : complain_error(&error);
 }
 
-exit_code tune(const tune_task *task, float *logits, char *best, size_t size)
+exit_code tune(const tune_task *task, char *best, size_t size)
 {
-    tuning t = {.task = task, .logits = logits};
+    tuning t = {.task = task};
     snprintf(t.checkpoint, sizeof t.checkpoint, "%s/checkpoint.safetensors", task->folder);
     snprintf(t.best_path, sizeof t.best_path, "%s/best.safetensors", task->folder);
     t.which = calloc(task->set->count, sizeof *t.which);

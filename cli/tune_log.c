@@ -72,25 +72,30 @@ void tune_log_step(tune_log *log, uint64_t step, int epoch, const inception_loss
     status_line(line);
 }
 
+/* What goes with a variable while it is trained is called as that, a slash and more. */
+static bool is_slot(const inception_weights *weights, const char *name)
+{
+    const char *last = strrchr(name, '/');
+    char variable[512];
+    if (!last || (size_t)(last - name) >= sizeof variable) return false;
+    snprintf(variable, sizeof variable, "%.*s", (int)(last - name), name);
+    return inception_weights_find(weights, variable) != NULL;
+}
+
 /* What TF-Slim shows of the variables that the network has in the end. */
 static void add_histograms(tune_log *log, const char *checkpoint, int64_t step, inception_error *error)
 {
     inception_weights *weights = inception_weights_open(checkpoint, error);
     for (size_t i = 0; weights && i < inception_weights_count(weights); i++) {
         const inception_tensor *tensor = inception_weights_tensor(weights, i);
-        const char *last = strrchr(tensor->name, '/');
-        static const char *const slots[] = {"/ExponentialMovingAverage", "/RMSProp", "/RMSProp_1", "/Momentum", "/Adam",
-                                            "/Adam_1"};
-        bool slot = false;
-        for (size_t s = 0; s < COUNT(slots) && last; s++) slot |= strcmp(last, slots[s]) == 0;
-        if (!slot && tensor->type == INCEPTION_F32)
+        if (tensor->type == INCEPTION_F32 && !is_slot(weights, tensor->name))
             inception_events_add_histogram(log->events, tensor->name, step, tensor->data, tensor->count, error);
     }
     inception_weights_close(&weights);
 }
 
 void tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict validation, bool best, double rate,
-                         const char *checkpoint)
+                    const char *checkpoint)
 {
     char left[64], mean[64];
     double speed;

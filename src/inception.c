@@ -63,6 +63,23 @@ void inception_model_options_default(inception_model_options *options)
     *options = (inception_model_options){0};
 }
 
+inception_model_options inc_whole_options(const inception_model_options *options)
+{
+    inception_model_options whole;
+    inception_model_options_default(&whole);
+    if (options) whole = *options;
+    whole.layer = whole.labels = NULL;
+    return whole;
+}
+
+inception_status inc_check_labels(const char *const *labels, int count, inception_error *error)
+{
+    for (int i = 0; i < count; i++)
+        if (!labels[i] || strchr(labels[i], '\n'))
+            return inc_fail(error, INCEPTION_INVALID, "label %d is none, or has a line break", i);
+    return INCEPTION_OK;
+}
+
 inception_status inc_check_options(const inception_model_options *options, inception_error *error)
 {
     if (options->threads < 0 || options->threads > 1024)

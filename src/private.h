@@ -5,6 +5,9 @@
 #include "base/base.h"
 
 inception_status inc_check_options(const inception_model_options *options, inception_error *error);
+/* The options, NULL: defaults, without layer and labels. */
+inception_model_options inc_whole_options(const inception_model_options *options);
+inception_status inc_check_labels(const char *const *labels, int count, inception_error *error); /* lines of text */
 int inc_threads_of(const inception_model_options *options);
 
 #endif

@@ -85,10 +85,7 @@ inception_head *inception_head_train(const inception_examples *examples, incepti
 inception_head *inception_head_open(const char *path, const inception_model_options *options,
                                     const inception_examples *examples, inception_error *error)
 {
-    inception_model_options whole;
-    inception_model_options_default(&whole);
-    if (options) whole = *options;
-    whole.layer = whole.labels = NULL;
+    inception_model_options whole = inc_whole_options(options);
     if (!path) return inc_fail(error, INCEPTION_INVALID, "inception_head_open: no path given"), NULL;
     if (check_examples(examples, error)) return NULL;
     inc_model model = {0};
@@ -122,27 +119,16 @@ inception_status inception_head_logits(const inception_head *head, const float *
     return inc_fail(error, INCEPTION_INVALID, "inception_head_logits: no output layer, features or place for logits given");
 }
 
-static inception_status check_labels(const inception_head *head, const char *const *labels, inception_error *error)
-{
-    for (int i = 0; i < head->classes; i++)
-        if (!labels[i] || strchr(labels[i], '\n'))
-            return inc_fail(error, INCEPTION_INVALID, "label %d is none, or has a line break", i);
-    return INCEPTION_OK;
-}
-
 inception_status inception_head_write(const inception_head *head, const char *path, const inception_model_options *options,
                                       const char *out, const char *const *labels, const inception_text *texts,
                                       size_t text_count, inception_error *error)
 {
     if (!head || !path || !out || !labels || (text_count && !texts))
         return inc_fail(error, INCEPTION_INVALID, "inception_head_write: no output layer, path or labels given");
-    inception_model_options whole;
-    inception_model_options_default(&whole);
-    if (options) whole = *options;
-    whole.layer = whole.labels = NULL;
+    inception_model_options whole = inc_whole_options(options);
     if (!whole.final_layer) whole.final_layer = INCEPTION_FEATURES; /* the file need not have a classifier */
     inc_model model = {0};
-    inception_status status = check_labels(head, labels, error);
+    inception_status status = inc_check_labels(labels, head->classes, error);
     if (!status) status = inc_model_open(&model, path, &whole, false, error);
     if (!status)
         status = inc_classifier_replace(&model, head->values, head->classes, head->weights, head->biases, labels, error);

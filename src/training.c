@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct inception_training {
     inc_course *course;
@@ -50,10 +49,7 @@ static inception_status check_labels(const inception_training_options *o, incept
 {
     if (!o->labels || o->class_count < 2 || o->class_count > 1000000)
         return inc_fail(error, INCEPTION_INVALID, "labels: none given, or not of 2 to 1000000 classes");
-    for (int i = 0; i < o->class_count; i++)
-        if (!o->labels[i] || strchr(o->labels[i], '\n'))
-            return inc_fail(error, INCEPTION_INVALID, "label %d is none, or has a line break", i);
-    return INCEPTION_OK;
+    return inc_check_labels(o->labels, o->class_count, error);
 }
 
 /* ---- opening ---- */
@@ -94,8 +90,7 @@ inception_training *inception_training_open(const char *path, const inception_tr
     inception_training_options_default(&defaults);
     if (!options) options = &defaults;
     if (check_ranges(options, error)) return NULL;
-    inception_model_options whole = options->model;
-    whole.layer = whole.labels = NULL;
+    const inception_model_options whole = inc_whole_options(&options->model);
     inc_model model = {0};
     inception_status status = path ? inc_model_open(&model, path, &whole, false, error) : begin_anew(&model, options, error);
     if (status) return NULL;
@@ -134,11 +129,6 @@ inception_status inception_training_step(inception_training *training, const flo
         return inc_fail(error, INCEPTION_INVALID, "inception_training_step: no training, inputs or targets given");
     if (!(rate >= 0 && isfinite(rate))) return inc_fail(error, INCEPTION_INVALID, "rate: %g is not 0 or more", rate);
     return inc_course_step(training->course, inputs, targets, weights, rate, losses ? losses : &ignored, error);
-}
-
-double inception_rate_at(const inception_rate *rate, uint64_t step)
-{
-    return inc_rate_at(rate, step);
 }
 
 /* ---- files ---- */

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-double inc_rate_at(const inception_rate *r, uint64_t step)
+double inception_rate_at(const inception_rate *r, uint64_t step)
 {
     if (step < r->warm_up) return r->rate * (double)(step + 1) / (double)(r->warm_up + 1);
     uint64_t since = step - r->warm_up, all = r->steps > r->warm_up ? r->steps - r->warm_up : 1;

@@ -52,10 +52,6 @@ void inc_optimiser_end(inc_optimiser *optimiser); /* accepts a zeroed one */
 void inc_optimiser_step(inc_optimiser *optimiser, double rate, float *values, const float *gradients, inc_pool *pool,
                         int threads);
 
-/* ---- schedule.c: see inception_rate_at() ---- */
-
-double inc_rate_at(const inception_rate *rate, uint64_t step);
-
 /* ---- learner.c ---- */
 
 typedef struct inc_learning {

@@ -1,5 +1,7 @@
 """What the tests of the command run on: photos and weights that are made where they are needed."""
+import json
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -9,10 +11,36 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def png(width, height, shade=0):
-    rows = b"".join(b"\0" + bytes((x * 5 + y * 3 * c + shade) % 256 for x in range(width) for c in range(3))
-                    for y in range(height))
+COLOURS = {"blue": (60, 60, 190), "green": (60, 190, 60), "red": (190, 60, 60)}
 
+
+def png(width, height, shade=0):
+    return png_of(width, height, b"".join(b"\0" + bytes((x * 5 + y * 3 * c + shade) % 256 for x in range(width) for c in range(3))
+                                          for y in range(height)))
+
+
+def picture(colour, seed, size=24):
+    """A PNG of noise around a colour."""
+    noise = random.Random(seed)
+    return png_of(size, size, b"".join(
+        b"\0" + bytes(max(0, min(255, int(noise.gauss(c, 40)))) for _ in range(size) for c in colour) for _ in range(size)))
+
+
+def make_set(folder, counts):
+    """A folder of pictures for each colour."""
+    for label, count in counts.items():
+        os.makedirs(f"{folder}/{label}")
+        for i in range(count):
+            Path(f"{folder}/{label}/{i}.png").write_bytes(picture(COLOURS[label], f"{label}{i}"))
+
+
+def model_header(path):
+    """What is in front of the tensors of a model file."""
+    data = Path(path).read_bytes()
+    return json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
+
+
+def png_of(width, height, rows):
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

@@ -14,32 +14,19 @@ import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
+from material import COLOURS, make_set, model_header, picture  # noqa: E402
 from split import hash_of, split_labels  # noqa: E402
 from tap import Tap  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
 COMMAND = str(BUILD / "inception")
-COLOURS = {"blue": (60, 60, 190), "green": (60, 190, 60), "red": (190, 60, 60)}
 COUNTS = {"blue": 24, "green": 9, "red": 15}
 SLOW = 10 if "asan" in BUILD.name else 1
 tap = Tap()
-
-
-def picture(colour, seed, size=24):
-    """A PNG of noise around a colour."""
-    noise = random.Random(seed)
-    rows = b"".join(b"\0" + bytes(max(0, min(255, int(noise.gauss(c, 40)))) for _ in range(size) for c in colour)
-                    for _ in range(size))
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def environment(cache="cache"):
@@ -61,16 +48,8 @@ def check(name, done, code, out="", err=""):
     return tap.ok(done.returncode == code and out in done.out and err in done.err, name, note)
 
 
-def make_set(folder, counts=None):
-    for label, count in (counts or COUNTS).items():
-        os.makedirs(f"{folder}/{label}")
-        for i in range(count):
-            Path(f"{folder}/{label}/{i}.png").write_bytes(picture(COLOURS[label], f"{label}{i}"))
-
-
 def metadata(path):
-    data = Path(path).read_bytes()
-    return json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])["__metadata__"]
+    return model_header(path)["__metadata__"]
 
 
 def split(names):
@@ -567,7 +546,7 @@ def test_interrupt():
 with tempfile.TemporaryDirectory() as here:
     os.chdir(here)
     subprocess.run([BUILD / "tests" / "tiny_model", "tiny.safetensors"], check=True)
-    make_set("colours")
+    make_set("colours", COUNTS)
     first = test_default()
     tap.attempt(test_same_bits, first)
     tap.attempt(test_cache, first)

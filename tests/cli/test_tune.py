@@ -13,40 +13,20 @@ import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
+from material import COLOURS, make_set, model_header as header, picture  # noqa: E402
 from tap import Tap  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
 COMMAND = str(BUILD / "inception")
-COLOURS = {"blue": (60, 60, 190), "green": (60, 190, 60), "red": (190, 60, 60)}
 COUNTS = {"blue": 16, "green": 12, "red": 16}
 NEW = ["-n", "v2", "--depth-multiplier", "0.1", "--min-depth", "8", "--from-scratch", "--input-size", "32"]
 SHORT = ["--batch", "8", "--optimiser", "momentum", "--rate", "0.02", "--norm-decay", "0.7", "--schedule", "fixed"]
 ENVIRONMENT = {**os.environ, "LC_ALL": "C"}
 tap = Tap()
-
-
-def picture(colour, seed, size=24):
-    """A PNG of noise around a colour."""
-    noise = random.Random(seed)
-    rows = b"".join(b"\0" + bytes(max(0, min(255, int(noise.gauss(c, 40)))) for _ in range(size) for c in colour)
-                    for _ in range(size))
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-def make_set(folder, counts):
-    for label, count in counts.items():
-        os.makedirs(f"{folder}/{label}")
-        for i in range(count):
-            Path(f"{folder}/{label}/{i}.png").write_bytes(picture(COLOURS[label], f"{label}{i}"))
 
 
 def call(*words):
@@ -66,11 +46,6 @@ def check(name, done, code, out="", err=""):
 
 def content(path):
     return Path(path).read_bytes()
-
-
-def header(path):
-    data = content(path)
-    return json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
 
 
 def tensors(path):
