@@ -363,6 +363,7 @@ typedef struct photo_walk photo_walk;
  * photos_close. */
 photo_walk *photos_open(photo_settings *settings, char **operands, int count, inception_error *error);
 void photos_close(photo_walk **walk);
+bool named_like_photo(const char *path);
 
 /* False at the end. An input that cannot be walked comes as a photo with an error. */
 bool photos_next(photo_walk *walk, cli_photo *photo, inception_error *error);

@@ -1,7 +1,6 @@
 /* Photos and their classes, from a folder for each class or a CSV file: which there are, and what is wrong with them. */
 #include "train.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -56,77 +55,6 @@ void dataset_free(cli_dataset *set)
 bool dataset_shows(const cli_dataset *set, size_t example, int class)
 {
     return set->several ? set->examples[example].shows[class] : set->examples[example].class == class;
-}
-
-/* ---- A folder for each class ---- */
-
-static int not_hidden(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-/* All photos of a class's folder and of those in it. */
-static exit_code read_class(cli_dataset *set, char *folder, const char *label)
-{
-    inception_error error = {0};
-    photo_settings settings = {.net.offline = true};
-    cli_photo photo;
-    photo_walk *walk = photos_open(&settings, &folder, 1, &error);
-    if (!walk) return complain_error(&error);
-    exit_code code = EXIT_FINE;
-    while (!code && photos_next(walk, &photo, &error)) {
-        char *name = NULL;
-        if (error.status) {
-            complain("%s: every class needs photos", error.message);
-            code = EXIT_DATA;
-        } else {
-            if (asprintf(&name, "%s/%s", label, photo.name) < 0) name = NULL;
-            if (!dataset_add(set, strdup(photo.path), name, label, &error)) code = complain_error(&error);
-        }
-    }
-    photos_close(&walk);
-    return code;
-}
-
-/* What training leaves is no class: a log, perhaps a checkpoint. */
-static bool is_run(const char *folder)
-{
-    struct dirent **entries;
-    bool run = false;
-    int count = scandir(folder, &entries, not_hidden, NULL);
-    for (int i = 0; i < count; i++) {
-        run |= strncmp(entries[i]->d_name, "events.out.tfevents.", 20) == 0;
-        free(entries[i]);
-    }
-    if (count >= 0) free(entries);
-    return run;
-}
-
-static exit_code read_folder(cli_dataset *set)
-{
-    struct dirent **entries;
-    struct stat info;
-    size_t folders = 0;
-    int count = scandir(set->path, &entries, not_hidden, alphasort);
-    exit_code code = EXIT_FINE;
-    if (count < 0) {
-        complain("%s: cannot read the folder: %s", set->path, strerror(errno));
-        return EXIT_NO_INPUT;
-    }
-    for (int i = 0; i < count; i++) {
-        char *folder = NULL;
-        if (!code && asprintf(&folder, "%s/%s", set->path, entries[i]->d_name) < 0) folder = NULL, code = complain_memory();
-        if (!code && stat(folder, &info) == 0 && S_ISDIR(info.st_mode) && !is_run(folder)) {
-            folders++;
-            code = read_class(set, folder, entries[i]->d_name);
-        }
-        free(folder);
-        free(entries[i]);
-    }
-    free(entries);
-    if (code || folders) return code;
-    complain("%s: no folder in it; train wants a folder of photos for each class", set->path);
-    return EXIT_DATA;
 }
 
 /* ---- A CSV file ---- */
@@ -380,7 +308,7 @@ exit_code dataset_read(cli_dataset *set, const char *path, bool quiet)
     inception_error error = {0};
     *set = (cli_dataset){.path = path, .skipped = json_array()};
     bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-    exit_code code = folder ? read_folder(set) : read_csv(set);
+    exit_code code = folder ? dataset_walk(set, quiet) : read_csv(set);
     if (!code && interrupted()) code = EXIT_INTERRUPTED;
     if (!code && !dataset_classify(set, &error)) code = complain_error(&error);
     return code ? code : check_contents(set, quiet);

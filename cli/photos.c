@@ -135,7 +135,7 @@ static bool looks_like_photo(const char *path)
     return got < 0 || inception_image_recognised(first, (size_t)got);
 }
 
-static bool named_like_photo(const char *path)
+bool named_like_photo(const char *path)
 {
     static const char *const endings[] = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"};
     for (size_t i = 0; i < COUNT(endings); i++)

@@ -6,7 +6,7 @@
 
 #include <inception_train.h>
 
-/* ---- dataset.c, dataset_csv.c: photos and their classes, from a folder for each class or a CSV file ---- */
+/* ---- dataset.c, dataset_folder.c, dataset_csv.c: photos and their classes, from a folder for each class or a CSV file ---- */
 
 typedef struct cli_example {
     char *path, *name, *label; /* name: within the data set, whatever machine it is on */
@@ -38,7 +38,9 @@ int dataset_class(const cli_dataset *set, const char *label); /* -1: there is no
 /* Leaves out the examples whose places in `unreadable` are true, which were complained of, and checks what is left. */
 exit_code dataset_leave_out(cli_dataset *set, const bool *unreadable);
 
-/* Of dataset_read: adds the records of a CSV file, which are changed; then brings examples and classes in order. */
+/* Of dataset_read: adds the photos of a folder that has one for each class, or the records of a CSV file, which are changed;
+ * then brings examples and classes in order. */
+exit_code dataset_walk(cli_dataset *set, bool quiet);
 bool dataset_parse(cli_dataset *set, char *text, inception_error *error);
 bool dataset_classify(cli_dataset *set, inception_error *error);
 

@@ -1,0 +1,117 @@
+/* The photos of a folder that has a folder for each class. */
+#include "train.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+/* What a folder holds that is looked at. The texts are the entries'. */
+typedef struct contents {
+    size_t folders, parts, loose; /* of the folders those that are called as parts are; photos beside the folders */
+    const char *first_loose;
+} contents;
+
+static int not_hidden(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* All photos of a class's folder and of those in it. */
+static exit_code read_class(cli_dataset *set, char *folder, const char *label)
+{
+    inception_error error = {0};
+    photo_settings settings = {.net.offline = true};
+    cli_photo photo;
+    photo_walk *walk = photos_open(&settings, &folder, 1, &error);
+    if (!walk) return complain_error(&error);
+    exit_code code = EXIT_FINE;
+    while (!code && photos_next(walk, &photo, &error)) {
+        char *name = NULL;
+        if (error.status) {
+            complain("%s: every class needs photos", error.message);
+            code = EXIT_DATA;
+        } else {
+            if (asprintf(&name, "%s/%s", label, photo.name) < 0) name = NULL;
+            if (!dataset_add(set, strdup(photo.path), name, label, &error)) code = complain_error(&error);
+        }
+    }
+    photos_close(&walk);
+    return code;
+}
+
+/* What training leaves is no class: a log, perhaps a checkpoint. */
+static bool is_run(const char *folder)
+{
+    struct dirent **entries;
+    bool run = false;
+    int count = scandir(folder, &entries, not_hidden, NULL);
+    for (int i = 0; i < count; i++) {
+        run |= strncmp(entries[i]->d_name, "events.out.tfevents.", 20) == 0;
+        free(entries[i]);
+    }
+    if (count >= 0) free(entries);
+    return run;
+}
+
+static bool called_as_part(const char *name)
+{
+    static const char *const parts[] = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"};
+    for (size_t i = 0; i < COUNT(parts); i++)
+        if (strcasecmp(name, parts[i]) == 0) return true;
+    return false;
+}
+
+static exit_code look_at(cli_dataset *set, const char *name, contents *found)
+{
+    char *path;
+    struct stat info;
+    exit_code code = EXIT_FINE;
+    if (asprintf(&path, "%s/%s", set->path, name) < 0) return complain_memory();
+    bool there = stat(path, &info) == 0;
+    if (there && S_ISDIR(info.st_mode) && !is_run(path)) {
+        found->folders++;
+        found->parts += called_as_part(name);
+        code = read_class(set, path, name);
+    } else if (there && S_ISREG(info.st_mode) && named_like_photo(name) && !found->loose++) {
+        found->first_loose = name;
+    }
+    free(path);
+    return code;
+}
+
+static exit_code check(const cli_dataset *set, const contents *found, bool quiet)
+{
+    if (!found->folders) {
+        complain("%s: no folder in it; train wants a folder of photos for each class", set->path);
+        return EXIT_DATA;
+    }
+    if (found->folders > 1 && found->parts == found->folders) {
+        complain("%s: its folders are called as parts (training, validation, test), not as classes: name one of them, or "
+                 "put all photos of a class into one folder; train parts them itself", set->path);
+        return EXIT_DATA;
+    }
+    if (found->loose && !quiet)
+        complain("%s: %zu photo%s in no folder of a class, left out: %s%s", set->path, found->loose,
+                 found->loose > 1 ? "s are" : " is", found->first_loose, found->loose > 1 ? ", ..." : "");
+    return EXIT_FINE;
+}
+
+exit_code dataset_walk(cli_dataset *set, bool quiet)
+{
+    struct dirent **entries;
+    contents found = {0};
+    exit_code code = EXIT_FINE;
+    int count = scandir(set->path, &entries, not_hidden, alphasort);
+    if (count < 0) {
+        complain("%s: cannot read the folder: %s", set->path, strerror(errno));
+        return EXIT_NO_INPUT;
+    }
+    for (int i = 0; i < count && !code; i++) code = look_at(set, entries[i]->d_name, &found);
+    if (!code) code = check(set, &found, quiet);
+    for (int i = 0; i < count; i++) free(entries[i]);
+    free(entries);
+    return code;
+}

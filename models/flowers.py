@@ -1,0 +1,166 @@
+"""Makes the folders that flowers.sh teaches with. flowers.py SMALL REAL OUT
+
+OUT/five has the five flowers: the photos of SMALL, which hold no more than 32 x 32 pixels say, however large they are, and
+those of REAL, some of the same in their real size. A photo in both is for the same part (training, validation, test): the
+copy of REAL gets a name that is. OUT/six has these and a sixth class, pictures of nothing: shapes, textures and shuffled
+tiles in the colours of the flowers, and corners of their photos. A network that has to tell them from flowers learns what
+makes a flower. Half of them are as smooth as SMALL, half as sharp as REAL. Wants numpy and Pillow.
+"""
+import pathlib
+import random
+import shutil
+import sys
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests"))
+from split import hash_of  # noqa: E402
+
+SIDE, NOTHINGS = 192, 900
+
+
+def part_of(name):
+    """As inception_split() with seed 0: 2 test, 1 validation, 0 training."""
+    share = hash_of(name) // ((2**64 - 1) // 100)
+    return 2 if share < 16 else 1 if share < 30 else 0
+
+
+def copy_flowers(small, real, out):
+    for photo in sorted(small.glob("*/*.jpg")):
+        folder = out / photo.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, folder / photo.name)
+        twin = real / photo.parent.name / photo.name
+        if twin.exists():
+            names = (f"{photo.stem}-real{i}.jpg" for i in range(1000))
+            name = next(n for n in names if part_of(f"{folder.name}/{n}") == part_of(f"{folder.name}/{photo.name}"))
+            shutil.copy(twin, folder / name)
+
+
+class Painter:
+    """One picture of nothing, all of it decided by its number."""
+
+    def __init__(self, number, photos):
+        self.draw, self.values, self.photos = random.Random(number), np.random.default_rng(number), photos
+        self.palette = self.photo().resize((32, 32))
+
+    def photo(self):
+        return Image.open(self.draw.choice(self.photos)).convert("RGB")
+
+    def colour(self):
+        if self.draw.random() < .5:
+            return np.array(self.palette.getpixel((self.draw.randrange(32), self.draw.randrange(32))), float)
+        return np.clip(self.draw.randrange(256) + self.values.normal(0, self.draw.choice([5, 20, 60]), 3), 0, 255)
+
+    def image(self, values):
+        return Image.fromarray(np.clip(np.broadcast_to(values, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8))
+
+    def clouds(self):
+        """Noise whose spectrum falls as those of photos do, between two colours."""
+        steps = np.fft.fftfreq(SIDE)
+        distance = np.maximum(np.hypot(steps[:, None], steps), 1 / SIDE)[..., None]
+        noise = self.values.normal(size=(SIDE, SIDE, 1)) + self.values.normal(size=(SIDE, SIDE, 3)) / 4
+        waves = np.fft.ifft2(np.fft.fft2(noise, axes=(0, 1)) / distance**self.draw.uniform(.7, 2), axes=(0, 1)).real
+        a, b = self.colour(), self.colour()
+        return self.image((a + b) / 2 + waves / waves.std() * (8 + abs(a - b) / 4))
+
+    def texture(self):
+        photo = self.photo()
+        side = self.draw.randint(8, min(photo.size) // 3)
+        x, y = (self.draw.randrange(length - side) for length in photo.size)
+        return photo.crop((x, y, x + side, y + side)).resize((SIDE, SIDE), Image.BICUBIC)
+
+    def fill(self):
+        kind = self.draw.random()
+        if kind < .4:
+            return self.image(self.colour())
+        if kind < .75:
+            return self.clouds() if kind < .6 else self.texture()
+        ramp = np.linspace(0, 1, SIDE).reshape(self.draw.choice([(1, SIDE, 1), (SIDE, 1, 1)]))
+        return self.image(self.colour() * ramp + self.colour() * (1 - ramp))
+
+    def shape(self, size):
+        """A mask: a polygon, a box, an ellipse or a line, drawn twice as large for smooth edges."""
+        mask, kind = Image.new("L", (2 * SIDE, 2 * SIDE)), self.draw.choice(["polygon", "box", "box", "ellipse", "line"])
+        centre, size, pen = self.values.uniform(0, 2 * SIDE, 2), 2 * size, ImageDraw.Draw(mask)
+        turn = self.draw.choice([0, 0, self.draw.uniform(0, np.pi)])
+        along, across = np.array([np.cos(turn), np.sin(turn)]) * size, np.array([-np.sin(turn), np.cos(turn)]) * size
+        if kind == "ellipse":
+            half = size * self.values.uniform(.2, 1, 2)
+            pen.ellipse((*(centre - half), *(centre + half)), fill=255)
+        elif kind == "line":
+            pen.line((*(centre - 4 * along), *(centre + 4 * along)), fill=255, width=max(2, int(size / 6)))
+        elif kind == "box":
+            along, across = along * self.draw.uniform(.3, 2), across * self.draw.uniform(.3, 2)
+            corners = [centre + a * along + b * across for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+            pen.polygon([tuple(corner) for corner in corners], fill=255)
+        else:
+            corners = centre + self.values.normal(0, size, (self.draw.randint(3, 7), 2))
+            pen.polygon([tuple(corner) for corner in corners], fill=255)
+        return mask.resize((SIDE, SIDE), Image.BILINEAR)
+
+    def shapes(self, picture, count, low, high):
+        for _ in range(count):  # sizes fall off as they do in photos of things of all distances
+            size = (self.draw.uniform(high**-2., low**-2.))**-.5
+            picture.paste(self.fill(), (0, 0), self.shape(size))
+        return picture
+
+    def leaves(self):
+        return self.shapes(self.fill(), self.draw.choice([6, 15, 40, 90]), self.draw.choice([3, 6, 15]),
+                           self.draw.choice([30, 60, 90]))
+
+    def scene(self):
+        picture, horizon = self.fill(), self.draw.randint(SIDE // 4, SIDE * 3 // 4)
+        picture.paste(self.fill().crop((0, horizon, SIDE, SIDE)), (0, horizon))
+        return self.shapes(picture, self.draw.randint(1, 12), 6, 70)
+
+    def stripes(self):
+        rows, columns = np.mgrid[:SIDE, :SIDE]
+        turn, width = self.draw.choice([0, np.pi / 2, self.draw.uniform(0, np.pi)]), self.draw.uniform(4, 36)
+        wave = np.sin((rows * np.sin(turn) + columns * np.cos(turn)) * 2 * np.pi / width) > self.draw.uniform(-.8, .8)
+        picture = Image.composite(self.fill(), self.fill(), Image.fromarray(wave.astype(np.uint8) * 255))
+        return self.shapes(picture, self.draw.randrange(6), 6, 60)
+
+    def tiles(self):
+        count = self.draw.choice([4, 4, 6, 8])
+        side, photo = SIDE // count, self.photo().resize((SIDE, SIDE))
+        cells = [(side * x, side * y) for x in range(count) for y in range(count)]
+        picture = Image.new("RGB", (SIDE, SIDE))
+        for (x, y), to in zip(self.draw.sample(cells, len(cells)), cells):
+            tile = photo.crop((x, y, x + side, y + side))
+            picture.paste(tile.transpose(self.draw.choice([Image.FLIP_LEFT_RIGHT, Image.ROTATE_90, Image.ROTATE_180])), to)
+        return picture
+
+    def corner(self):
+        photo = self.photo()
+        width, height = (int(length * self.draw.uniform(.15, .3)) for length in photo.size)
+        x, y = self.draw.choice([0, photo.width - width]), self.draw.choice([0, photo.height - height])
+        return photo.crop((x, y, x + width, y + height)).resize((SIDE, SIDE), Image.BICUBIC)
+
+    def paint(self):
+        kinds = [self.leaves] * 5 + [self.corner] * 3 + [self.tiles] * 3 + [self.scene] * 2 + [self.stripes, self.clouds]
+        picture = self.draw.choice(kinds)()
+        if self.draw.random() < .5:
+            picture = picture.filter(ImageFilter.GaussianBlur(self.draw.uniform(0, 2)))
+        if self.draw.random() < .5:
+            return picture.resize((32, 32), Image.BOX).resize((128, 128), Image.BICUBIC)
+        grain = self.values.normal(0, self.draw.choice([0, 2, 6, 12]), (SIDE, SIDE, 1))
+        return self.image(np.asarray(picture, float) + grain)
+
+
+def main():
+    small, real, out = (pathlib.Path(path) for path in sys.argv[1:4])
+    copy_flowers(small, real, out / "five")
+    shutil.copytree(out / "five", out / "six")
+    folder = out / "six" / "nothing"
+    folder.mkdir()
+    for number in range(NOTHINGS):
+        path = folder / f"{number:04}.jpg"
+        photos = sorted(p for p in (out / "five").glob("*/*.jpg") if part_of(f"{p.parent.name}/{p.name}") == 0) \
+            if number == 0 else photos
+        painter = Painter(number, photos)
+        painter.paint().save(path, quality=painter.draw.randint(70, 95))
+
+
+main()
