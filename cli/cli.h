@@ -80,9 +80,6 @@ int short_name(const inception_prediction *prediction);
 void catch_interrupts(void);
 bool interrupted(void);
 
-/* Waits for the condition, a tenth of a second at most: a signal may come to any thread, so the one that waits looks up. */
-void wait_a_little(pthread_cond_t *condition, pthread_mutex_t *lock);
-
 /* What is refused for its size, a line each; the help and the manual print it. */
 extern const char *const limits[]; /* NULL ends it */
 
@@ -394,6 +391,28 @@ bool same_file(const char *a, const char *b);
 cli_photo photo_named(const char *path);
 
 inception_image *photo_decode(const cli_photo *photo, const photo_settings *settings, inception_error *error);
+
+/* ---- crew.c: threads that work ahead ---- */
+
+#define CREW_MOST 8
+
+typedef struct cli_crew { /* zeroed */
+    pthread_t threads[CREW_MOST];
+    int count;
+    pthread_mutex_t lock; /* of what they and their starter share, `ended` among it */
+    pthread_cond_t room;  /* for them to work, or it ended */
+    pthread_cond_t ready; /* something for their starter */
+    bool ended;
+} cli_crew;
+
+/* As many threads as wanted, or fewer, call work(given). False and an error if there is none; crew_end is called all the
+ * same: it ends them and waits for that. */
+bool crew_start(cli_crew *crew, int wanted, void *work(void *), void *given, inception_error *error);
+void crew_end(cli_crew *crew);
+
+/* Waits, locked, until something is ready, a tenth of a second at most: Ctrl-C may come to any thread, so the one that waits
+ * looks up. */
+void crew_wait(cli_crew *crew);
 
 /* ---- pipeline.c: photos decoded ahead ---- */
 

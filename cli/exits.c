@@ -147,13 +147,3 @@ bool interrupted(void)
 {
     return interrupts;
 }
-
-void wait_a_little(pthread_cond_t *condition, pthread_mutex_t *lock)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 100000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(condition, lock, &until);
-}

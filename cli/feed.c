@@ -6,14 +6,11 @@
  * one may begin at any step. */
 #include "train.h"
 
-#include <errno.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define MOST_THREADS 8
 #define STEPS 3 /* in the ring */
 
 typedef struct feed_step {
@@ -24,14 +21,10 @@ typedef struct feed_step {
 struct cli_feed {
     feed_settings how;
     size_t size; /* floats of an input */
-    pthread_t threads[MOST_THREADS];
-    int thread_count;
-    pthread_mutex_t lock; /* of all below */
-    pthread_cond_t room, ready;
+    cli_crew crew; /* its lock is of all below */
     feed_step ring[STEPS];
     uint64_t next;  /* place in the sequence to be made */
     uint64_t taken; /* steps that are the caller's or were */
-    bool ended;
     inception_error error;
 };
 
@@ -130,31 +123,31 @@ static void make(cli_feed *feed, uint64_t place, inception_error *error)
 static void *make_steps(void *given)
 {
     cli_feed *feed = given;
-    pthread_mutex_lock(&feed->lock);
+    pthread_mutex_lock(&feed->crew.lock);
     for (;;) {
-        while (!feed->ended && feed->next / feed->how.batch >= feed->taken + STEPS)
-            pthread_cond_wait(&feed->room, &feed->lock);
-        if (feed->ended || feed->next / feed->how.batch >= feed->how.end) break;
+        while (!feed->crew.ended && feed->next / feed->how.batch >= feed->taken + STEPS)
+            pthread_cond_wait(&feed->crew.room, &feed->crew.lock);
+        if (feed->crew.ended || feed->next / feed->how.batch >= feed->how.end) break;
         const uint64_t place = feed->next++;
         inception_error error = {0};
-        pthread_mutex_unlock(&feed->lock);
+        pthread_mutex_unlock(&feed->crew.lock);
         make(feed, place, &error);
-        pthread_mutex_lock(&feed->lock);
+        pthread_mutex_lock(&feed->crew.lock);
         if (error.status) {
             if (!feed->error.status) feed->error = error;
-            feed->ended = true;
-            pthread_cond_broadcast(&feed->room);
+            feed->crew.ended = true;
+            pthread_cond_broadcast(&feed->crew.room);
         }
         feed_step *step = step_of(feed, place);
         if (step->missing == 1 && feed->how.mix_up > 0 && !error.status) {
-            pthread_mutex_unlock(&feed->lock);
+            pthread_mutex_unlock(&feed->crew.lock);
             mix_up(feed, step, place / feed->how.batch);
-            pthread_mutex_lock(&feed->lock);
+            pthread_mutex_lock(&feed->crew.lock);
         }
         step->missing -= !error.status; /* a step that lacks a photo is never complete */
-        if (step->missing == 0 || feed->ended) pthread_cond_signal(&feed->ready);
+        if (step->missing == 0 || feed->crew.ended) pthread_cond_signal(&feed->crew.ready);
     }
-    pthread_mutex_unlock(&feed->lock);
+    pthread_mutex_unlock(&feed->crew.lock);
     return NULL;
 }
 
@@ -175,6 +168,16 @@ static bool allocate(cli_feed *feed)
     return good;
 }
 
+static void free_feed(cli_feed *feed)
+{
+    for (int i = 0; i < STEPS; i++) {
+        free(feed->ring[i].inputs);
+        free(feed->ring[i].targets);
+        free(feed->ring[i].weights);
+    }
+    free(feed);
+}
+
 cli_feed *feed_open(const feed_settings *how, inception_error *error)
 {
     cli_feed *feed = calloc(1, sizeof *feed);
@@ -183,57 +186,35 @@ cli_feed *feed_open(const feed_settings *how, inception_error *error)
     feed->size = (size_t)how->input.width * (size_t)how->input.height * 3;
     feed->next = how->first * how->batch;
     feed->taken = how->first;
-    pthread_mutex_init(&feed->lock, NULL);
-    pthread_cond_init(&feed->room, NULL);
-    pthread_cond_init(&feed->ready, NULL);
-    int problem = allocate(feed) ? 0 : ENOMEM, wanted = how->threads < MOST_THREADS ? how->threads : MOST_THREADS;
-    while (!problem && feed->thread_count < wanted) {
-        problem = pthread_create(&feed->threads[feed->thread_count], NULL, make_steps, feed);
-        feed->thread_count += !problem;
-    }
-    if (feed->thread_count) return feed;
-    fail(error, INCEPTION_MEMORY, "cannot make batches: %s", strerror(problem));
-    feed_close(&feed);
-    return NULL;
+    if (!allocate(feed)) return free_feed(feed), fail(error, INCEPTION_MEMORY, "out of memory for batches"), NULL;
+    if (!crew_start(&feed->crew, how->threads, make_steps, feed, error)) feed_close(&feed);
+    return feed;
 }
 
 bool feed_take(cli_feed *feed, const float **inputs, const float **targets, const float **weights, inception_error *error)
 {
-    pthread_mutex_lock(&feed->lock);
+    pthread_mutex_lock(&feed->crew.lock);
     feed_step *step = &feed->ring[feed->taken % STEPS];
-    while (step->missing && !feed->ended && !interrupted()) wait_a_little(&feed->ready, &feed->lock);
+    while (step->missing && !feed->crew.ended && !interrupted()) crew_wait(&feed->crew);
     bool good = step->missing == 0;
     if (!good) fail(error, feed->error.status, "%s", feed->error.message);
-    pthread_mutex_unlock(&feed->lock);
+    pthread_mutex_unlock(&feed->crew.lock);
     *inputs = step->inputs, *targets = step->targets, *weights = step->weights;
     return good;
 }
 
 void feed_release(cli_feed *feed)
 {
-    pthread_mutex_lock(&feed->lock);
+    pthread_mutex_lock(&feed->crew.lock);
     feed->ring[feed->taken++ % STEPS].missing = feed->how.batch;
-    pthread_cond_broadcast(&feed->room);
-    pthread_mutex_unlock(&feed->lock);
+    pthread_cond_broadcast(&feed->crew.room);
+    pthread_mutex_unlock(&feed->crew.lock);
 }
 
 void feed_close(cli_feed **feed)
 {
-    cli_feed *closed = *feed;
-    if (!closed) return;
-    pthread_mutex_lock(&closed->lock);
-    closed->ended = true;
-    pthread_cond_broadcast(&closed->room);
-    pthread_mutex_unlock(&closed->lock);
-    for (int i = 0; i < closed->thread_count; i++) pthread_join(closed->threads[i], NULL);
-    for (int i = 0; i < STEPS; i++) {
-        free(closed->ring[i].inputs);
-        free(closed->ring[i].targets);
-        free(closed->ring[i].weights);
-    }
-    pthread_cond_destroy(&closed->ready);
-    pthread_cond_destroy(&closed->room);
-    pthread_mutex_destroy(&closed->lock);
-    free(closed);
+    if (!*feed) return;
+    crew_end(&(*feed)->crew);
+    free_feed(*feed);
     *feed = NULL;
 }

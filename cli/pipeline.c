@@ -7,12 +7,9 @@
  * starve them, and the network with them. */
 #include "cli.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_THREADS 8
 #define PLACES 16
 #define MOST_BYTES ((uint64_t)256 << 20)
 
@@ -26,17 +23,13 @@ typedef struct place {
 struct photo_pipeline {
     photo_walk *walk;
     const photo_settings *settings;
-    pthread_t threads[MOST_THREADS];
-    int thread_count;
     pthread_mutex_t walking; /* whoever holds it may use the walk */
-    pthread_mutex_t lock;    /* of all below */
-    pthread_cond_t room, ready;
+    cli_crew crew;           /* its lock is of all below */
     place places[PLACES];
     size_t begun, released; /* photos; the place of a photo is its number modulo PLACES */
     int decoding;
     uint64_t held, expected; /* bytes of the decoded photos, and of the next one */
     size_t handed_out;       /* photos, from `released` on, that are with the caller */
-    bool ended;
 };
 
 static void free_place(place *left)
@@ -75,21 +68,21 @@ static place *begin_photo(photo_pipeline *pipeline)
 {
     place next, *own = NULL;
     pthread_mutex_lock(&pipeline->walking);
-    pthread_mutex_lock(&pipeline->lock);
-    while (!pipeline->ended && !has_room(pipeline)) pthread_cond_wait(&pipeline->room, &pipeline->lock);
-    bool more = !pipeline->ended;
-    pthread_mutex_unlock(&pipeline->lock);
+    pthread_mutex_lock(&pipeline->crew.lock);
+    while (!pipeline->crew.ended && !has_room(pipeline)) pthread_cond_wait(&pipeline->crew.room, &pipeline->crew.lock);
+    bool more = !pipeline->crew.ended;
+    pthread_mutex_unlock(&pipeline->crew.lock);
     if (more) more = walk_on(pipeline->walk, &next);
-    pthread_mutex_lock(&pipeline->lock);
+    pthread_mutex_lock(&pipeline->crew.lock);
     if (more) {
         own = &pipeline->places[pipeline->begun++ % PLACES];
         *own = next;
         pipeline->decoding++;
     } else {
-        pipeline->ended = true;
-        pthread_cond_signal(&pipeline->ready);
+        pipeline->crew.ended = true;
+        pthread_cond_signal(&pipeline->crew.ready);
     }
-    pthread_mutex_unlock(&pipeline->lock);
+    pthread_mutex_unlock(&pipeline->crew.lock);
     pthread_mutex_unlock(&pipeline->walking);
     return own;
 }
@@ -98,15 +91,15 @@ static void finish_photo(photo_pipeline *pipeline, place *own)
 {
     const inception_image *image = own->loaded.image;
     own->bytes = image ? 3 * (uint64_t)inception_image_width(image) * (uint64_t)inception_image_height(image) : 0;
-    pthread_mutex_lock(&pipeline->lock);
+    pthread_mutex_lock(&pipeline->crew.lock);
     own->ready = true;
     pipeline->decoding--;
     pipeline->held += own->bytes;
     pipeline->expected -= pipeline->expected / 8; /* one large photo is forgotten after a while */
     if (own->bytes > pipeline->expected) pipeline->expected = own->bytes;
-    pthread_cond_signal(&pipeline->ready);
-    pthread_cond_signal(&pipeline->room);
-    pthread_mutex_unlock(&pipeline->lock);
+    pthread_cond_signal(&pipeline->crew.ready);
+    pthread_cond_signal(&pipeline->crew.room);
+    pthread_mutex_unlock(&pipeline->crew.lock);
 }
 
 static void *decode_photos(void *given)
@@ -128,18 +121,9 @@ photo_pipeline *pipeline_open(photo_walk *walk, const photo_settings *settings, 
     pipeline->settings = settings;
     pipeline->expected = MOST_BYTES / 4;
     pthread_mutex_init(&pipeline->walking, NULL);
-    pthread_mutex_init(&pipeline->lock, NULL);
-    pthread_cond_init(&pipeline->room, NULL);
-    pthread_cond_init(&pipeline->ready, NULL);
-    int wanted = !photos_several(walk) ? 1 : threads < MOST_THREADS ? threads : MOST_THREADS, problem = 0;
-    while (!problem && pipeline->thread_count < wanted) {
-        problem = pthread_create(&pipeline->threads[pipeline->thread_count], NULL, decode_photos, pipeline);
-        pipeline->thread_count += !problem;
-    }
-    if (pipeline->thread_count) return pipeline;
-    fail(error, INCEPTION_MEMORY, "cannot start a thread: %s", strerror(problem));
-    pipeline_close(&pipeline);
-    return NULL;
+    if (!crew_start(&pipeline->crew, photos_several(walk) ? threads : 1, decode_photos, pipeline, error))
+        pipeline_close(&pipeline);
+    return pipeline;
 }
 
 static void release_photos(photo_pipeline *pipeline)
@@ -149,23 +133,23 @@ static void release_photos(photo_pipeline *pipeline)
         pipeline->held -= left->bytes;
         free_place(left);
     }
-    pthread_cond_signal(&pipeline->room);
+    pthread_cond_signal(&pipeline->crew.room);
 }
 
 size_t pipeline_take(photo_pipeline *pipeline, const cli_loaded **photos, size_t most)
 {
-    pthread_mutex_lock(&pipeline->lock);
+    pthread_mutex_lock(&pipeline->crew.lock);
     release_photos(pipeline);
     const place *first = &pipeline->places[pipeline->released % PLACES];
-    while (!first->ready && !interrupted() && !(pipeline->ended && pipeline->begun == pipeline->released))
-        wait_a_little(&pipeline->ready, &pipeline->lock);
+    while (!first->ready && !interrupted() && !(pipeline->crew.ended && pipeline->begun == pipeline->released))
+        crew_wait(&pipeline->crew);
     size_t count = 0;
     for (const place *next = first; count < most && count < PLACES && next->ready && !interrupted();) {
         photos[count++] = &next->loaded;
         next = &pipeline->places[(pipeline->released + count) % PLACES];
     }
     pipeline->handed_out = count;
-    pthread_mutex_unlock(&pipeline->lock);
+    pthread_mutex_unlock(&pipeline->crew.lock);
     return count;
 }
 
@@ -173,15 +157,8 @@ void pipeline_close(photo_pipeline **pipeline)
 {
     photo_pipeline *closed = *pipeline;
     if (!closed) return;
-    pthread_mutex_lock(&closed->lock);
-    closed->ended = true;
-    pthread_cond_broadcast(&closed->room);
-    pthread_mutex_unlock(&closed->lock);
-    for (int i = 0; i < closed->thread_count; i++) pthread_join(closed->threads[i], NULL);
+    crew_end(&closed->crew);
     for (int i = 0; i < PLACES; i++) free_place(&closed->places[i]);
-    pthread_cond_destroy(&closed->ready);
-    pthread_cond_destroy(&closed->room);
-    pthread_mutex_destroy(&closed->lock);
     pthread_mutex_destroy(&closed->walking);
     free(closed);
     *pipeline = NULL;
