@@ -5,7 +5,6 @@
  * best so far) stands in the checkpoint; an epoch that ended with a checkpoint and was not measured is measured again. */
 #include "train.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,26 +178,20 @@ static exit_code describe(tuning *t)
 
 /* ---- Checkpoints ---- */
 
-static exit_code save(tuning *t)
+static exit_code write_state(const tuning *t, const char *path)
 {
     char best[96];
     inception_error error = {0};
     snprintf(best, sizeof best, "%d %zu %.17g", t->best.epoch, t->best.right, t->best.loss);
     const inception_text texts[] = {{"training", t->described}, {"training_best", best}};
-    if (inception_training_write(t->training, t->checkpoint, texts, COUNT(texts), &error)) return complain_error(&error);
-    t->saved = progress_now();
-    return EXIT_FINE;
+    return inception_training_write(t->training, path, texts, COUNT(texts), &error) ? complain_error(&error) : EXIT_FINE;
 }
 
-/* The checkpoint's content stays under another name when the next one takes its place. */
-static exit_code keep_best(tuning *t)
+static exit_code save(tuning *t)
 {
-    char temporary[PATH + 8];
-    snprintf(temporary, sizeof temporary, "%s.new", t->best_path);
-    unlink(temporary);
-    if (link(t->checkpoint, temporary) == 0 && rename(temporary, t->best_path) == 0) return EXIT_FINE;
-    complain("%s: cannot be made a second name of %s: %s", t->best_path, t->checkpoint, strerror(errno));
-    return EXIT_IO;
+    exit_code code = write_state(t, t->checkpoint);
+    t->saved = progress_now();
+    return code;
 }
 
 /* The first word that differs. */
@@ -247,7 +240,7 @@ static exit_code end_epoch(tuning *t, int epoch)
     exit_code code = judge(task->set, task->parts, t->checkpoint, &task->model, &v);
     if (code) return code;
     bool better = !t->best.epoch || v.right > t->best.right || (v.right == t->best.right && v.loss < t->best.loss);
-    if (better) code = keep_best(t);
+    if (better) code = write_state(t, t->best_path);
     if (better) t->best = (best_so_far){epoch, v.right, v.loss};
     const double rate = inception_rate_at(&t->rate, step - 1);
     if (!code) tune_log_epoch(t->log, step, epoch, v, better, rate, t->checkpoint);
