@@ -52,6 +52,11 @@ void dataset_free(cli_dataset *set)
     *set = (cli_dataset){0};
 }
 
+bool dataset_has_answer(const cli_dataset *set, size_t example)
+{
+    return set->several || set->examples[example].class >= 0;
+}
+
 bool dataset_shows(const cli_dataset *set, size_t example, int class)
 {
     return set->several ? set->examples[example].shows[class] : set->examples[example].class == class;
@@ -149,11 +154,19 @@ static bool check_labels(char *const *labels, size_t count, const char *path, in
 /* Finds the classes and numbers them; an example without a label is in none. */
 static bool find_classes(cli_dataset *set, inception_error *error)
 {
-    size_t named = 0;
+    size_t named = 0, others = 0;
     set->labels = calloc(set->count + 1, sizeof *set->labels);
     if (!set->labels) return fail(error, INCEPTION_MEMORY, "out of memory"), false;
-    for (size_t i = 0; i < set->count; i++)
-        if (*set->examples[i].label) set->labels[named++] = set->examples[i].label;
+    for (size_t i = 0; i < set->count; i++) {
+        char *label = set->examples[i].label;
+        bool other = set->others && strcmp(label, set->others) == 0;
+        others += other;
+        if (*label && !other) set->labels[named++] = label;
+    }
+    if (set->others && (!others || set->several))
+        return fail(error, INCEPTION_DATA, others ? "%s: --others wants one class a photo, not '%s' among several labels"
+                                                  : "%s: no photo is of '%s', which --others names", set->path, set->others),
+               false;
     qsort(set->labels, named, sizeof *set->labels, by_case);
     if (!check_labels(set->labels, named, set->path, error)) return false;
     qsort(set->labels, named, sizeof *set->labels, by_text);
@@ -302,11 +315,11 @@ static exit_code check_contents(cli_dataset *set, bool quiet)
     return code;
 }
 
-exit_code dataset_read(cli_dataset *set, const char *path, bool quiet)
+exit_code dataset_read(cli_dataset *set, const char *path, const char *others, bool quiet)
 {
     struct stat info;
     inception_error error = {0};
-    *set = (cli_dataset){.path = path, .skipped = json_array()};
+    *set = (cli_dataset){.path = path, .others = others, .skipped = json_array()};
     bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
     exit_code code = folder ? dataset_walk(set, quiet) : read_csv(set);
     if (!code && interrupted()) code = EXIT_INTERRUPTED;

@@ -72,7 +72,7 @@ exit_code judge(const cli_dataset *set, const inception_part *parts, const char 
     inception_model *model = room ? inception_model_open(path, &averages, &error) : NULL;
     j.session = model ? inception_session_open(model, TOGETHER, &error) : NULL;
     for (size_t i = 0; i < set->count && j.session; i++)
-        if (parts[i] == INCEPTION_VALIDATION) numbers[count++] = i;
+        if (parts[i] == INCEPTION_VALIDATION && dataset_has_answer(set, i)) numbers[count++] = i;
     exit_code code = j.session ? EXIT_FINE : error.status ? complain_error(&error) : complain_memory();
     const train_photos all = {set, numbers, count, TOGETHER, options->threads, true};
     if (!code && count) code = train_walk(&all, judge_some, &j);

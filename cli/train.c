@@ -22,6 +22,9 @@ static const option_row rows[] = {
      "none (default): every photo counts as much; auto: every class does, however few photos it has; or rose=2,tulip=0.5: "
      "so much for each photo of the class, 1 of others",
      0, 0, NULL},
+    {"others", 0, "CLASS", OPTION_STRING, offsetof(train_options, others),
+     "photos of CLASS are of none of the classes: the model does not answer with it, but learns from it what to turn away", 0,
+     0, NULL},
     {"seed", 0, "N", OPTION_SIZE, offsetof(train_options, seed),
      "another one splits the photos in another way; default 0", 0, 0x1p53, NULL},
     {"json", 'j', NULL, OPTION_FLAG, offsetof(train_options, json), "report as JSON", 0, 0, NULL},
@@ -348,7 +351,7 @@ static exit_code teach(train_run *train, const char *path)
     if (code) return code;
     const bool features = !train->options->tune.from_scratch && !train->options->tune.resume;
     catch_interrupts();
-    code = dataset_read(&train->set, path, train->options->common.quiet);
+    code = dataset_read(&train->set, path, train->options->others, train->options->common.quiet);
     if (!code) code = weigh_classes(train);
     if (!code && tuned(train) && train->set.several && train->options->class_weights)
         code = complain_usage("train", "option --class-weights: with several labels a photo, of the output layer alone");

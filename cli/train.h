@@ -10,13 +10,14 @@
 
 typedef struct cli_example {
     char *path, *name, *label; /* name: within the data set, whatever machine it is on */
-    int class;                 /* where photos have one */
+    int class;                 /* where photos have one; -1: of none */
     bool *shows;               /* [classes], where they have several labels */
     char digest[DIGEST_TEXT];  /* SHA-256 of the file */
 } cli_example;
 
 typedef struct cli_dataset {
     const char *path;
+    const char *others; /* label of the photos that are of none of the classes, or NULL */
     cli_example *examples; /* in byte order of their names */
     size_t count, capacity;
     char **labels; /* [classes], in byte order */
@@ -29,9 +30,10 @@ typedef struct cli_dataset {
 } cli_dataset;
 
 /* Complains of what cannot be taught from, warns of what should perhaps not be, unless quiet. */
-exit_code dataset_read(cli_dataset *set, const char *path, bool quiet);
+exit_code dataset_read(cli_dataset *set, const char *path, const char *others, bool quiet);
 void dataset_free(cli_dataset *set);
 
+bool dataset_has_answer(const cli_dataset *set, size_t example); /* false: one of the others */
 bool dataset_shows(const cli_dataset *set, size_t example, int class);
 int dataset_class(const cli_dataset *set, const char *label); /* -1: there is none of that name */
 
@@ -205,7 +207,7 @@ typedef struct train_options {
     model_settings model;
     net_settings net;
     tune_settings tune;
-    const char *output, *layer, *class_weights;
+    const char *output, *layer, *class_weights, *others;
     uint64_t seed;
     int threads;
     bool force, json;

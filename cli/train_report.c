@@ -47,7 +47,7 @@ static confusion *find_confusions(const train_report *r, size_t *count)
         int best = 0;
         for (int c = 1; c < r->set->classes; c++)
             if (logits[c] > logits[best]) best = c;
-        if (r->parts[i] == INCEPTION_TEST && best != r->set->examples[i].class)
+        if (r->parts[i] == INCEPTION_TEST && dataset_has_answer(r->set, i) && best != r->set->examples[i].class)
             all[wrong++] = (confusion){r->set->examples[i].class, best, 1};
     }
     if (all) qsort(all, wrong, sizeof *all, by_classes);
@@ -118,6 +118,16 @@ static void write_accuracy(const train_report *r)
     }
 }
 
+static void write_turned_away(const train_report *r)
+{
+    const inception_head_info *info = r->info;
+    const size_t photos = info->photos[INCEPTION_TEST], others = info->others[INCEPTION_TEST];
+    if (!r->set->others) return;
+    printf("\nturned away in the test\n%5zu of %zu  photos of ", info->turned_away[INCEPTION_TEST], others);
+    text_write(stdout, r->set->others);
+    printf("\n%5zu of %zu  photos of the classes\n", photos - info->known[INCEPTION_TEST], photos);
+}
+
 exit_code report_text(const train_report *r)
 {
     size_t count = 0;
@@ -127,6 +137,7 @@ exit_code report_text(const train_report *r)
     write_classes(r, scores);
     free(scores);
     write_accuracy(r);
+    write_turned_away(r);
     if (count) fputs("\nmistakes in the test\n", stdout);
     for (size_t i = 0; i < count; i++) {
         printf("%5zu  ", worst[i].count);
@@ -148,6 +159,18 @@ exit_code report_text(const train_report *r)
 }
 
 /* ---- JSON ---- */
+
+/* Of the test; NULL without others. */
+static json_t *turned_away_json(const train_report *r)
+{
+    const inception_head_info *info = r->info;
+    const size_t photos = info->photos[INCEPTION_TEST];
+    if (!r->set->others) return NULL;
+    return json_pack("{s:o, s:I, s:I, s:I, s:I}", "label", text_json(r->set->others), "photos",
+                     (json_int_t)info->others[INCEPTION_TEST], "turned_away", (json_int_t)info->turned_away[INCEPTION_TEST],
+                     "class_photos", (json_int_t)photos, "class_photos_turned_away",
+                     (json_int_t)(photos - info->known[INCEPTION_TEST]));
+}
 
 /* null where there is none */
 static json_t *part_json(double part)
@@ -201,12 +224,12 @@ exit_code report_json(const train_report *r)
     json_t *mean = scores ? part_json(mean_average_precision(scores, r->set->classes)) : NULL;
     free(scores);
     return output_json(json_pack(
-        "{s:o, s:s?, s:o, s:s?, s:I, s:s, s:o, s:o, s:o*, s:o*, s:f, s:f, s:I, s:I, s:O, s:{s:f, s:f, s:f, s:f}}",
+        "{s:o, s:s?, s:o, s:s?, s:I, s:s, s:o, s:o, s:o*, s:o*, s:o*, s:f, s:f, s:I, s:I, s:O, s:{s:f, s:f, s:f, s:f}}",
         "model", text_json(r->output), "network", r->network, "source", *r->source ? text_json(r->source) : json_null(),
         "source_sha256", *r->source_digest ? r->source_digest : NULL, "seed", (json_int_t)r->seed, "activation",
         r->set->several ? "sigmoid" : "softmax", "classes", classes, "accuracy", accuracy_json(r),
-        "mean_average_precision", mean, "mistakes", mistakes, "temperature", r->info->temperature, "penalty",
-        r->info->penalty, "cached_photos", (json_int_t)r->cached, "copies_left_out", (json_int_t)r->set->copies, "skipped",
-        r->set->skipped, "seconds", "total", r->total_s, "features", r->features_s, "output_layer", r->head_s, "training",
-        r->tune_s));
+        "mean_average_precision", mean, "others", turned_away_json(r), "mistakes", mistakes, "temperature",
+        r->info->temperature, "penalty", r->info->penalty, "cached_photos", (json_int_t)r->cached, "copies_left_out",
+        (json_int_t)r->set->copies, "skipped", r->set->skipped, "seconds", "total", r->total_s, "features", r->features_s,
+        "output_layer", r->head_s, "training", r->tune_s));
 }

@@ -51,8 +51,8 @@ const option_row tune_rows[] = {
     {"batch-statistics", 0, NULL, OPTION_FLAG, FIELD(batch_statistics),
      "normalise by the mean and variance of the batch, and move the kept ones (always, from scratch)", 0, 0, NULL},
     {"norm-decay", 0, "D", OPTION_DOUBLE, FIELD(norm_decay),
-     "the part that those keep in a batch; default 0.9997, and from scratch as much less as lets them settle in a tenth of "
-     "all steps", 0, 1, NULL},
+     "the part that those keep in a batch; default 0.9997, and from scratch 0.99, or as much less as lets them settle in a "
+     "tenth of all steps", 0, 1, NULL},
     {"slow-augmentation", 0, NULL, OPTION_FLAG, FIELD(slow),
      "distort photos in all of TF-Slim's ways: four kinds of resizing, hue and contrast", 0, 0, NULL},
     {"smallest-crop", 0, "P", OPTION_DOUBLE, FIELD(smallest_crop),
@@ -112,7 +112,7 @@ static double norm_decay_of(const tuning *t)
 {
     const tune_settings *how = t->task->how;
     if (how->norm_decay >= 0) return how->norm_decay;
-    return how->from_scratch ? fmin(0.9997, fmax(0.5, 1 - 10 / (double)t->steps)) : 0.9997;
+    return how->from_scratch ? fmin(0.99, fmax(0.5, 1 - 10 / (double)t->steps)) : 0.9997;
 }
 
 static double epsilon_of(const tune_settings *how)

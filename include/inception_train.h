@@ -33,7 +33,7 @@ typedef enum inception_part { INCEPTION_TRAIN, INCEPTION_VALIDATION, INCEPTION_T
  * when others are added. h is the FNV-1a hash (64 bits) of the seed in eight bytes, least significant first, and the name,
  * finished as MurmurHash3 finishes 64 bits. Of a class, h in order, those below 16 % of 2^64 are for the test, those below
  * 30 % for validation, the rest for training; but of three photos or more at least one is for each, and of two the first is
- * for validation. classes[i] is 0 ... class_count - 1. */
+ * for validation. classes[i] is 0 ... class_count - 1, or -1: photos of none of the classes are shared out as a class is. */
 INCEPTION_API inception_status inception_split(const char *const *names, const int *classes, size_t count, int class_count,
                                                uint64_t seed, inception_part *parts, inception_error *error);
 
@@ -51,7 +51,8 @@ typedef struct inception_examples {
     size_t count, values;        /* photos, features of each */
     int class_count;             /* 2..., of labels 1... */
     const float *features;       /* [count][values] */
-    const int *classes;          /* [count]; NULL: labels tell */
+    const int *classes;          /* [count], -1: a photo of none of them, from which only is learnt what is unknown; NULL: labels
+                                    tell */
     const bool *labels;          /* [count][class_count], which labels a photo has; NULL: classes tell */
     const inception_part *parts; /* [count]; training has photos of every class (with and without every label), validation
                                     has some photos */
@@ -67,6 +68,8 @@ typedef struct inception_head_info {
     double penalty;     /* of the squared weights, features scaled to a mean square length of 1: the best in validation */
     double temperature; /* that makes the probabilities of the validation photos most likely */
     double unknown_threshold; /* that at least 95 % of the validation photos reach: see inception_session_unknown() */
+    size_t known[INCEPTION_PARTS]; /* photos of the classes that reach it */
+    size_t others[INCEPTION_PARTS], turned_away[INCEPTION_PARTS]; /* photos of none of the classes; those that do not */
     size_t photos[INCEPTION_PARTS];
     size_t right[INCEPTION_PARTS]; /* of labels: where those of a probability above 1/2 are all and only the photo's. Of
                                       validation: before its photos, too, were learnt with the penalty they chose */

@@ -13,7 +13,7 @@ inception_status inception_split(const char *const *names, const int *classes, s
     if (count && (!names || !classes || !parts))
         return inc_fail(error, INCEPTION_INVALID, "inception_split: no names, classes or place for the parts given");
     for (size_t i = 0; i < count; i++)
-        if (!names[i] || classes[i] < 0 || classes[i] >= class_count)
+        if (!names[i] || classes[i] < -1 || classes[i] >= class_count)
             return inc_fail(error, INCEPTION_INVALID, "inception_split: photo %zu has no name or not one of %d classes", i,
                             class_count);
     return inc_split(names, classes, count, seed, parts, error);
@@ -32,7 +32,7 @@ inception_status inception_split_labels(const char *const *names, const bool *la
 /* Each is in a class and a part; all numbers are numbers. */
 static inception_status check_example(const inception_examples *e, size_t i, inception_error *error)
 {
-    bool classed = !e->classes || (e->classes[i] >= 0 && e->classes[i] < e->class_count);
+    bool classed = !e->classes || (e->classes[i] >= -1 && e->classes[i] < e->class_count);
     if (!classed || (unsigned)e->parts[i] >= INCEPTION_PARTS)
         return inc_fail(error, INCEPTION_INVALID, "example %zu has not one of the classes and parts", i);
     for (size_t v = 0; v < e->values; v++)
@@ -65,6 +65,7 @@ static inception_status check_examples(const inception_examples *e, inception_er
     inception_status status = taught ? INCEPTION_OK : INCEPTION_MEMORY;
     for (size_t i = 0; i < e->count && !status; i++) {
         if ((status = check_example(e, i, error))) break;
+        if (!inc_has_answer(e, i)) continue;
         counts[e->parts[i]]++;
         if (e->parts[i] != INCEPTION_TRAIN) continue;
         if (e->classes) taught[e->classes[i]]++;
@@ -134,7 +135,7 @@ inception_status inception_head_write(const inception_head *head, const char *pa
         status = inc_classifier_replace(&model, head->values, head->classes, head->weights, head->biases, labels, error);
     model.activation = head->activation, model.temperature = head->info.temperature;
     model.unknown_threshold = head->info.unknown_threshold;
-    model.class_means = head->activation == INCEPTION_SOFTMAX ? head->means : NULL, model.mean_values = head->values;
+    model.class_means = head->activation == INCEPTION_SOFTMAX ? head->directions : NULL, model.mean_values = head->values;
     model.texts = texts, model.text_count = text_count;
     if (!status) status = inc_model_write(&model, out, INCEPTION_FORMAT_MODEL_FILE, error);
     inc_model_close(&model);

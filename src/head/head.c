@@ -65,15 +65,21 @@ static bool allocate(lesson *l, inception_error *error)
 
 /* ---- The photos ---- */
 
+/* In that part; those of none of the classes are for known.c alone. */
+static bool is_of(const inception_examples *e, size_t photo, inception_part part)
+{
+    return e->parts[photo] == part && inc_has_answer(e, photo);
+}
+
 static void measure_features(lesson *l)
 {
     const inception_examples *e = l->examples;
     for (size_t i = 0; i < e->count; i++)
-        for (size_t v = 0; v < l->values && e->parts[i] == INCEPTION_TRAIN; v++)
+        for (size_t v = 0; v < l->values && is_of(e, i, INCEPTION_TRAIN); v++)
             l->mean[v] += (double)e->features[i * l->values + v] / (double)l->counts[INCEPTION_TRAIN];
     double squares = 0, whole = 0;
     for (size_t i = 0; i < e->count; i++)
-        for (size_t v = 0; v < l->values && e->parts[i] == INCEPTION_TRAIN; v++) {
+        for (size_t v = 0; v < l->values && is_of(e, i, INCEPTION_TRAIN); v++) {
             double x = (double)e->features[i * l->values + v] - l->mean[v];
             squares += x * x;
             whole += l->mean[v] * l->mean[v];
@@ -93,7 +99,7 @@ static void arrange(lesson *l)
     size_t at = 0;
     for (int part = 0; part < INCEPTION_PARTS; part++)
         for (size_t i = 0; i < e->count; i++) {
-            if ((int)e->parts[i] != part) continue;
+            if (!is_of(e, i, (inception_part)part)) continue;
             for (size_t v = 0; v < l->values; v++)
                 l->x[at * l->values + v] = (float)(((double)e->features[i * l->values + v] - l->mean[v]) / l->length);
             for (int c = 0; c < l->classes; c++) l->shown[at * (size_t)l->classes + (size_t)c] = shows(e, i, c);
@@ -203,7 +209,7 @@ static inception_status examine(lesson *l, inception_head *head, inception_part 
     for (size_t i = 0; i < e->count && !status; i++) {
         const float *z = l->logits + i * classes;
         bool *shown = l->examined + count * classes;
-        if (e->parts[i] != part) continue;
+        if (!is_of(e, i, part)) continue;
         for (int c = 0; c < l->classes; c++) shown[c] = shows(e, i, c);
         head->info.right[part] += is_right(z, shown, l->classes, head->activation);
         memmove(l->logits + count++ * classes, z, classes * sizeof *z);
@@ -219,7 +225,7 @@ static inception_status know(const lesson *l, inception_head *head, inception_er
 {
     head->info.unknown_threshold = -INFINITY;
     if (l->examples->labels) return INCEPTION_OK;
-    return inc_learn_known(l->examples, head->means, &head->info.unknown_threshold, error);
+    return inc_learn_known(l->examples, head->directions, &head->info, error);
 }
 
 static inception_status learn(lesson *l, inception_head *head, inception_error *error)
@@ -253,12 +259,12 @@ static inception_head *make_head(const inception_examples *examples,
     const size_t classes = (size_t)l.classes;
     inception_head *head = inc_calloc(1, sizeof *head, error);
     inception_status status = INCEPTION_MEMORY;
-    for (size_t i = 0; i < examples->count; i++) l.counts[examples->parts[i]]++;
+    for (size_t i = 0; i < examples->count; i++) l.counts[examples->parts[i]] += inc_has_answer(examples, i);
     if (head) head->values = l.values, head->classes = l.classes;
     if (head) head->activation = examples->labels ? INCEPTION_SIGMOID : INCEPTION_SOFTMAX;
     l.loss = examples->labels ? inc_sigmoid_loss : inc_softmax_loss;
     if (head && allocate(&l, error) && (head->weights = inc_calloc(l.values * classes, sizeof(float), error))
-        && (head->means = inc_calloc(l.values * classes, sizeof(float), error))
+        && (head->directions = inc_calloc(l.values * classes, sizeof(float), error))
         && (head->biases = inc_calloc(classes, sizeof(float), error))) {
         if (weights) memcpy(head->weights, weights, l.values * classes * sizeof *weights);
         if (biases) memcpy(head->biases, biases, classes * sizeof *biases);
@@ -293,7 +299,7 @@ void inc_head_free(inception_head *head)
     if (!head) return;
     free(head->weights);
     free(head->biases);
-    free(head->means);
+    free(head->directions);
     free(head);
 }
 

@@ -14,12 +14,18 @@ inception_status inc_split_labels(const char *const *names, const bool *labels, 
 
 /* ---- head.c ---- */
 
+/* Is the photo of one of the classes, or are they labels, which a photo may have none of? */
+static inline bool inc_has_answer(const inception_examples *e, size_t photo)
+{
+    return e->labels || e->classes[photo] >= 0;
+}
+
 struct inception_head {
     inception_head_info info;
     size_t values;
     int classes;
     float *weights, *biases; /* [values][classes], [classes] */
-    float *means;            /* [classes][values]: see known.c */
+    float *directions;       /* [classes][values]: see known.c */
     inception_activation activation;
 };
 
@@ -55,13 +61,13 @@ double inc_temperature(const inc_answers *answers, inception_activation activati
 
 /* ---- known.c: what is of none of the classes ---- */
 
-/* Of a photo: the largest cosine between its features and the means of a class, -1...1. means[classes][values] have a length
- * of 1. */
-double inc_likeness(const float *features, const float *means, size_t values, int classes);
+/* Of a photo: the largest cosine between its features and a direction of a class, -1...1. directions[classes][values] have a
+ * length of 1. */
+double inc_likeness(const float *features, const float *directions, size_t values, int classes);
 
-/* The means of the training photos of each class, [classes][values] of zeros before, and the likeness that at least 95 % of
- * the validation photos reach. */
-inception_status inc_learn_known(const inception_examples *examples, float *means, double *threshold,
+/* The directions of the classes, [classes][values] of zeros before, and in info the likeness that at least 95 % of the
+ * validation photos reach, and how many do. */
+inception_status inc_learn_known(const inception_examples *examples, float *directions, inception_head_info *info,
                                  inception_error *error);
 
 /* ---- minimise.c: a smooth function's smallest value, by L-BFGS ---- */

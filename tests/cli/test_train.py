@@ -443,6 +443,31 @@ def test_builtin():
     check("in the list", run("models"), 0, err="flowers.safetensors")
 
 
+def test_others():
+    counts = {"blue": 40, "green": 12, "red": 40}
+    make_set("kinds", counts)
+    make_set("pair", {"green": 3, "red": 3})
+    plain = train("kinds", "-o", "kinds.safetensors", "--json")
+    done = train("kinds", "-o", "two.safetensors", "--others", "green", "--json")
+    check("photos of none of the classes", done, 0)
+    report, green = json.loads(done.out), split([f"green/{i}.png" for i in range(12)])["test"]
+    tap.ok([c["label"] for c in report["classes"]] == ["blue", "red"] and "others" not in json.loads(plain.out)
+           and report["accuracy"]["test"]["photos"] == sum(c["test"] for c in report["classes"]), "are no class", report)
+    others = report["others"]
+    tap.ok(others["label"] == "green" and others["photos"] == others["turned_away"] == green
+           and others["class_photos"] == report["accuracy"]["test"]["photos"], "but are turned away", others)
+    records = [json.loads(line) for line in call("classify", "-m", "two.safetensors", "-f", "jsonl", "kinds").out.splitlines()]
+    away = {label: sum(r["unknown"] for r in records if Path(r["file"]).parent.name == label) for label in counts}
+    tap.ok(away["green"] == 12 and away["blue"] + away["red"] <= 16, "by classify, too", away)
+    check("the report", train("kinds", "-o", "two.safetensors", "--others", "green", "--force"), 0,
+          f"turned away in the test\n{green:5} of {green}  photos of green\n")
+    check("none of them", train("kinds", "-o", "no.safetensors", "--others", "Green"), 65, err="no photo is of 'Green', which")
+    check("one class left", train("pair", "-o", "no.safetensors", "--others", "green"), 65, err="one class; train wants two")
+    Path("kinds/several.csv").write_text("file,label\nred/0.png,red|warm\nred/1.png,red\ngreen/1.png,green\n")
+    check("several labels", train("kinds/several.csv", "-o", "no.safetensors", "--others", "green"), 65,
+          err="--others wants one class a photo")
+
+
 def test_bad_data():
     make_set("bad", {"blue": 3, "red": 3})
 
@@ -558,8 +583,8 @@ with tempfile.TemporaryDirectory() as here:
     first = test_default()
     tap.attempt(test_same_bits, first)
     tap.attempt(test_cache, first)
-    for test in (test_forgotten, test_other_commands, test_layer, test_unknown, test_builtin, test_labels, test_bad_data,
-                 test_bad_csv, test_interrupt):
+    for test in (test_forgotten, test_other_commands, test_layer, test_unknown, test_builtin, test_labels, test_others,
+                 test_bad_data, test_bad_csv, test_interrupt):
         tap.attempt(test)
     os.chdir("/")
 tap.done()

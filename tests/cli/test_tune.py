@@ -219,6 +219,14 @@ def test_labels():
     tap.ok({p["label"] for p in answer if p["probability"] > .5} == {"blue", "cold"}, "and told", answer)
 
 
+def test_others():
+    done = train(*NEW, *SHORT, "--others", "green", "--epochs", 12, "-o", "others.safetensors", "--json")
+    check("photos of none of the classes", done, 0)
+    report = json.loads(done.out)
+    tap.ok(header("others.safetensors")["__metadata__"]["labels"] == "blue\nred" and report["others"]["photos"] >= 1
+           and report["accuracy"]["train"]["accuracy"] > 0.8, "are learnt from, and are no class", report)
+
+
 def test_bad():
     for words, what in ((["--from-scratch"], "--from-scratch wants a network"),
                         ([*NEW, "--unfreeze", "all"], "exclude each other"),
@@ -253,7 +261,7 @@ with tempfile.TemporaryDirectory() as here:
     ENVIRONMENT["XDG_CACHE_HOME"] = here + "/cache"
     make_set("colours", COUNTS)
     first = test_from_scratch()
-    for test in (test_same_bits, test_resume, test_small, test_labels, test_bad):
+    for test in (test_same_bits, test_resume, test_small, test_labels, test_others, test_bad):
         tap.attempt(test)
     tap.attempt(test_unfreeze, first)
     os.chdir("/")
