@@ -2,6 +2,7 @@
  * as the extras are: in a tarball, an installation or the build folder. What is said of it stands in the file. */
 #include "cli.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -130,7 +131,7 @@ exit_code builtin_show(const char *path)
     if (facts.accuracy >= 0)
         printf("accuracy       %.1f %% of %ld test photos, which it was not taught with\n", 100 * facts.accuracy,
                facts.photos);
-    bool decides = info->unknown_threshold >= -1;
+    bool decides = isfinite(info->unknown_threshold);
     printf("anything else  %s\n", decides ? "is told to be none of these" : "is taken for one of these");
     printf("file           ");
     text_write(stdout, path);

@@ -271,6 +271,12 @@ typedef enum inception_activation {
     INCEPTION_SIGMOID, /* of each by itself: a photo shows none or several of them */
 } inception_activation;
 
+/* How like the photos of its classes a photo is. */
+typedef enum inception_unknown_score {
+    INCEPTION_UNKNOWN_COSINE, /* the largest cosine between its features and the mean features of a class */
+    INCEPTION_UNKNOWN_LOGIT,  /* its largest logit; for networks that were trained with photos of none of the classes */
+} inception_unknown_score;
+
 typedef struct inception_model_info {
     const inception_network *network;
     inception_format format; /* of the file it came from */
@@ -286,6 +292,7 @@ typedef struct inception_model_info {
     double temperature;       /* probabilities are activation(logits / temperature); 1 unless the file says otherwise */
     double unknown_threshold; /* least likeness of what is of one of the classes, see inception_session_unknown();
                                  -INFINITY unless the file says otherwise */
+    inception_unknown_score unknown_score; /* that this is of */
     const inception_layer *layer; /* the one the options asked for, or NULL */
     const char *final_layer;      /* behind which the network is cut; its mean goes into the classifier. NULL: it is whole */
 } inception_model_info;
@@ -423,9 +430,9 @@ INCEPTION_API inception_status inception_session_run(inception_session *session,
 INCEPTION_API inception_status inception_classify(inception_session *session, const inception_image *const *images,
                                                   int count, int k, inception_prediction *top, inception_error *error);
 
-/* True if what photo `photo` of the last run shows is probably of none of the classes: where its likeness, the largest
- * cosine between its features and the mean features of a class, is below the model's unknown_threshold. False where the
- * model has none, and where there was no such photo. */
+/* True if what photo `photo` of the last run shows is probably of none of the classes: where its likeness,
+ * the model's unknown_score, is below the model's unknown_threshold. False where the model has none, and where there was no
+ * such photo. */
 INCEPTION_API bool inception_session_unknown(const inception_session *session, int photo);
 
 /* After a run of a model that was opened with a layer: the layer's values for photo `photo` of that run, float32

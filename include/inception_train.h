@@ -57,7 +57,7 @@ typedef struct inception_examples {
     const inception_part *parts; /* [count]; training has photos of every class (with and without every label), validation
                                     has some photos */
     bool training_only;          /* do not learn the validation photos as well in the end, for they are to choose once more;
-                                    default false */
+                                    default false. With photos of none of the classes they never are */
     const double *class_weights; /* [class_count], 1e-9...1e9; NULL: 1. How much a photo of the class counts; of labels: how
                                     much one with the label does for it, one without counting 1 */
 } inception_examples;
@@ -68,6 +68,7 @@ typedef struct inception_head_info {
     double penalty;     /* of the squared weights, features scaled to a mean square length of 1: the best in validation */
     double temperature; /* that makes the probabilities of the validation photos most likely */
     double unknown_threshold; /* that at least 95 % of the validation photos reach: see inception_session_unknown() */
+    inception_unknown_score unknown_score; /* COSINE; LOGIT where that turns away more of the others in validation */
     size_t known[INCEPTION_PARTS]; /* photos of the classes that reach it */
     size_t others[INCEPTION_PARTS], turned_away[INCEPTION_PARTS]; /* photos of none of the classes; those that do not */
     size_t photos[INCEPTION_PARTS];

@@ -115,7 +115,8 @@ static void fill_info(inception_model *model, int threads, inception_precision p
         .precision = precision,
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
         .activation = model->model.activation, .temperature = model->model.temperature,
-        .unknown_threshold = model->model.unknown_threshold, .layer = model->model.kept, .final_layer = shape->final_layer,
+        .unknown_threshold = model->model.unknown_threshold,
+        .unknown_score = model->model.class_means ? INCEPTION_UNKNOWN_COSINE : INCEPTION_UNKNOWN_LOGIT, .layer = model->model.kept, .final_layer = shape->final_layer,
     };
 }
 
@@ -413,9 +414,10 @@ static inception_status check_count(const inception_session *session, int count,
     return inc_fail(error, INCEPTION_INVALID, "count: %d is not 1 to %d", count, session->max_batch);
 }
 
-static bool is_unknown(const inception_session *session, int photo)
+static bool is_unknown(const inception_session *session, int photo, const float *logits)
 {
     const inc_model *model = &session->model->model;
+    if (!session->features) return inc_largest(logits, model->shape.classes) < model->unknown_threshold;
     inc_run_read(session->run, photo, model->features, session->features);
     return inc_likeness(session->features, model->class_means, model->mean_values, model->shape.classes)
          < model->unknown_threshold;
@@ -448,7 +450,7 @@ inception_status inception_session_run(inception_session *session, const float *
         if (inc_count_not_finite(scores, classes))
             return inc_fail(error, INCEPTION_DATA, "the network's answer is not finite: its weights are damaged");
         if (probabilities) find_probabilities(session->model, scores, probabilities + (size_t)i * classes);
-        if (session->features) session->unknown[i] = is_unknown(session, i);
+        session->unknown[i] = is_unknown(session, i, scores);
     }
     return INCEPTION_OK;
 }

@@ -28,6 +28,7 @@ typedef struct lesson {
     const inception_examples *examples;
     size_t values, counts[INCEPTION_PARTS];
     size_t learnt;                /* photos, from the first on */
+    bool others;                  /* there are photos of none of the classes */
     int classes;
     double *mean, length;         /* of the features that are learnt from */
     float *x;                     /* [count][values], moved and scaled */
@@ -221,16 +222,19 @@ static inception_status examine(lesson *l, inception_head *head, inception_part 
 }
 
 /* With several labels a photo of none of them is nothing unusual. */
-static inception_status know(const lesson *l, inception_head *head, inception_error *error)
+static inception_status know(lesson *l, inception_head *head, inception_error *error)
 {
+    const inception_examples *e = l->examples;
     head->info.unknown_threshold = -INFINITY;
-    if (l->examples->labels) return INCEPTION_OK;
-    return inc_learn_known(l->examples, head->directions, &head->info, error);
+    if (e->labels) return INCEPTION_OK;
+    inception_status status = inc_head_logits(head, e->features, e->count, l->logits, error);
+    return status ? status : inc_learn_known(e, l->logits, head->means, &head->info, error);
 }
 
 static inception_status learn(lesson *l, inception_head *head, inception_error *error)
 {
     const double *weights = l->examples->class_weights;
+    const bool all = !l->examples->training_only && !l->others; /* validation sets a threshold of logits with the others */
     for (int c = 0; c < l->classes; c++) l->importance[c] = weights ? weights[c] : 1;
     measure_features(l);
     arrange(l);
@@ -239,8 +243,8 @@ static inception_status learn(lesson *l, inception_head *head, inception_error *
     unfold(l, head);
     status = examine(l, head, INCEPTION_VALIDATION, error);
     l->penalty = head->info.penalty;
-    if (!l->examples->training_only) l->learnt += l->counts[INCEPTION_VALIDATION];
-    if (!status && !l->examples->training_only)
+    if (all) l->learnt += l->counts[INCEPTION_VALIDATION];
+    if (!status && all)
         status = inc_minimise(training_loss, l, (size_t)l->classes * (l->values + 1), l->best, SHORTEST, STEPS, error);
     unfold(l, head);
     if (!status) status = examine(l, head, INCEPTION_TRAIN, error);
@@ -259,12 +263,16 @@ static inception_head *make_head(const inception_examples *examples,
     const size_t classes = (size_t)l.classes;
     inception_head *head = inc_calloc(1, sizeof *head, error);
     inception_status status = INCEPTION_MEMORY;
-    for (size_t i = 0; i < examples->count; i++) l.counts[examples->parts[i]] += inc_has_answer(examples, i);
+    for (size_t i = 0; i < examples->count; i++) {
+        const bool other = !inc_has_answer(examples, i);
+        l.counts[examples->parts[i]] += !other;
+        l.others |= other;
+    }
     if (head) head->values = l.values, head->classes = l.classes;
     if (head) head->activation = examples->labels ? INCEPTION_SIGMOID : INCEPTION_SOFTMAX;
     l.loss = examples->labels ? inc_sigmoid_loss : inc_softmax_loss;
     if (head && allocate(&l, error) && (head->weights = inc_calloc(l.values * classes, sizeof(float), error))
-        && (head->directions = inc_calloc(l.values * classes, sizeof(float), error))
+        && (head->means = inc_calloc(l.values * classes, sizeof(float), error))
         && (head->biases = inc_calloc(classes, sizeof(float), error))) {
         if (weights) memcpy(head->weights, weights, l.values * classes * sizeof *weights);
         if (biases) memcpy(head->biases, biases, classes * sizeof *biases);
@@ -299,7 +307,7 @@ void inc_head_free(inception_head *head)
     if (!head) return;
     free(head->weights);
     free(head->biases);
-    free(head->directions);
+    free(head->means);
     free(head);
 }
 

@@ -25,7 +25,7 @@ struct inception_head {
     size_t values;
     int classes;
     float *weights, *biases; /* [values][classes], [classes] */
-    float *directions;       /* [classes][values]: see known.c */
+    float *means;            /* [classes][values]: see known.c */
     inception_activation activation;
 };
 
@@ -61,14 +61,15 @@ double inc_temperature(const inc_answers *answers, inception_activation activati
 
 /* ---- known.c: what is of none of the classes ---- */
 
-/* Of a photo: the largest cosine between its features and a direction of a class, -1...1. directions[classes][values] have a
- * length of 1. */
-double inc_likeness(const float *features, const float *directions, size_t values, int classes);
+/* Of a photo: the largest cosine between its features and the means of a class, -1...1. means[classes][values] have a length
+ * of 1. */
+double inc_likeness(const float *features, const float *means, size_t values, int classes);
+double inc_largest(const float *logits, int classes);
 
-/* The directions of the classes, [classes][values] of zeros before, and in info the likeness that at least 95 % of the
- * validation photos reach, and how many do. */
-inception_status inc_learn_known(const inception_examples *examples, float *directions, inception_head_info *info,
-                                 inception_error *error);
+/* The means of the training photos of each class, [classes][values] of zeros before; and in info the score, the threshold,
+ * which at least 95 % of the validation photos reach, and how many do. logits[count][classes] of the examples. */
+inception_status inc_learn_known(const inception_examples *examples, const float *logits, float *means,
+                                 inception_head_info *info, inception_error *error);
 
 /* ---- minimise.c: a smooth function's smallest value, by L-BFGS ---- */
 

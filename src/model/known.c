@@ -1,23 +1,15 @@
-/* What a model file tells of photos of none of its classes: the texts "unknown_threshold" and "unknown_score", and the
- * tensor "class_means", the mean features of each class, of length 1. */
+/* What a model file tells of photos of none of its classes: the texts "unknown_threshold" and "unknown_score", and for the
+ * score "cosine" the tensor "class_means", the mean features of each class, of length 1. */
 #include "private.h"
 
 #include <math.h>
 #include <string.h>
 
-inception_status inc_known_read(inc_model *model, const char *path, inception_error *error)
+const char *const inc_unknown_scores[] = {[INCEPTION_UNKNOWN_COSINE] = "cosine", [INCEPTION_UNKNOWN_LOGIT] = "logit"};
+
+static inception_status read_means(inc_model *model, const char *path, inception_error *error)
 {
-    const char *text = inc_weights_metadata(model->weights, "unknown_threshold");
-    const char *score = inc_weights_metadata(model->weights, "unknown_score");
     const inception_tensor *means = inc_weights_find(model->weights, INC_CLASS_MEANS);
-    model->unknown_threshold = -INFINITY;
-    if (!text) return INCEPTION_OK;
-    double threshold = inc_parse_number(text);
-    if (!strpbrk(text, "0123456789") || text[strspn(text, "0123456789+-.eE")] || !(fabs(threshold) <= 1))
-        return inc_fail(error, INCEPTION_DATA, "%s: an unknown_threshold of '%.40s' is not -1 to 1", path, text);
-    if (!score || strcmp(score, INC_UNKNOWN_SCORE) != 0)
-        return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: its unknown_threshold is of '%.40s', not of '%s'", path,
-                        score ? score : "", INC_UNKNOWN_SCORE);
     if (!means || means->type == INCEPTION_OTHER || means->rank != 2 || means->dims[0] != model->shape.classes)
         return inc_fail(error, INCEPTION_DATA,
                         "%s: no tensor %s of a row for each of %d classes, which its unknown_threshold wants", path,
@@ -33,10 +25,28 @@ inception_status inc_known_read(inc_model *model, const char *path, inception_er
             return inc_fail(error, INCEPTION_DATA, "%s: row %d of %s has a length of %g, not 1", path, c, INC_CLASS_MEANS,
                             sqrt(squares));
     }
-    model->unknown_threshold = threshold;
     model->class_means = floats;
     model->mean_values = (size_t)means->dims[1];
     return INCEPTION_OK;
+}
+
+inception_status inc_known_read(inc_model *model, const char *path, inception_error *error)
+{
+    const char *text = inc_weights_metadata(model->weights, "unknown_threshold");
+    const char *score = inc_weights_metadata(model->weights, "unknown_score");
+    model->unknown_threshold = -INFINITY;
+    if (!text) return INCEPTION_OK;
+    const double threshold = inc_parse_number(text);
+    const bool cosine = score && strcmp(score, inc_unknown_scores[INCEPTION_UNKNOWN_COSINE]) == 0;
+    if (!cosine && !(score && strcmp(score, inc_unknown_scores[INCEPTION_UNKNOWN_LOGIT]) == 0))
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: its unknown_threshold is of '%.40s', not of '%s' or '%s'", path,
+                        score ? score : "", inc_unknown_scores[0], inc_unknown_scores[1]);
+    if (!strpbrk(text, "0123456789") || text[strspn(text, "0123456789+-.eE")] || !(fabs(threshold) <= (cosine ? 1 : 1e6)))
+        return inc_fail(error, INCEPTION_DATA, "%s: an unknown_threshold of '%.40s' is not %s", path, text,
+                        cosine ? "-1 to 1" : "-1e6 to 1e6");
+    inception_status status = cosine ? read_means(model, path, error) : INCEPTION_OK;
+    if (!status) model->unknown_threshold = threshold;
+    return status;
 }
 
 inception_status inc_known_check(inc_model *model, const char *path, inception_error *error)

@@ -45,7 +45,7 @@ typedef struct inc_model {
     inception_activation activation;
     double temperature;           /* probabilities are activation(logits / temperature) */
     double unknown_threshold;     /* least likeness of what is of one of the classes; -INFINITY: not known */
-    const float *class_means;     /* [classes][mean_values] that it is likeness to, or NULL */
+    const float *class_means;     /* [classes][mean_values] that it is likeness to; NULL: it is the largest logit */
     size_t mean_values;
     uint32_t features;            /* the value in the graph whose likeness it is; INC_NONE: without class_means */
     const char *ranges;           /* of the values, for int8: see ranges.c; or NULL */
@@ -127,15 +127,15 @@ inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char
 
 /* ---- known.c ---- */
 
-/* What a model file tells of photos of none of its classes: fills class_means and unknown_threshold, or says that there is
- * nothing. Classes must be known. */
+/* What a model file tells of photos of none of its classes: fills unknown_threshold and, where the score wants them,
+ * class_means, or says that there is nothing. Classes must be known. */
 inception_status inc_known_read(inc_model *model, const char *path, inception_error *error);
 
 /* Finds model->features, of which class_means must be. */
 inception_status inc_known_check(inc_model *model, const char *path, inception_error *error);
 
 #define INC_CLASS_MEANS "class_means" /* the tensor in a model file, */
-#define INC_UNKNOWN_SCORE "cosine"    /* and what the text unknown_score says of its unknown_threshold */
+extern const char *const inc_unknown_scores[]; /* what the text unknown_score says, by inception_unknown_score */
 
 /* ---- classifier.c ---- */
 

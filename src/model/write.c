@@ -45,7 +45,8 @@ static inception_status describe(inc_model *model, description *about, inception
     snprintf(about->height, sizeof about->height, "%d", shape->input.height);
     inc_print_number(about->temperature, sizeof about->temperature, model->temperature);
     inc_print_number(about->threshold, sizeof about->threshold, model->unknown_threshold);
-    const bool decides = model->class_means != NULL;
+    const bool decides = isfinite(model->unknown_threshold);
+    const char *score = inc_unknown_scores[model->class_means ? INCEPTION_UNKNOWN_COSINE : INCEPTION_UNKNOWN_LOGIT];
     const char *labels = join_lines(model, model->labels, error), *wnids = join_lines(model, model->wnids, error);
     if (!labels || !wnids) return INCEPTION_MEMORY;
     const inc_metadata own[] = {
@@ -55,7 +56,7 @@ static inception_status describe(inc_model *model, description *about, inception
         {"wnids", wnids}, {"activation", model->activation == INCEPTION_SIGMOID ? "sigmoid" : NULL},
         {"temperature", model->temperature != 1 ? about->temperature : NULL},
         {inc_ranges_key(), model->ranges},                           {INC_FINAL_LAYER, shape->final_layer},
-        {"unknown_threshold", decides ? about->threshold : NULL}, {"unknown_score", decides ? INC_UNKNOWN_SCORE : NULL},
+        {"unknown_threshold", decides ? about->threshold : NULL}, {"unknown_score", decides ? score : NULL},
     };
     about->texts = inc_arena_alloc(&model->arena, INC_COUNT(own) + model->text_count + model->weights->metadata_count,
                                    sizeof *about->texts, error);
@@ -139,7 +140,8 @@ static inception_status write_onnx(inc_model *model, const char *out, const desc
         "Photos as `inception prepare` writes them: BGR, 0...255 minus 104, 117, 123.",
     };
     inc_onnx_about texts = {model->shape.network->name, inputs[model->shape.input.preprocessing], about->texts, about->count,
-                            model->activation, model->temperature, model->features, INC_NONE};
+                            model->activation, model->temperature, isfinite(model->unknown_threshold), model->features,
+                            INC_NONE};
     inception_status status = bind_means(model, &texts.means, error);
     if (!status) status = inc_graph_rewrite(&model->graph, INC_ONNX_REWRITES, 1, error);
     return status ? status : inc_onnx_write(out, &model->graph, &texts, error);

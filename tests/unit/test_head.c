@@ -237,7 +237,7 @@ static void likeness(void **state)
 {
     (void)state;
     enum { N = 60 };
-    float x[N][2], means[4] = {0};
+    float x[N][2], means[4] = {0}, logits[N * 2] = {0};
     int class[N];
     inception_part part[N];
     inception_head_info info = {0};
@@ -249,7 +249,7 @@ static void likeness(void **state)
     }
     const inception_examples e = {.count = N, .values = 2, .class_count = 2, .features = x[0], .classes = class,
                                   .parts = part};
-    assert_int_equal(inc_learn_known(&e, means, &info, NULL), INCEPTION_OK);
+    assert_int_equal(inc_learn_known(&e, logits, means, &info, NULL), INCEPTION_OK);
     for (int i = 0; i < 4; i++) assert_true(fabsf(means[i] - (float)(i % 3 == 0)) < 1e-6f);
     assert_true(fabs(info.unknown_threshold - cos(19 * acos(-1) / 180)) < 1e-6); /* of 40 the third: 20, 20, 19 degrees */
     assert_true(info.known[INCEPTION_TRAIN] == 20 && info.known[INCEPTION_VALIDATION] == 38 && !info.known[INCEPTION_TEST]);
@@ -258,48 +258,55 @@ static void likeness(void **state)
     assert_true(inc_likeness((const float[]){0, 0}, means, 2, 2) == 0);
 }
 
-/* Photos around (5, 0) and (0, 5), and around (1, 1) those of neither, 2 away along the first axis or 1 along the second: S is
- * diag(2, 0.5), a tenth of its mean 0.125, and the directions (4, -1) and (-1, 4) by diag(2.125, 0.625). */
-static void directions_from_others(void **state)
+/* Others that point as the classes do, but are short: cosines cannot tell them, logits can. Others that point away: cosines
+ * tell them all, logits not all. */
+static void chosen_score(void **state)
 {
     (void)state;
-    enum { N = 16 };
-    static const float centres[3][2] = {{5, 0}, {0, 5}, {1, 1}}, away[4][2] = {{2, 0}, {-2, 0}, {0, 1}, {0, -1}};
-    float x[N][2], directions[4] = {0};
+    enum { N = 80 };
+    float x[N][2];
     int class[N];
     inception_part part[N];
-    for (int i = 0; i < N; i++) { /* the last four are of validation, in the middle of their groups; one more is of none */
-        const int group = i < 12 ? i / 4 : (i + 1) % 3;
-        for (int v = 0; v < 2; v++) x[i][v] = centres[group][v] + (i < 12 ? away[i % 4][v] : 0);
-        class[i] = group < 2 ? group : -1, part[i] = i < 12 ? INCEPTION_TRAIN : INCEPTION_VALIDATION;
+    for (int i = 0; i < N; i++) { /* of each four: two classes, and two others */
+        const double turn = (i % 2 * 90 + (i / 4 % 5 - 2) * 4) * acos(-1) / 180;
+        part[i] = i < N / 2 ? INCEPTION_TRAIN : i < N * 3 / 4 ? INCEPTION_VALIDATION : INCEPTION_TEST;
+        class[i] = i % 4 < 2 ? i % 2 : -1;
+        const double length = class[i] < 0 ? 0.5 : 3 + i / 4 % 3;
+        x[i][0] = (float)(length * cos(turn)), x[i][1] = (float)(length * sin(turn));
     }
-    const inception_examples e = {.count = N, .values = 2, .class_count = 2, .features = x[0], .classes = class, .parts = part};
-    inception_head_info info = {0};
-    assert_int_equal(inc_learn_known(&e, directions, &info, NULL), INCEPTION_OK);
-    const double lengths[2] = {hypot(4 / 2.125, 1 / 0.625), hypot(1 / 2.125, 4 / 0.625)};
-    const double by_hand[4] = {4 / 2.125 / lengths[0], -1 / 0.625 / lengths[0], -1 / 2.125 / lengths[1], 4 / 0.625 / lengths[1]};
-    for (int i = 0; i < 4; i++) assert_true(fabs((double)directions[i] - by_hand[i]) < 1e-5);
-    assert_int_equal(info.others[INCEPTION_VALIDATION], 1);
-    assert_int_equal(info.turned_away[INCEPTION_VALIDATION], 1);
-    assert_int_equal(info.known[INCEPTION_VALIDATION], 3);
+    inception_examples e = {.count = N, .values = 2, .class_count = 2, .features = x[0], .classes = class, .parts = part};
+    inception_head *head = inception_head_train(&e, NULL);
+    assert_non_null(head);
+    const inception_head_info *info = &head->info;
+    assert_int_equal(info->unknown_score, INCEPTION_UNKNOWN_LOGIT);
+    assert_true(info->others[INCEPTION_TEST] == 10 && info->turned_away[INCEPTION_TEST] == 10);
+    assert_true(info->photos[INCEPTION_TEST] == 10 && info->known[INCEPTION_TEST] >= 8);
 
-    inception_examples without = e; /* the layer is that of the classes' photos */
+    inception_examples without = e; /* the layer is that of the classes' photos, those of validation left out */
     float kept[N][2];
     int kept_class[N];
     inception_part kept_part[N];
     without.count = 0, without.features = kept[0], without.classes = kept_class, without.parts = kept_part;
+    without.training_only = true;
     for (int i = 0; i < N; i++) {
         if (class[i] < 0) continue;
         memcpy(kept[without.count], x[i], sizeof x[i]);
         kept_class[without.count] = class[i], kept_part[without.count++] = part[i];
     }
-    inception_head *with = inception_head_train(&e, NULL), *plain = inception_head_train(&without, NULL);
-    assert_true(with && plain);
-    assert_memory_equal(with->weights, plain->weights, 4 * sizeof(float));
-    assert_memory_equal(with->biases, plain->biases, 2 * sizeof(float));
-    assert_int_equal(with->info.photos[INCEPTION_VALIDATION], 3);
-    inception_head_close(&with);
+    inception_head *plain = inception_head_train(&without, NULL);
+    assert_non_null(plain);
+    assert_memory_equal(head->weights, plain->weights, 4 * sizeof(float));
+    assert_memory_equal(head->biases, plain->biases, 2 * sizeof(float));
+    inception_head_close(&head);
     inception_head_close(&plain);
+
+    for (int i = 0; i < N; i++) /* now they point away from both, far out */
+        if (class[i] < 0) x[i][0] = i % 2 ? 40 : -4, x[i][1] = i % 2 ? -30 : 3;
+    head = inception_head_train(&e, NULL);
+    assert_non_null(head);
+    assert_int_equal(head->info.unknown_score, INCEPTION_UNKNOWN_COSINE);
+    assert_int_equal(head->info.turned_away[INCEPTION_TEST], 10);
+    inception_head_close(&head);
 }
 
 /* ---- The file ---- */
@@ -328,7 +335,7 @@ static bool unknown_by_hand(const inception_head *head, const float *x)
     for (size_t v = 0; v < head->values; v++) length += (double)x[v] * (double)x[v];
     for (int c = 0; c < CLASSES; c++) {
         double product = 0;
-        const float *mean = head->directions + (size_t)c * head->values;
+        const float *mean = head->means + (size_t)c * head->values;
         for (size_t v = 0; v < head->values; v++) product += (double)x[v] * (double)mean[v];
         most = fmax(most, product / sqrt(length));
     }
@@ -430,7 +437,8 @@ static void bad_thresholds(void **state)
         {"nan", "cosine", INC_CLASS_MEANS, "an unknown_threshold of 'nan' is not -1 to 1", 7, 256},
         {"1.5", "cosine", INC_CLASS_MEANS, "an unknown_threshold of '1.5' is not -1 to 1", 7, 256},
         {"", "cosine", INC_CLASS_MEANS, "an unknown_threshold of '' is not -1 to 1", 7, 256},
-        {"0.5", "energy", INC_CLASS_MEANS, "its unknown_threshold is of 'energy', not of 'cosine'", 7, 256},
+        {"0.5", "energy", INC_CLASS_MEANS, "its unknown_threshold is of 'energy', not of 'cosine' or 'logit'", 7, 256},
+        {"1e7", "logit", INC_CLASS_MEANS, "an unknown_threshold of '1e7' is not -1e6 to 1e6", 7, 256},
         {"0.5", "cosine", "other", "no tensor class_means of a row for each of 7 classes", 7, 256},
         {"0.5", "cosine", INC_CLASS_MEANS, "no tensor class_means of a row for each of 7 classes", 6, 256},
         {"0.5", "cosine", INC_CLASS_MEANS, "class_means of 255 values, not of the 256 before the classifier", 7, 255},
@@ -520,7 +528,7 @@ int main(void)
         cmocka_unit_test(products), cmocka_unit_test(lowest_place), cmocka_unit_test(lowest_loss),
         cmocka_unit_test(nothing_to_see), cmocka_unit_test(same_bits), cmocka_unit_test(temperatures),
         cmocka_unit_test(training_only),
-        cmocka_unit_test(likeness), cmocka_unit_test(directions_from_others), cmocka_unit_test(written), cmocka_unit_test(bad_thresholds), cmocka_unit_test(misuse),
+        cmocka_unit_test(likeness), cmocka_unit_test(chosen_score), cmocka_unit_test(written), cmocka_unit_test(bad_thresholds), cmocka_unit_test(misuse),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
