@@ -17,6 +17,8 @@ static const option_row rows[] = {
     {"layer", 0, "NAME", OPTION_STRING, offsetof(train_options, layer),
      "cut the network behind this layer and teach on the mean of its map; default: the layer before the classifier", 0, 0,
      NULL},
+    {"input-size", 0, "N", OPTION_INT, offsetof(train_options, input_size),
+     "pixels of the input's sides; default: as the weights say, or the network's own", 1, 4096, NULL},
     {"force", 0, NULL, OPTION_FLAG, offsetof(train_options, force), "replace FILE if it is there", 0, 0, NULL},
     {"class-weights", 0, "W", OPTION_STRING, offsetof(train_options, class_weights),
      "none (default): every photo counts as much; auto: every class does, however few photos it has; or rose=2,tulip=0.5: "
@@ -131,6 +133,13 @@ static exit_code digest_source(train_run *train)
     return good ? EXIT_FINE : complain_error(&error);
 }
 
+static void set_sizes(train_run *train)
+{
+    inception_model_options *model = &train->model_options;
+    model->threads = train->options->threads ? train->options->threads : inception_cpu_count();
+    model->width = model->height = train->options->input_size;
+}
+
 /* A network that begins anew. */
 static exit_code choose_network(train_run *train, const inception_network *network)
 {
@@ -141,7 +150,7 @@ static exit_code choose_network(train_run *train, const inception_network *netwo
         return complain_usage("train", "options --from-scratch and --model exclude each other; --network names a network");
     if (!network) return complain_usage("train", "--from-scratch wants a network: --network v2, say");
     train->model_options = model_options(&train->options->model, network);
-    train->model_options.threads = train->options->threads ? train->options->threads : inception_cpu_count();
+    set_sizes(train);
     train->report.network = network->name;
     return EXIT_FINE;
 }
@@ -153,14 +162,12 @@ static exit_code find_model(train_run *train)
     exit_code code = network_check("train", settings->network, &network);
     if (!code && settings->models.count > 1) code = complain_usage("train", "option --model can be given once");
     if (!code && train->options->tune.from_scratch) return choose_network(train, network);
-    if (!code && train->options->tune.input_size)
-        code = complain_usage("train", "option --input-size wants --from-scratch: other networks have their size");
     const char *name = settings->models.count ? settings->models.items[0] : settings->network;
     if (!code) code = model_find(name, &train->options->net, train->source, sizeof train->source, &network);
     if (!code) code = digest_source(train);
     if (code) return code;
     train->model_options = model_options(settings, network);
-    train->model_options.threads = train->options->threads ? train->options->threads : inception_cpu_count();
+    set_sizes(train);
     train->model_options.final_layer = train->options->layer;
     return EXIT_FINE;
 }

@@ -131,7 +131,7 @@ void tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict validation,
 typedef struct tune_settings {
     string_list unfreeze;
     bool from_scratch, batch_statistics, slow, resume;
-    int epochs, batch, accumulate, optimiser, schedule, input_size, patience, precision;
+    int epochs, batch, accumulate, optimiser, schedule, patience, precision;
     double rate, warm_up, momentum, epsilon, weight_decay, label_smoothing, dropout, mix_up, average_decay, norm_decay,
         smallest_crop;
 } tune_settings;
@@ -209,7 +209,7 @@ typedef struct train_options {
     tune_settings tune;
     const char *output, *layer, *class_weights, *others;
     uint64_t seed;
-    int threads;
+    int threads, input_size;
     bool force, json;
 } train_options;
 

@@ -57,8 +57,6 @@ const option_row tune_rows[] = {
      "distort photos in all of TF-Slim's ways: four kinds of resizing, hue and contrast", 0, 0, NULL},
     {"smallest-crop", 0, "P", OPTION_DOUBLE, FIELD(smallest_crop),
      "part of a photo that a crop of it has at least; default 0.1, as TF-Slim has it", 1e-9, 1, NULL},
-    {"input-size", 0, "N", OPTION_INT, FIELD(input_size), "pixels of the input's sides, from scratch; default the network's",
-     1, 4096, NULL},
     {"patience", 0, "N", OPTION_INT, FIELD(patience), "stop after N epochs without a better validation; default: do not", 1,
      1000000, NULL},
     {"resume", 0, NULL, OPTION_FLAG, FIELD(resume), "go on with a run that was stopped, from its last checkpoint", 0, 0,
@@ -167,7 +165,7 @@ static exit_code describe(tuning *t)
              "weight-decay=%.12g label-smoothing=%.12g mix-up=%.12g dropout=%.12g average-decay=%.12g "
              "batch-statistics=%d norm-decay=%.12g augmentation=%s smallest-crop=%.12g patience=%d precision=%s",
              digest, *task->source ? task->source : "-", task->model.network ? task->model.network : "-",
-             task->model.depth_multiplier, task->model.min_depth, how->input_size, (unsigned long long)task->seed,
+             task->model.depth_multiplier, task->model.min_depth, task->model.width, (unsigned long long)task->seed,
              how->from_scratch ? "from-scratch" : how->unfreeze.items[0], epochs_of(how), t->batch, t->accumulate,
              optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule], how->warm_up,
              how->momentum, epsilon_of(how), how->weight_decay, how->label_smoothing, how->mix_up, how->dropout,
@@ -300,7 +298,6 @@ static inception_training_options training_options(const tuning *t, const char *
     inception_training_options_default(&o);
     o.model = task->model;
     o.model.precision = (inception_precision)how->precision;
-    o.width = o.height = how->input_size;
     o.labels = (const char *const *)task->set->labels, o.class_count = task->set->classes;
     o.scopes = scopes, o.scope_count = scope_count;
     o.batch = t->batch, o.accumulate = t->accumulate, o.optimiser = (inception_optimiser)how->optimiser;

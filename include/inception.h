@@ -226,6 +226,7 @@ typedef struct inception_model_options {
     const char *network;           /* name of the network; NULL (default): found from the variable names */
     double depth_multiplier;       /* V2 and V3, at most 16; 0 (default): found from the shapes */
     int min_depth;                 /* V2 and V3, fewest channels of a scaled layer, at most 4096; 0 (default): 16 */
+    int width, height;             /* of the input, at most 4096; 0 (default): as the file says, or the network's own */
     int threads;                   /* 1...1024; 0 (default): inception_cpu_count() */
     inception_precision precision; /* default F32; one that is not supported is INCEPTION_UNSUPPORTED, and so is INT8 of
                                       weights without ranges */

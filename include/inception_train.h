@@ -136,7 +136,6 @@ typedef enum inception_optimiser { INCEPTION_RMSPROP, INCEPTION_MOMENTUM, INCEPT
 typedef struct inception_training_options {
     inception_model_options model; /* of what is opened; layer, labels, crop and cache have no meaning. Precision F32, or
                                       BF16: what lies between layers and products are bfloat16, variables float32 */
-    int width, height;             /* of the input of a network that begins anew; 0 (default): the network's own */
     const char *const *labels;     /* and its classes, [class_count] lines of text */
     int class_count;
     const char *const *scopes;     /* [scope_count]: layers to be trained besides the classifier, by the beginnings of

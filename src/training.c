@@ -33,7 +33,7 @@ static inception_status check_ranges(const inception_training_options *o, incept
         {"epsilon", o->epsilon, 0, 1e6}, {"norm_decay", o->norm_decay, 0, 1}, {"keep", o->keep, 0x1p-10, 1},
         {"weight_decay", o->weight_decay, 0, 1e3}, {"label_smoothing", o->label_smoothing, 0, 1},
         {"average_decay", o->average_decay, 0, 1}, {"optimiser", o->optimiser, 0, INCEPTION_ADAM},
-        {"width", o->width, 0, 4096}, {"height", o->height, 0, 4096}, {"scope_count", o->scope_count, 0, 1e6},
+        {"scope_count", o->scope_count, 0, 1e6},
     };
     for (size_t i = 0; i < INC_COUNT(numbers); i++)
         if (!(numbers[i].value >= numbers[i].low && numbers[i].value <= numbers[i].high))
@@ -75,8 +75,8 @@ static inception_status begin_anew(inc_model *model, const inception_training_op
     if (status) return status;
     inc_shape shape = inc_shape_default(network);
     shape.classes = o->class_count;
-    if (o->width) shape.input.width = o->width;
-    if (o->height) shape.input.height = o->height;
+    if (o->model.width) shape.input.width = o->model.width;
+    if (o->model.height) shape.input.height = o->model.height;
     if (o->model.depth_multiplier > 0) shape.depth_multiplier = o->model.depth_multiplier;
     if (o->model.min_depth) shape.min_depth = o->model.min_depth;
     status = add_heads(&shape, error);

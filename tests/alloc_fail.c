@@ -203,7 +203,7 @@ static inception_status train_whole(const char *path, inception_error *error)
     inception_training_options o;
     inception_training_options_default(&o);
     o.model.network = "v2", o.model.depth_multiplier = 0.02, o.model.min_depth = 2, o.model.threads = 1;
-    o.width = o.height = 32, o.labels = labels, o.class_count = 2, o.scopes = scopes, o.scope_count = 1;
+    o.model.width = o.model.height = 32, o.labels = labels, o.class_count = 2, o.scopes = scopes, o.scope_count = 1;
     o.batch = 1, o.accumulate = 2, o.average_decay = 0.9, o.optimiser = INCEPTION_ADAM;
     snprintf(out, sizeof out, "%s/trained", folder);
     inception_training *training = inception_training_open(NULL, &o, error);

@@ -173,6 +173,8 @@ static inception_status open_untrained(inc_model *model, const inception_model_o
     model->shape.heads = heads;
     if (options->depth_multiplier > 0) model->shape.depth_multiplier = options->depth_multiplier;
     if (options->min_depth > 0) model->shape.min_depth = options->min_depth;
+    if (options->width > 0) model->shape.input.width = options->width;
+    if (options->height > 0) model->shape.input.height = options->height;
     model->weights = inc_calloc(1, sizeof *model->weights, error);
     return model->weights ? inc_find_cut(model, options, error) : INCEPTION_MEMORY;
 }

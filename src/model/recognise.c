@@ -147,13 +147,16 @@ static int stated(const inception_weights *weights, const char *key, int otherwi
     return *end || number < INT_MIN || number > INT_MAX ? -1 : (int)number;
 }
 
-/* How the model file wants photos prepared, where it differs from the published network. */
-static inception_status find_input(inc_model *model, const char *path, inception_error *error)
+/* How the options or the model file want photos prepared, where it differs from the published network. */
+static inception_status find_input(inc_model *model, const char *path, const inception_model_options *options,
+                                   inception_error *error)
 {
     inception_input *input = &model->shape.input;
     const char *way = inc_weights_metadata(model->weights, "preprocessing");
     input->width = stated(model->weights, "input_width", input->width);
     input->height = stated(model->weights, "input_height", input->height);
+    if (options->width) input->width = options->width;
+    if (options->height) input->height = options->height;
     if (input->width < 1 || input->width > 4096 || input->height < 1 || input->height > 4096)
         return inc_fail(error, INCEPTION_DATA, "%s: an input of %d x %d pixels is not 1 to 4096", path, input->width,
                         input->height);
@@ -251,7 +254,7 @@ inception_status inc_recognise(inc_model *model, const char *path, const incepti
     }
     bool heads = model->shape.heads;
     model->shape = inc_shape_default(asked ? asked : really);
-    status = find_input(model, path, error);
+    status = find_input(model, path, options, error);
     if (!status) status = inc_find_cut(model, options, error);
     if (!status) status = find_sizes(model, path, options, error);
     inc_graph graph = {0};

@@ -223,6 +223,10 @@ def test_others():
     done = train(*NEW, *SHORT, "--others", "green", "--epochs", 12, "-o", "others.safetensors", "--json")
     check("photos of none of the classes", done, 0)
     report = json.loads(done.out)
+    wide = train("-m", "others.safetensors", "--input-size", 48, "-o", "wide.safetensors")
+    check("at another size", wide, 0)
+    tap.ok(header("wide.safetensors")["__metadata__"]["input_width"] == "48"
+           and header("others.safetensors")["__metadata__"]["input_width"] == "32", "which the file says")
     tap.ok(header("others.safetensors")["__metadata__"]["labels"] == "blue\nred" and report["others"]["photos"] >= 1
            and report["accuracy"]["train"]["accuracy"] > 0.8, "are learnt from, and are no class", report)
 
@@ -231,7 +235,6 @@ def test_bad():
     for words, what in ((["--from-scratch"], "--from-scratch wants a network"),
                         ([*NEW, "--unfreeze", "all"], "exclude each other"),
                         ([*NEW, "-m", "new.safetensors"], "exclude each other"),
-                        (["-m", "new.safetensors", "--unfreeze", "all", "--input-size", "64"], "--input-size wants --from-scratch"),
                         (["-m", "new.safetensors", "--unfreeze", ","], "names no layer"),
                         (["-m", "new.safetensors", "--resume"], "want --unfreeze or --from-scratch"),
                         (["-m", "new.safetensors", "--dropout", "0.5"], "want --unfreeze or --from-scratch"),

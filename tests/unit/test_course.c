@@ -34,7 +34,7 @@ static inception_training_options small(void)
     inception_training_options o;
     inception_training_options_default(&o);
     o.model.network = "v2", o.model.depth_multiplier = 0.1, o.model.min_depth = 8, o.model.threads = 2;
-    o.width = o.height = SIDE, o.labels = labels, o.class_count = CLASSES;
+    o.model.width = o.model.height = SIDE, o.labels = labels, o.class_count = CLASSES;
     o.batch = PHOTOS, o.batch_statistics = true, o.norm_decay = 0.9, o.keep = 1, o.seed = 7;
     o.optimiser = INCEPTION_MOMENTUM;
     return o;
@@ -362,7 +362,7 @@ static void refused(void **state)
     o = small(), o.model.network = "v9", refuses(&o, NULL, "no network is called 'v9'");
     o = small(), o.model.network = NULL, refuses(&o, NULL, "no network is called ''");
     o = small(), o.model.network = "v1", refuses(&o, NULL, "inception_v1 has no depth multiplier");
-    o = small(), o.width = o.height = 4096, refuses(&o, NULL, "a map of");
+    o = small(), o.model.width = o.model.height = 4096, refuses(&o, NULL, "a map of");
     o = small(), o.scopes = nowhere, o.scope_count = 1;
     refuses(&o, NULL, "no variable of inception_v2 begins with 'Mixed_9z'");
     refuses(&o, path_of("absent"), "absent");

@@ -331,7 +331,13 @@ static inception_head *make_head(size_t values, bool labelled)
 /* Whether the features are unknown, by the definition. */
 static bool unknown_by_hand(const inception_head *head, const float *x)
 {
-    double most = -1, length = 0;
+    double most = -INFINITY, length = 0;
+    float logits[CLASSES];
+    if (head->info.unknown_score == INCEPTION_UNKNOWN_LOGIT) {
+        assert_int_equal(inception_head_logits(head, x, 1, logits, NULL), INCEPTION_OK);
+        for (int c = 0; c < CLASSES; c++) most = fmax(most, (double)logits[c]);
+        return most < head->info.unknown_threshold;
+    }
     for (size_t v = 0; v < head->values; v++) length += (double)x[v] * (double)x[v];
     for (int c = 0; c < CLASSES; c++) {
         double product = 0;
@@ -358,6 +364,7 @@ static void check_answers(const inception_head *head, const char *cache)
     assert_int_equal(info->classes, CLASSES);
     assert_true(fabs(info->temperature / head->info.temperature - 1) < 1e-8);
     assert_true(info->unknown_threshold == head->info.unknown_threshold);
+    assert_true(info->unknown_score == head->info.unknown_score || head->activation == INCEPTION_SIGMOID);
     assert_int_equal(info->activation, head->activation);
     for (int c = 0; c < CLASSES; c++) assert_string_equal(inception_model_label(model, c), labels[c]);
     inception_session *session = inception_session_open(model, 1, &error);
@@ -407,6 +414,13 @@ static void written(void **state)
     inception_weights_close(&after);
     for (int i = 0; i < 3; i++) check_answers(head, i ? folder : NULL); /* the last time from a pack */
     for (double threshold = -1; threshold <= 1; threshold += 2) { /* all is known; nothing is */
+        head->info.unknown_threshold = threshold;
+        assert_int_equal(inception_head_write(head, source, NULL, taught, labels, texts, 2, &error), INCEPTION_OK);
+        assert_int_equal(unknown_by_hand(head, (const float[256]){1}), threshold > 0);
+        for (int i = 0; i < 2; i++) check_answers(head, folder);
+    }
+    head->info.unknown_score = INCEPTION_UNKNOWN_LOGIT;
+    for (double threshold = -1e5; threshold <= 1e5; threshold += 2e5) {
         head->info.unknown_threshold = threshold;
         assert_int_equal(inception_head_write(head, source, NULL, taught, labels, texts, 2, &error), INCEPTION_OK);
         assert_int_equal(unknown_by_hand(head, (const float[256]){1}), threshold > 0);
@@ -528,7 +542,8 @@ int main(void)
         cmocka_unit_test(products), cmocka_unit_test(lowest_place), cmocka_unit_test(lowest_loss),
         cmocka_unit_test(nothing_to_see), cmocka_unit_test(same_bits), cmocka_unit_test(temperatures),
         cmocka_unit_test(training_only),
-        cmocka_unit_test(likeness), cmocka_unit_test(chosen_score), cmocka_unit_test(written), cmocka_unit_test(bad_thresholds), cmocka_unit_test(misuse),
+        cmocka_unit_test(likeness), cmocka_unit_test(chosen_score), cmocka_unit_test(written),
+        cmocka_unit_test(bad_thresholds), cmocka_unit_test(misuse),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
