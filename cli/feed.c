@@ -114,7 +114,7 @@ static void make(cli_feed *feed, uint64_t place, inception_error *error)
     inception_image *image = error->status ? NULL : inception_image_read(example->path, NULL, error);
     inception_distort(&how->input, image, &how->distortion, inception_distortion_seed(how->seed, example->name, epoch),
                       step->inputs + at * feed->size, error);
-    const bool other = !example->shows && example->class < 0; /* every class as likely (Hendrycks and others 2019, 1812.04606) */
+    const bool other = !example->shows && example->class < 0; /* every class as likely: Hendrycks and others 2019 */
     for (size_t c = 0; c < classes; c++)
         step->targets[at * classes + c] =
             other ? 1 / (float)classes : example->shows ? example->shows[c] : (size_t)example->class == c;
