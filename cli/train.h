@@ -6,7 +6,7 @@
 
 #include <inception_train.h>
 
-/* ---- dataset.c, dataset_folder.c, dataset_csv.c: photos and their classes, from a folder for each class or a CSV file ---- */
+/* ---- dataset.c, dataset_folder.c, dataset_csv.c: photos and their classes, from folders or a CSV file ---- */
 
 typedef struct cli_example {
     char *path, *name, *label; /* name: within the data set, whatever machine it is on */

@@ -51,8 +51,8 @@ typedef struct inception_examples {
     size_t count, values;        /* photos, features of each */
     int class_count;             /* 2..., of labels 1... */
     const float *features;       /* [count][values] */
-    const int *classes;          /* [count], -1: a photo of none of them, from which only is learnt what is unknown; NULL: labels
-                                    tell */
+    const int *classes;          /* [count], -1: a photo of none of them, from which only is learnt what is unknown; NULL:
+                                    labels tell */
     const bool *labels;          /* [count][class_count], which labels a photo has; NULL: classes tell */
     const inception_part *parts; /* [count]; training has photos of every class (with and without every label), validation
                                     has some photos */

@@ -89,7 +89,8 @@ inception_status inc_check_options(const inception_model_options *options, incep
     if (options->min_depth < 0 || options->min_depth > 4096)
         return inc_fail(error, INCEPTION_INVALID, "min_depth: %d is not 0 to 4096", options->min_depth);
     if (options->width < 0 || options->width > 4096 || options->height < 0 || options->height > 4096)
-        return inc_fail(error, INCEPTION_INVALID, "an input of %d x %d pixels is not 0 to 4096", options->width, options->height);
+        return inc_fail(error, INCEPTION_INVALID, "an input of %d x %d pixels is not 0 to 4096", options->width,
+                        options->height);
     if (options->crop < INCEPTION_CROP_CENTRE || options->crop > INCEPTION_CROP_LETTERBOX)
         return inc_fail(error, INCEPTION_INVALID, "there is no crop %d", (int)options->crop);
     if (options->precision < INCEPTION_PRECISION_F32 || options->precision > INCEPTION_PRECISION_AUTO)
