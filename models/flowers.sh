@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes flowers.safetensors from random values: sh models/flowers.sh DATA
-# DATA has flowers128 and flowers, see flowers.py; an hour and a half on two cores of Zen 4. What it says goes to flowers.log.
+# DATA has flowers128 and flowers, see flowers.py; an hour and a half on two cores of Zen 4. Its log is flowers.log.
 # INCEPTION is the command (default: build/inception), PYTHON one with numpy and Pillow.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -119,7 +119,8 @@ static void fill_info(inception_model *model, int threads, inception_precision p
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
         .activation = model->model.activation, .temperature = model->model.temperature,
         .unknown_threshold = model->model.unknown_threshold,
-        .unknown_score = model->model.class_means ? INCEPTION_UNKNOWN_COSINE : INCEPTION_UNKNOWN_LOGIT, .layer = model->model.kept, .final_layer = shape->final_layer,
+        .unknown_score = model->model.class_means ? INCEPTION_UNKNOWN_COSINE : INCEPTION_UNKNOWN_LOGIT,
+        .layer = model->model.kept, .final_layer = shape->final_layer,
     };
 }
 

@@ -45,7 +45,8 @@ inception_status inc_pack_key(inc_pack *pack, const char *path, const inception_
     const char *network = options->network ? options->network : "", *layer = options->layer ? options->layer : "";
     const char *final = options->final_layer ? options->final_layer : "";
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    int length = snprintf(pack->key, sizeof pack->key, "%s %s, network %s, depth %s/%d, input %dx%d, averages %d, layer %s/%d, final %s",
+    int length = snprintf(pack->key, sizeof pack->key,
+                          "%s %s, network %s, depth %s/%d, input %dx%d, averages %d, layer %s/%d, final %s",
                           inception_version(), engine, network, depth, options->min_depth, options->width, options->height,
                           options->moving_averages, layer, options->layer_only, final);
     char *whole = realpath(path, NULL);

@@ -255,7 +255,7 @@ static void add_reduction(exporter *x, const char *operator, const char *input, 
     end_node(x, &node, operator, output);
 }
 
-/* The largest product of features and means, which have a length of 1, / the length of the features; or the largest logit. */
+/* Largest product of features and means, which have a length of 1, by the length of the features; or the largest logit. */
 static void add_likeness(exporter *x, const inc_onnx_about *about)
 {
     char text[NAME_SIZE];
