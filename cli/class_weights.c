@@ -82,7 +82,7 @@ void class_weights_balance(const cli_dataset *set, const inception_part *parts, 
     for (int c = 0; c < set->classes; c++) {
         double with = 0, all = 0;
         for (size_t i = 0; i < set->count; i++)
-            if (parts[i] == INCEPTION_TRAIN) all++, with += dataset_shows(set, i, c);
+            if (parts[i] == INCEPTION_TRAIN && dataset_has_answer(set, i)) all++, with += dataset_shows(set, i, c);
         if (!(weights[c] > 0)) weights[c] = set->several ? (all - with) / with : all / (set->classes * with);
     }
 }

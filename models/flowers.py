@@ -1,10 +1,12 @@
-"""Makes the folders that flowers.sh teaches with. flowers.py SMALL REAL OUT
+"""Makes the folders that flowers.sh teaches with. flowers.py SMALL REAL OTHERS OUT
 
-OUT/five has the five flowers: the photos of SMALL, which hold no more than 32 x 32 pixels say, however large they are, and
-those of REAL, some of the same in their real size. A photo in both is for the same part (training, validation, test): the
-copy of REAL gets a name that is. OUT/six has these and a sixth class, pictures of nothing: shapes, textures and shuffled
-tiles in the colours of the flowers, and corners of their photos. A network that has to tell them from flowers learns what
-makes a flower. Half of them are as smooth as SMALL, half as sharp as REAL. Wants numpy and Pillow.
+OUT/first has the five flowers and a sixth class, `nothing`. The flowers are the photos of SMALL, which say no more than 32 x 32
+pixels do, however large they are, and those of REAL, some of the same in their real size. A photo in both is for the same part
+(training, validation, test): the copy of REAL gets a name that is. Nothing is shapes, textures and shuffled tiles in the
+colours of the flowers, and corners of their photos. A network that has to tell them from flowers learns what makes a flower.
+
+OUT/second has the flowers, and more that is nothing: the photos below OTHERS, at most 500 pixels wide and high. Half of what is
+nothing is as smooth as SMALL, half as sharp as REAL. Wants numpy and Pillow.
 """
 import pathlib
 import random
@@ -144,23 +146,39 @@ class Painter:
         if self.draw.random() < .5:
             picture = picture.filter(ImageFilter.GaussianBlur(self.draw.uniform(0, 2)))
         if self.draw.random() < .5:
-            return picture.resize((32, 32), Image.BOX).resize((128, 128), Image.BICUBIC)
+            return smooth(picture)
         grain = self.values.normal(0, self.draw.choice([0, 2, 6, 12]), (SIDE, SIDE, 1))
         return self.image(np.asarray(picture, float) + grain)
 
 
+def smooth(picture):
+    return picture.resize((32, 32), Image.BOX).resize((128, 128), Image.BICUBIC)
+
+
+def copy_others(others, folder):
+    number = 0
+    for path in sorted(others.rglob("*.jpg")):
+        photo = Image.open(path).convert("RGB")
+        if min(photo.size) < 200:
+            continue
+        scale = min(1, 500 / max(photo.size))
+        photo = photo.resize([max(1, round(scale * length)) for length in photo.size], Image.LANCZOS)
+        photo.save(folder / f"real{number:04}.jpg", quality=90)
+        smooth(photo).save(folder / f"small{number:04}.jpg", quality=60)
+        number += 1
+
+
 def main():
-    small, real, out = (pathlib.Path(path) for path in sys.argv[1:4])
-    copy_flowers(small, real, out / "five")
-    shutil.copytree(out / "five", out / "six")
-    folder = out / "six" / "nothing"
+    small, real, others, out = (pathlib.Path(path) for path in sys.argv[1:5])
+    copy_flowers(small, real, out / "first")
+    photos = sorted(p for p in (out / "first").glob("*/*.jpg") if part_of(f"{p.parent.name}/{p.name}") == 0)
+    folder = out / "first" / "nothing"
     folder.mkdir()
     for number in range(NOTHINGS):
-        path = folder / f"{number:04}.jpg"
-        photos = sorted(p for p in (out / "five").glob("*/*.jpg") if part_of(f"{p.parent.name}/{p.name}") == 0) \
-            if number == 0 else photos
         painter = Painter(number, photos)
-        painter.paint().save(path, quality=painter.draw.randint(70, 95))
+        painter.paint().save(folder / f"{number:04}.jpg", quality=painter.draw.randint(70, 95))
+    shutil.copytree(out / "first", out / "second")
+    copy_others(others, out / "second" / "nothing")
 
 
 main()
