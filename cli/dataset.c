@@ -208,6 +208,13 @@ bool dataset_classify(cli_dataset *set, inception_error *error)
 
 static exit_code check_counts(const cli_dataset *set)
 {
+    size_t others = 0;
+    for (size_t i = 0; i < set->count; i++) others += !dataset_has_answer(set, i);
+    if (set->others && others < 2) {
+        complain("%s: '%s', which --others names, has %s; at least two are needed, one to learn from and one to validate",
+                 set->path, set->others, others ? "one photo" : "no photo that can be read");
+        return EXIT_DATA;
+    }
     for (int c = 0; c < set->classes; c++) {
         size_t count = 0;
         for (size_t i = 0; i < set->count; i++) count += dataset_shows(set, i, c);

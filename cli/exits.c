@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 const exit_meaning exit_meanings[] = {
     {EXIT_FINE, "all went well (inspect --diff: the files are equal)"},

@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define STEPS 3 /* in the ring */
@@ -114,10 +113,11 @@ static void make(cli_feed *feed, uint64_t place, inception_error *error)
     inception_image *image = error->status ? NULL : inception_image_read(example->path, NULL, error);
     inception_distort(&how->input, image, &how->distortion, inception_distortion_seed(how->seed, example->name, epoch),
                       step->inputs + at * feed->size, error);
-    const bool other = !example->shows && example->class < 0; /* every class as likely: Hendrycks and others 2019 */
+    const bool other = !dataset_has_answer(how->set, how->which[number]); /* then every class is as likely, as Hendrycks
+                                                                             and others (2019) have it */
     for (size_t c = 0; c < classes; c++)
         step->targets[at * classes + c] =
-            other ? 1 / (float)classes : example->shows ? example->shows[c] : (size_t)example->class == c;
+            other ? 1 / (float)classes : (float)dataset_shows(how->set, how->which[number], (int)c);
     step->weights[at] = example->shows || other ? 1 : (float)how->class_weights[example->class];
     inception_image_free(&image);
 }

@@ -238,8 +238,8 @@ static exit_code end_epoch(tuning *t, int epoch)
     exit_code code = judge(task->set, task->parts, t->checkpoint, &task->model, &v);
     if (code) return code;
     bool better = !t->best.epoch || v.right > t->best.right || (v.right == t->best.right && v.loss < t->best.loss);
-    if (better) code = write_state(t, t->best_path);
     if (better) t->best = (best_so_far){epoch, v.right, v.loss};
+    if (better) code = write_state(t, t->best_path);
     const double rate = inception_rate_at(&t->rate, step - 1);
     if (!code) tune_log_epoch(t->log, step, epoch, v, better, rate, t->checkpoint);
     return code;

@@ -28,6 +28,12 @@ def part_of(name):
     return 2 if share < 16 else 1 if share < 30 else 0
 
 
+def twin_of(label, name):
+    """A name for the same photo in another size, of the same part."""
+    names = (f"{name.removesuffix('.jpg')}-twin{i}.jpg" for i in range(1000))
+    return next(twin for twin in names if part_of(f"{label}/{twin}") == part_of(f"{label}/{name}"))
+
+
 def copy_flowers(small, real, out):
     for photo in sorted(small.glob("*/*.jpg")):
         folder = out / photo.parent.name
@@ -35,9 +41,7 @@ def copy_flowers(small, real, out):
         shutil.copy(photo, folder / photo.name)
         twin = real / photo.parent.name / photo.name
         if twin.exists():
-            names = (f"{photo.stem}-real{i}.jpg" for i in range(1000))
-            name = next(n for n in names if part_of(f"{folder.name}/{n}") == part_of(f"{folder.name}/{photo.name}"))
-            shutil.copy(twin, folder / name)
+            shutil.copy(twin, folder / twin_of(folder.name, photo.name))
 
 
 class Painter:
@@ -163,8 +167,9 @@ def copy_others(others, folder):
             continue
         scale = min(1, 500 / max(photo.size))
         photo = photo.resize([max(1, round(scale * length)) for length in photo.size], Image.LANCZOS)
-        photo.save(folder / f"real{number:04}.jpg", quality=90)
-        smooth(photo).save(folder / f"small{number:04}.jpg", quality=60)
+        name = f"photo{number:04}.jpg"
+        photo.save(folder / name, quality=90)
+        smooth(photo).save(folder / twin_of(folder.name, name), quality=60)
         number += 1
 
 

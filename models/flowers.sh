@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes flowers.safetensors from random values: sh models/flowers.sh DATA
 # DATA has flowers128 and flowers, see flowers.py; an hour and a half on two cores of Zen 4. Its log is flowers.log.
-# INCEPTION is the command (default: build/inception), PYTHON one with numpy and Pillow. Photos of other things come from
+# INCEPTION is the command (default: build/inception), PYTHON one with numpy and Pillow (a whole path). Photos of other things come from
 # packages of Debian 12 (730 MB).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,12 +9,14 @@ data=$(cd "$1" && pwd)
 inception=$(realpath "${INCEPTION:-$here/../build/inception}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+python=$(command -v "${PYTHON:-python3}")
 cd "$work"
+echo "see $here/flowers.log" >&2
 exec 3>&1 >"$here/flowers.log" 2>&1
 
 apt-get download opencv-doc kphotoalbum supertuxkart-data
 for package in *.deb; do dpkg-deb -x "$package" others; done
-"${PYTHON:-python3}" "$here/flowers.py" "$data/flowers128" "$data/flowers" others .
+"$python" "$here/flowers.py" "$data/flowers128" "$data/flowers" others .
 usual="--batch 64 --optimiser momentum --schedule cosine --precision bf16 --weight-decay 0.0005 --label-smoothing 0.1"
 
 # From random values, what is nothing being a class.
@@ -25,7 +27,6 @@ usual="--batch 64 --optimiser momentum --schedule cosine --precision bf16 --weig
 "$inception" train --model first.safetensors --unfreeze all --batch-statistics --others nothing --input-size 160 $usual \
     --epochs 13 --rate 0.03 --warm-up 1 --mix-up 0.1 --smallest-crop 0.25 --average-decay 0.99 --norm-decay 0.97 \
     --output second.safetensors second
-"$inception" train --model second.safetensors --others nothing --output flowers.safetensors second
-"$inception" convert --weights bf16 flowers.safetensors bf16.safetensors
+"$inception" convert --weights bf16 second.safetensors bf16.safetensors
 mv bf16.safetensors "$here/flowers.safetensors"
 echo "$here/flowers.safetensors written" >&3

@@ -6,6 +6,7 @@
 #include "model/model.h"
 #include "private.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,8 @@ static void fill_info(inception_model *model, int threads, inception_precision p
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
         .activation = model->model.activation, .temperature = model->model.temperature,
         .unknown_threshold = model->model.unknown_threshold,
-        .unknown_score = model->model.class_means ? INCEPTION_UNKNOWN_COSINE : INCEPTION_UNKNOWN_LOGIT,
+        .unknown_score = isfinite(model->model.unknown_threshold) && !model->model.class_means ? INCEPTION_UNKNOWN_LOGIT
+                                                                                        : INCEPTION_UNKNOWN_COSINE,
         .layer = model->model.kept, .final_layer = shape->final_layer,
     };
 }

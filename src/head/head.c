@@ -243,10 +243,11 @@ static inception_status learn(lesson *l, inception_head *head, inception_error *
     unfold(l, head);
     status = examine(l, head, INCEPTION_VALIDATION, error);
     l->penalty = head->info.penalty;
-    if (all) l->learnt += l->counts[INCEPTION_VALIDATION];
-    if (!status && all)
+    if (!status && all) {
+        l->learnt += l->counts[INCEPTION_VALIDATION];
         status = inc_minimise(training_loss, l, (size_t)l->classes * (l->values + 1), l->best, SHORTEST, STEPS, error);
-    unfold(l, head);
+        unfold(l, head);
+    }
     if (!status) status = examine(l, head, INCEPTION_TRAIN, error);
     if (!status) status = examine(l, head, INCEPTION_TEST, error);
     return status ? status : know(l, head, error);

@@ -67,7 +67,6 @@ static inception_status find_threshold(const inception_examples *e, const double
     qsort(validation, count, sizeof *validation, ascending);
     info->unknown_threshold = validation[count / REJECTED];
     free(validation);
-    for (int p = 0; p < INCEPTION_PARTS; p++) info->known[p] = info->others[p] = info->turned_away[p] = 0;
     for (size_t i = 0; i < e->count; i++) {
         const bool known = likeness[i] >= info->unknown_threshold, other = !inc_has_answer(e, i);
         info->known[e->parts[i]] += known && !other;
@@ -87,7 +86,6 @@ inception_status inc_learn_known(const inception_examples *e, const float *logit
     for (size_t i = 0; i < e->count; i++)
         likeness[i] = inc_likeness(e->features + i * e->values, means, e->values, e->class_count);
     inception_status status = find_threshold(e, likeness, info, error);
-    info->unknown_score = INCEPTION_UNKNOWN_COSINE;
     for (size_t i = 0; i < e->count; i++) likeness[i] = inc_largest(logits + i * (size_t)e->class_count, e->class_count);
     if (!status && info->others[INCEPTION_VALIDATION]) status = find_threshold(e, likeness, &by_logit, error);
     if (by_logit.turned_away[INCEPTION_VALIDATION] > info->turned_away[INCEPTION_VALIDATION]) {

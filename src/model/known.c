@@ -34,7 +34,6 @@ inception_status inc_known_read(inc_model *model, const char *path, inception_er
 {
     const char *text = inc_weights_metadata(model->weights, "unknown_threshold");
     const char *score = inc_weights_metadata(model->weights, "unknown_score");
-    model->unknown_threshold = -INFINITY;
     if (!text) return INCEPTION_OK;
     const double threshold = inc_parse_number(text);
     const bool cosine = score && strcmp(score, inc_unknown_scores[INCEPTION_UNKNOWN_COSINE]) == 0;

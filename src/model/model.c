@@ -168,7 +168,6 @@ static inception_status open_untrained(inc_model *model, const inception_model_o
     bool heads = model->shape.heads;
     model->format = INCEPTION_FORMAT_MODEL_FILE;
     model->temperature = 1;
-    model->unknown_threshold = -INFINITY;
     model->shape = inc_shape_default(network);
     model->shape.heads = heads;
     if (options->depth_multiplier > 0) model->shape.depth_multiplier = options->depth_multiplier;
@@ -193,7 +192,7 @@ static inception_status finish(inc_model *model, const char *path, const incepti
 inception_status inc_model_open(inc_model *model, const char *path, const inception_model_options *options, bool heads,
                                 inception_error *error)
 {
-    *model = (inc_model){.shape = {.heads = heads}, .written = options->written};
+    *model = (inc_model){.shape = {.heads = heads}, .written = options->written, .unknown_threshold = -INFINITY};
     inception_status status = path ? open_file(model, path, options, error) : open_untrained(model, options, error);
     if (status) goto failed;
     if ((status = build_graph(model, options->layer, error))) goto failed;
@@ -225,7 +224,8 @@ static inception_status begin(inc_model *model, const char *const *labels, uint6
 inception_status inc_model_begin(inc_model *model, const inc_shape *shape, const char *const *labels, uint64_t seed,
                                  inception_error *error)
 {
-    *model = (inc_model){.shape = *shape, .format = INCEPTION_FORMAT_MODEL_FILE, .temperature = 1};
+    *model = (inc_model){.shape = *shape, .format = INCEPTION_FORMAT_MODEL_FILE, .temperature = 1,
+                         .unknown_threshold = -INFINITY};
     inception_status status = begin(model, labels, seed, error);
     if (status) inc_model_close(model);
     return status;

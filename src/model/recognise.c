@@ -155,8 +155,10 @@ static inception_status find_input(inc_model *model, const char *path, const inc
     const char *way = inc_weights_metadata(model->weights, "preprocessing");
     input->width = stated(model->weights, "input_width", input->width);
     input->height = stated(model->weights, "input_height", input->height);
+    const int stated_width = input->width, stated_height = input->height;
     if (options->width) input->width = options->width;
     if (options->height) input->height = options->height;
+    if (input->width != stated_width || input->height != stated_height) model->ranges = NULL; /* of other values */
     if (input->width < 1 || input->width > 4096 || input->height < 1 || input->height > 4096)
         return inc_fail(error, INCEPTION_DATA, "%s: an input of %d x %d pixels is not 1 to 4096", path, input->width,
                         input->height);

@@ -462,6 +462,10 @@ def test_others():
     check("the report", train("kinds", "-o", "two.safetensors", "--others", "green", "--force"), 0,
           f"turned away in the test\n{green:5} of {green}  photos of green\n")
     check("none of them", train("kinds", "-o", "no.safetensors", "--others", "Green"), 65, err="no photo is of 'Green', which")
+    os.makedirs("kinds/one")
+    shutil.copy("kinds/green/0.png", "kinds/one/0.png")
+    check("one photo of them", train("kinds", "-o", "no.safetensors", "--others", "one"), 65, err="'one', which --others names, has one")
+    shutil.rmtree("kinds/one")
     check("one class left", train("pair", "-o", "no.safetensors", "--others", "green"), 65, err="one class; train wants two")
     Path("kinds/several.csv").write_text("file,label\nred/0.png,red|warm\nred/1.png,red\ngreen/1.png,green\n")
     check("several labels", train("kinds/several.csv", "-o", "no.safetensors", "--others", "green"), 65,

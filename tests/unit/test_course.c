@@ -60,6 +60,10 @@ static inception_losses step(inception_training *t, double rate)
 static void save(inception_training *t, const char *name)
 {
     assert_int_equal(inception_training_write(t, path_of(name), NULL, 0, NULL), INCEPTION_OK);
+    inception_weights *weights = inception_weights_open(path_of(name), NULL);
+    assert_non_null(weights);
+    assert_null(inc_weights_metadata(weights, "unknown_threshold")); /* nothing is known of that yet */
+    inception_weights_close(&weights);
 }
 
 static bool same_files(const char *a, const char *b)

@@ -364,7 +364,7 @@ static void check_answers(const inception_head *head, const char *cache)
     assert_int_equal(info->classes, CLASSES);
     assert_true(fabs(info->temperature / head->info.temperature - 1) < 1e-8);
     assert_true(info->unknown_threshold == head->info.unknown_threshold);
-    assert_true(info->unknown_score == head->info.unknown_score || head->activation == INCEPTION_SIGMOID);
+    assert_int_equal(info->unknown_score, head->info.unknown_score);
     assert_int_equal(info->activation, head->activation);
     for (int c = 0; c < CLASSES; c++) assert_string_equal(inception_model_label(model, c), labels[c]);
     inception_session *session = inception_session_open(model, 1, &error);
