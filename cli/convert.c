@@ -2,7 +2,6 @@
 #include "calibrate.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct convert_options {
     common_settings common;
@@ -109,8 +108,7 @@ static exit_code run(void *given, char **operands, int count)
     if (!code) code = check_contents(options, format);
     if (!code) code = model_find(operands[0], NULL, path, sizeof path, &network);
     if (code) return code;
-    struct stat in, out;
-    if (stat(path, &in) == 0 && stat(operands[1], &out) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+    if (same_file(path, operands[1]))
         return complain_usage("convert", "%s: is what is to be converted; name another file", operands[1]);
 
     inception_model_options model = model_options(&options->model, network);

@@ -17,21 +17,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests"))
-from split import hash_of  # noqa: E402
+from split import hash_of, part_of  # noqa: E402
 
 SIDE, NOTHINGS = 192, 900
-
-
-def part_of(name):
-    """As inception_split() with seed 0: 2 test, 1 validation, 0 training."""
-    share = hash_of(name) // ((2**64 - 1) // 100)
-    return 2 if share < 16 else 1 if share < 30 else 0
 
 
 def twin_of(label, name):
     """A name for the same photo in another size, of the same part."""
     names = (f"{name.removesuffix('.jpg')}-twin{i}.jpg" for i in range(1000))
-    return next(twin for twin in names if part_of(f"{label}/{twin}") == part_of(f"{label}/{name}"))
+    return next(twin for twin in names if part_of(hash_of(f"{label}/{twin}")) == part_of(hash_of(f"{label}/{name}")))
 
 
 def copy_flowers(small, real, out):
@@ -176,7 +170,7 @@ def copy_others(others, folder):
 def main():
     small, real, others, out = (pathlib.Path(path) for path in sys.argv[1:5])
     copy_flowers(small, real, out / "first")
-    photos = sorted(p for p in (out / "first").glob("*/*.jpg") if part_of(f"{p.parent.name}/{p.name}") == 0)
+    photos = sorted(p for p in (out / "first").glob("*/*.jpg") if part_of(hash_of(f"{p.parent.name}/{p.name}")) == 0)
     folder = out / "first" / "nothing"
     folder.mkdir()
     for number in range(NOTHINGS):

@@ -75,10 +75,7 @@ static inception_status begin_anew(inc_model *model, const inception_training_op
     if (status) return status;
     inc_shape shape = inc_shape_default(network);
     shape.classes = o->class_count;
-    if (o->model.width) shape.input.width = o->model.width;
-    if (o->model.height) shape.input.height = o->model.height;
-    if (o->model.depth_multiplier > 0) shape.depth_multiplier = o->model.depth_multiplier;
-    if (o->model.min_depth) shape.min_depth = o->model.min_depth;
+    inc_shape_set(&shape, &o->model);
     status = add_heads(&shape, error);
     return status ? status : inc_model_begin(model, &shape, o->labels, o->seed, error);
 }

@@ -11,11 +11,16 @@ def hash_of(name, seed=0):
     return x ^ x >> 33
 
 
+def part_of(h):
+    """What the hash of a photo's name says it is for: 0 training, 1 validation, 2 test."""
+    cent = (2**64 - 1) // 100
+    return 2 if h < 16 * cent else 1 if h < 30 * cent else 0
+
+
 def split_labels(names, labels, seed=0):
     """Part of each photo (0 training, 1 validation, 2 test) where photos have sets of labels, as inception.h has it."""
-    cent = (2**64 - 1) // 100
     hashes = [hash_of(name, seed) for name in names]
-    parts = [2 if h < 16 * cent else 1 if h < 30 * cent else 0 for h in hashes]
+    parts = [part_of(h) for h in hashes]
     groups = [{i for i, own in enumerate(labels) if (label in own) == with_it}
               for label in sorted(set().union(*labels)) for with_it in (True, False)]
 

@@ -227,7 +227,7 @@ static inception_status know(lesson *l, inception_head *head, inception_error *e
     const inception_examples *e = l->examples;
     head->info.unknown_threshold = -INFINITY;
     if (e->labels) return INCEPTION_OK;
-    inception_status status = inc_head_logits(head, e->features, e->count, l->logits, error);
+    inception_status status = l->others ? inc_head_logits(head, e->features, e->count, l->logits, error) : INCEPTION_OK;
     return status ? status : inc_learn_known(e, l->logits, head->means, &head->info, error);
 }
 

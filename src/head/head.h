@@ -67,7 +67,8 @@ double inc_likeness(const float *features, const float *means, size_t values, in
 double inc_largest(const float *logits, int classes);
 
 /* The means of the training photos of each class, [classes][values] of zeros before; and in info the score, the threshold,
- * which at least 95 % of the validation photos reach, and how many do. logits[count][classes] of the examples. */
+ * which at least 95 % of the validation photos reach, and how many do. logits[count][classes] of the examples are read where
+ * there are others. */
 inception_status inc_learn_known(const inception_examples *examples, const float *logits, float *means,
                                  inception_head_info *info, inception_error *error);
 

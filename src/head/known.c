@@ -86,8 +86,10 @@ inception_status inc_learn_known(const inception_examples *e, const float *logit
     for (size_t i = 0; i < e->count; i++)
         likeness[i] = inc_likeness(e->features + i * e->values, means, e->values, e->class_count);
     inception_status status = find_threshold(e, likeness, info, error);
-    for (size_t i = 0; i < e->count; i++) likeness[i] = inc_largest(logits + i * (size_t)e->class_count, e->class_count);
-    if (!status && info->others[INCEPTION_VALIDATION]) status = find_threshold(e, likeness, &by_logit, error);
+    const bool choose = !status && info->others[INCEPTION_VALIDATION];
+    for (size_t i = 0; i < e->count && choose; i++)
+        likeness[i] = inc_largest(logits + i * (size_t)e->class_count, e->class_count);
+    if (choose) status = find_threshold(e, likeness, &by_logit, error);
     if (by_logit.turned_away[INCEPTION_VALIDATION] > info->turned_away[INCEPTION_VALIDATION]) {
         *info = by_logit;
         info->unknown_score = INCEPTION_UNKNOWN_LOGIT;

@@ -160,6 +160,14 @@ static inception_status open_file(inc_model *model, const char *path, const ince
     return status ? status : inc_known_read(model, path, error);
 }
 
+void inc_shape_set(inc_shape *shape, const inception_model_options *options)
+{
+    if (options->depth_multiplier > 0) shape->depth_multiplier = options->depth_multiplier;
+    if (options->min_depth > 0) shape->min_depth = options->min_depth;
+    if (options->width > 0) shape->input.width = options->width;
+    if (options->height > 0) shape->input.height = options->height;
+}
+
 /* As if from a file without tensors. */
 static inception_status open_untrained(inc_model *model, const inception_model_options *options, inception_error *error)
 {
@@ -170,10 +178,7 @@ static inception_status open_untrained(inc_model *model, const inception_model_o
     model->temperature = 1;
     model->shape = inc_shape_default(network);
     model->shape.heads = heads;
-    if (options->depth_multiplier > 0) model->shape.depth_multiplier = options->depth_multiplier;
-    if (options->min_depth > 0) model->shape.min_depth = options->min_depth;
-    if (options->width > 0) model->shape.input.width = options->width;
-    if (options->height > 0) model->shape.input.height = options->height;
+    inc_shape_set(&model->shape, options);
     model->weights = inc_calloc(1, sizeof *model->weights, error);
     return model->weights ? inc_find_cut(model, options, error) : INCEPTION_MEMORY;
 }

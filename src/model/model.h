@@ -17,6 +17,7 @@ typedef struct inc_shape {
 } inc_shape;
 
 inc_shape inc_shape_default(const inception_network *network);
+void inc_shape_set(inc_shape *shape, const inception_model_options *options); /* what the options say of it, if they do */
 
 /* The scope of all its variables, with the slash; "" for none. */
 const char *inc_scope_of(const inception_network *network);
