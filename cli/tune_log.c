@@ -52,7 +52,7 @@ static void format_mean(const tune_log *log, uint64_t step, char *text, size_t s
     *text = '\0';
     if (steps > 0)
         snprintf(text, size, "loss %.4f, %.1f %% right", (log->sum.classes + log->sum.heads + log->sum.decay) / steps,
-                 100.0 * log->sum.right / (steps * (double)log->facts.photos));
+                 100.0 * log->sum.right / fmax(log->sum.answered, 1));
 }
 
 void tune_log_step(tune_log *log, uint64_t step, int epoch, const inception_losses *losses)
@@ -60,7 +60,7 @@ void tune_log_step(tune_log *log, uint64_t step, int epoch, const inception_loss
     char line[200], left[64], mean[64];
     double rate;
     log->sum.classes += losses->classes, log->sum.heads += losses->heads, log->sum.decay += losses->decay;
-    log->sum.right += losses->right;
+    log->sum.right += losses->right, log->sum.answered += losses->answered;
     if (log->facts.quiet || !progress_width() || progress_now() - log->shown < 0.2) return;
     log->shown = progress_now();
     format_left(log, step, left, sizeof left, &rate);
@@ -110,7 +110,7 @@ void tune_log_epoch(tune_log *log, uint64_t step, int epoch, verdict validation,
     const struct { const char *tag; double value; bool known; } scalars[] = {
         {"losses/classes", log->sum.classes / steps, steps > 0}, {"losses/heads", log->sum.heads / steps, steps > 0},
         {"losses/decay", log->sum.decay / steps, steps > 0},
-        {"accuracy/training", log->sum.right / (steps * (double)log->facts.photos), steps > 0},
+        {"accuracy/training", log->sum.right / fmax(log->sum.answered, 1), log->sum.answered > 0},
         {"losses/validation", validation.loss, true}, {"accuracy/validation", accuracy, true}, {"learning_rate", rate, true},
         {"photos_per_second", speed, steps > 0},
     };

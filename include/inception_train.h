@@ -173,7 +173,8 @@ INCEPTION_API uint64_t inception_training_steps(const inception_training *traini
 typedef struct inception_losses {
     double classes, heads, decay; /* of the classifier, of auxiliary ones, of the size of weights: each with its weight in
                                      the sum that is made small */
-    int right; /* photos whose most probable class is the one that has the largest part in their target */
+    int answered; /* photos of which not all classes have the same part in the target */
+    int right;    /* of those: where the most probable class is the one that has the largest part */
 } inception_losses;
 
 /* A step: inputs float32 [photos][height][width][3], targets float32 [photos][classes], the part of each class or, with

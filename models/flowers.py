@@ -22,10 +22,14 @@ from split import hash_of, part_of  # noqa: E402
 SIDE, NOTHINGS = 192, 900
 
 
-def twin_of(label, name):
-    """A name for the same photo in another size, of the same part."""
-    names = (f"{name.removesuffix('.jpg')}-twin{i}.jpg" for i in range(1000))
-    return next(twin for twin in names if part_of(hash_of(f"{label}/{twin}")) == part_of(hash_of(f"{label}/{name}")))
+def part(label, name):
+    return part_of(hash_of(f"{label}/{name}"))
+
+
+def twin_of(label, name, kind="twin"):
+    """A name for the same photo in another way, of the same part."""
+    names = (f"{name.removesuffix('.jpg')}-{kind}{i}.jpg" for i in range(1000))
+    return next(twin for twin in names if part(label, twin) == part(label, name))
 
 
 def copy_flowers(small, real, out):
@@ -36,6 +40,22 @@ def copy_flowers(small, real, out):
         twin = real / photo.parent.name / photo.name
         if twin.exists():
             shutil.copy(twin, folder / twin_of(folder.name, photo.name))
+
+
+def turn_flowers(folder):
+    """Copies of what is learnt from, turned a little; what a turn uncovers is mirrored."""
+    for photo in sorted(folder.glob("*/*.jpg")):
+        label, name, draw = photo.parent.name, photo.name, random.Random(photo.name)
+        if part(label, name) != 0:
+            continue
+        picture = np.asarray(Image.open(photo).convert("RGB"))
+        rows, columns = (length // 2 for length in picture.shape[:2])
+        picture = Image.fromarray(np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), "reflect"))
+        for kind in ("left", "right"):
+            angle = min(90, abs(draw.gauss(10, 30))) * (1 if kind == "left" else -1)
+            turned = picture.rotate(angle, Image.BICUBIC)
+            box = (columns, rows, turned.width - columns, turned.height - rows)
+            turned.crop(box).save(photo.parent / twin_of(label, name, kind), quality=90)
 
 
 class Painter:
@@ -153,30 +173,50 @@ def smooth(picture):
     return picture.resize((32, 32), Image.BOX).resize((128, 128), Image.BICUBIC)
 
 
-def copy_others(others, folder):
-    number = 0
-    for path in sorted(others.rglob("*.jpg")):
-        photo = Image.open(path).convert("RGB")
-        if min(photo.size) < 200:
+def usual_size(photo):
+    scale = min(1, 500 / max(photo.size))
+    return photo.resize([max(1, round(scale * length)) for length in photo.size], Image.LANCZOS)
+
+
+def photos_of_others(others):
+    """The photos below OTHERS, and the things that Tux Paint stamps, before parts of these photos."""
+    photos = [Image.open(path).convert("RGB") for path in sorted(others.rglob("*.jpg"))]
+    photos = [usual_size(photo) for photo in photos if min(photo.size) >= 200]
+    yield from photos
+    for path in sorted(others.rglob("stamps/*/**/*.png")):
+        draw, stamp = random.Random(path.name), Image.open(path).convert("RGBA")
+        if min(stamp.size) < 60 or {"flowers", "symbols", "cartoon"} & set(path.parts):
             continue
-        scale = min(1, 500 / max(photo.size))
-        photo = photo.resize([max(1, round(scale * length)) for length in photo.size], Image.LANCZOS)
+        for _ in range(2):
+            photo = draw.choice(photos)
+            side, scale = min(photo.size), draw.uniform(.5, 1.1)
+            x, y = (draw.randint(0, length - side) for length in photo.size)
+            scene = photo.crop((x, y, x + side, y + side)).resize((320, 320), Image.BICUBIC)
+            scale *= 320 / max(stamp.size)
+            thing = stamp.resize([max(1, round(scale * length)) for length in stamp.size], Image.LANCZOS)
+            scene.paste(thing, [draw.randint(*sorted((0, 320 - length))) for length in thing.size], thing)
+            yield scene
+
+
+def copy_others(others, folder):
+    for number, photo in enumerate(photos_of_others(others)):
         name = f"photo{number:04}.jpg"
         photo.save(folder / name, quality=90)
         smooth(photo).save(folder / twin_of(folder.name, name), quality=60)
-        number += 1
 
 
 def main():
     small, real, others, out = (pathlib.Path(path) for path in sys.argv[1:5])
     copy_flowers(small, real, out / "first")
-    photos = sorted(p for p in (out / "first").glob("*/*.jpg") if part_of(hash_of(f"{p.parent.name}/{p.name}")) == 0)
+    photos = sorted(p for p in (out / "first").glob("*/*.jpg") if part(p.parent.name, p.name) == 0)
+    shutil.copytree(out / "first", out / "second")
+    turn_flowers(out / "second")
     folder = out / "first" / "nothing"
     folder.mkdir()
     for number in range(NOTHINGS):
         painter = Painter(number, photos)
         painter.paint().save(folder / f"{number:04}.jpg", quality=painter.draw.randint(70, 95))
-    shutil.copytree(out / "first", out / "second")
+    shutil.copytree(folder, out / "second" / "nothing")
     copy_others(others, out / "second" / "nothing")
 
 

@@ -54,18 +54,6 @@ static inception_status check_labels(const inception_training_options *o, incept
 
 /* ---- opening ---- */
 
-/* With auxiliary classifiers, if the input is large enough for them. */
-static inception_status add_heads(inc_shape *shape, inception_error *error)
-{
-    inc_graph graph = {0};
-    inception_error own = {0};
-    shape->heads = true;
-    inception_status status = inc_build(shape, &graph, &own);
-    inc_graph_free(&graph);
-    shape->heads = status == INCEPTION_OK;
-    return status == INCEPTION_MEMORY ? inc_pass(error, &own) : INCEPTION_OK;
-}
-
 static inception_status begin_anew(inc_model *model, const inception_training_options *o, inception_error *error)
 {
     const inception_network *network = inception_network_find(o->model.network);
@@ -74,10 +62,9 @@ static inception_status begin_anew(inc_model *model, const inception_training_op
     inception_status status = check_labels(o, error);
     if (status) return status;
     inc_shape shape = inc_shape_default(network);
-    shape.classes = o->class_count;
+    shape.classes = o->class_count, shape.heads = true;
     inc_shape_set(&shape, &o->model);
-    status = add_heads(&shape, error);
-    return status ? status : inc_model_begin(model, &shape, o->labels, o->seed, error);
+    return inc_model_begin(model, &shape, o->labels, o->seed, error);
 }
 
 inception_training *inception_training_open(const char *path, const inception_training_options *options,

@@ -14,7 +14,7 @@ passed=0 failed=0 skipped=0
 
 # part NAME COMMAND...: runs it and counts its lines.
 part() {
-    name=$1
+    name=$1 began=$(date +%s)
     shift
     "$@" >"$logs/out" 2>"$logs/err" </dev/null
     code=$?
@@ -24,7 +24,7 @@ part() {
     bad=$(grep '^not ok ' "$logs/out" | grep -vc '# SKIP')
     if [ "$bad" = 0 ] && { [ "$code" != 0 ] || ! grep -q '^1\.\.[0-9]' "$logs/out"; }; then bad=1; fi
     passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skips))
-    echo "$name: $good passed, $bad failed, $skips skipped"
+    echo "$name: $good passed, $bad failed, $skips skipped, $(($(date +%s) - began)) s"
     sed -E 's/^(not )?ok [0-9]* (- )?/  skipped: /' "$logs/skipped"
     [ "$bad" = 0 ] || { grep -v '^ok ' "$logs/out" | head -40; head -40 "$logs/err"; }
 }

@@ -185,6 +185,15 @@ void inc_weights_close(inception_weights *weights)
     free(weights);
 }
 
+bool inc_may_have_metadata(const char *path)
+{
+    inc_map map;
+    if (inc_map_open(path, &map, NULL)) return false;
+    bool may = inc_safetensors_probe(inc_reader_of(path, map.data, map.size));
+    inc_map_close(&map);
+    return may;
+}
+
 /* ---- what was read ---- */
 
 static int compare_name(const void *name, const void *tensor)

@@ -106,12 +106,20 @@ static inception_status find_gammas(inc_model *model, const char *path, inceptio
     return INCEPTION_OK;
 }
 
-/* The graph; with heads if only they have the layer that is asked for. */
+/* The graph; with heads if only they have the layer that is asked for, and without if the input is too small for them. */
 static inception_status build_graph(inc_model *model, const char *layer, inception_error *error)
 {
+    inception_error own = {0};
+    inception_status status = inc_build(&model->shape, &model->graph, &own);
+    if (status && status != INCEPTION_MEMORY && model->shape.heads) {
+        inc_graph_free(&model->graph);
+        own = (inception_error){0};
+        model->shape.heads = false;
+        status = inc_build(&model->shape, &model->graph, &own);
+    }
+    if (status) return inc_pass(error, &own);
     inc_shape whole = model->shape;
-    inception_status status = inc_build(&model->shape, &model->graph, error);
-    if (status || !layer || whole.heads) return status;
+    if (!layer || whole.heads) return INCEPTION_OK;
     if (inc_layer_find(&model->graph, whole.network, layer) != INC_NONE) return INCEPTION_OK;
     inc_graph graph = {0};
     whole.heads = true;

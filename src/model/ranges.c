@@ -58,7 +58,7 @@ inception_status inc_ranges_print(inc_model *model, const inc_graph *graph, ince
 
 bool inc_has_ranges(const char *path)
 {
-    inception_weights *weights = inc_weights_open(path, NULL);
+    inception_weights *weights = inc_may_have_metadata(path) ? inc_weights_open(path, NULL) : NULL;
     bool has = weights && inc_weights_metadata(weights, KEY);
     inc_weights_close(weights);
     return has;

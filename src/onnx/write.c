@@ -48,6 +48,7 @@ typedef struct exporter {
 static const char *const operators[] = {
     [INC_OP_CONV] = "Conv",            [INC_OP_RELU] = "Relu",     [INC_OP_MAX_POOL] = "MaxPool",
     [INC_OP_AVG_POOL] = "AveragePool", [INC_OP_CONCAT] = "Concat", [INC_OP_LRN] = "LRN",
+    [INC_OP_DROPOUT] = "Identity",
 };
 
 static const char *name_of(const exporter *x, uint32_t id, char text[NAME_SIZE])

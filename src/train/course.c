@@ -214,7 +214,7 @@ inception_status inc_course_step(inc_course *c, const float *inputs, const float
                              weights ? weights + from : NULL, inc_random(&noise), &part, error);
         if (status) return status;
         losses->classes += part.classes / c->how.accumulate, losses->heads += part.heads / c->how.accumulate;
-        losses->decay = part.decay, losses->right += part.right;
+        losses->decay = part.decay, losses->right += part.right, losses->answered += part.answered;
         if (c->sum) gather(c, a);
     }
     if (!isfinite(losses->classes + losses->heads + losses->decay))

@@ -186,12 +186,16 @@ static int largest_of(const float *values, int count)
     return largest;
 }
 
-static int count_right(const inc_learner *l, const float *targets)
+static void count_right(const inc_learner *l, const float *targets, inception_losses *losses)
 {
-    int right = 0;
-    for (int n = 0; n < l->how.batch; n++)
-        right += largest_of(l->logits + n * l->classes, l->classes) == largest_of(targets + n * l->classes, l->classes);
-    return right;
+    losses->answered = losses->right = 0;
+    for (int n = 0; n < l->how.batch; n++, targets += l->classes) {
+        const int largest = largest_of(targets, l->classes);
+        bool same = true;
+        for (int c = 1; c < l->classes; c++) same = same && targets[c] == targets[0];
+        losses->answered += !same;
+        losses->right += !same && largest_of(l->logits + n * l->classes, l->classes) == largest;
+    }
 }
 
 inception_status inc_learner_look(inc_learner *l, const float *inputs, const float *targets, const float *weights,
@@ -207,7 +211,7 @@ inception_status inc_learner_look(inc_learner *l, const float *inputs, const flo
                                             : inc_softmax_cross_entropy(&all, l->logits, at->weight, l->gradient);
         *(h + 1 < l->head_count ? &losses->heads : &losses->classes) += loss;
         inc_trainer_push(l->trainer, at->value, l->gradient);
-        losses->right = count_right(l, targets); /* the last one's stays */
+        count_right(l, targets, losses); /* the last one's stays */
     }
     if (!status) status = inc_trainer_backward(l->trainer, error);
     if (!status) losses->decay += decay(l, true);

@@ -206,6 +206,17 @@ def test_small():
     first.wait()
 
 
+def test_without_heads():
+    """Too small an input for V3's auxiliary classifier: the file is without it, and is converted without it."""
+    done = train("-n", "v3", "--depth-multiplier", "0.1", "--from-scratch", "--input-size", 75, *SHORT, "--epochs", 1,
+                 "-o", "heads.safetensors")
+    check("V3 on a small input", done, 0)
+    tap.ok(not any("AuxLogits" in name for name in tensors("heads.safetensors")), "has no auxiliary classifier")
+    for out in ("again.safetensors", "heads.ckpt", "heads.onnx"):
+        check(f"and is converted to {out}", call("convert", "heads.safetensors", out), 0)
+    tap.ok(content("heads.safetensors") == content("again.safetensors"), "to the same file")
+
+
 def test_labels():
     """Several labels: yes or no to each, trained as a whole."""
     rows = [f"colours/{label}/{i}.png,{label}{'|cold' if label == 'blue' else ''}" for label, count in COUNTS.items()
@@ -264,7 +275,7 @@ with tempfile.TemporaryDirectory() as here:
     ENVIRONMENT["XDG_CACHE_HOME"] = here + "/cache"
     make_set("colours", COUNTS)
     first = test_from_scratch()
-    for test in (test_same_bits, test_resume, test_small, test_labels, test_others, test_bad):
+    for test in (test_same_bits, test_resume, test_small, test_without_heads, test_labels, test_others, test_bad):
         tap.attempt(test)
     tap.attempt(test_unfreeze, first)
     os.chdir("/")

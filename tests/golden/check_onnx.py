@@ -113,22 +113,23 @@ def check_network(name, network, model, photos, classes, size, golden=None):
                 tap.ok(off <= 1e-4, f"{name}: {runtime} gives TensorFlow's logits ({off:.1e})")
 
 
-def check_likeness(model, photos, score):
+def check_likeness(model, photos, score, *network):
     """A model that tells what is none of its classes, by made-up means for a small network's features or by its logits."""
-    classes, values, random = 7, 256, np.random.default_rng(5)
-    run(os.path.join(BUILD, "tests", "tiny_model"), model)
-    means = random.normal(0, 1, (classes, values)).astype(np.float32)
-    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    name = " ".join((score, *network))
+    classes, random = 7, np.random.default_rng(5)
+    run(os.path.join(BUILD, "tests", "tiny_model"), model, *network)
     with open(model, "rb") as file:
         header, tensors = json.loads(file.read(struct.unpack("<Q", file.read(8))[0])), file.read()
-    if score == "cosine":
-        header["class_means"] = {"dtype": "F32", "shape": [classes, values],
-                                 "data_offsets": [len(tensors), len(tensors) + means.nbytes]}
-        tensors += means.tobytes()
     with tempfile.TemporaryDirectory() as folder:
         npy, out = os.path.join(folder, "x.npy"), os.path.join(folder, "x.onnx")
         run(COMMAND, "features", "-m", model, *EXACT, "-o", npy, *photos)
-        features = np.load(npy).astype(float)
+        features = np.load(npy).astype(float).reshape(len(photos), -1)
+        means = random.normal(0, 1, (classes, features.shape[1])).astype(np.float32)
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        if score == "cosine":
+            header["class_means"] = {"dtype": "F32", "shape": list(means.shape),
+                                     "data_offsets": [len(tensors), len(tensors) + means.nbytes]}
+            tensors += means.tobytes()
         wanted = (features @ means.T.astype(float)).max(1) / np.linalg.norm(features, axis=1)
         if score == "logit":
             wanted = np.array([max(p["logit"] for p in one["predictions"]) for one in classify(model, photos)])
@@ -138,7 +139,7 @@ def check_likeness(model, photos, score):
         with open(model, "wb") as file:
             file.write(struct.pack("<Q", len(text)) + text + tensors)
         said = [one["unknown"] for one in classify(model, photos)]
-        tap.ok(said == list(wanted < middle) and sum(said) == 1, f"likeness, {score}: classify tells what is below the threshold", said)
+        tap.ok(said == list(wanted < middle) and sum(said) == 1, f"likeness, {name}: classify tells what is below the threshold", said)
         run(COMMAND, "convert", model, out)
         onnx.checker.check_model(out, full_check=True)
         inputs = []
@@ -148,9 +149,9 @@ def check_likeness(model, photos, score):
         for runtime, infer in runtimes(out).items():
             found = infer(np.concatenate(inputs))["likeness"]
             off = np.abs(found - wanted).max() if found.shape == wanted.shape else found.shape
-            tap.ok(np.all(off < 1e-4), f"likeness, {score}: {runtime} gives it ({off})")
+            tap.ok(np.all(off < 1e-4), f"likeness, {name}: {runtime} gives it ({off})")
         texts = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
-        tap.ok(float(texts["unknown_threshold"]) == middle, f"likeness, {score}: the file says the threshold", texts["unknown_threshold"])
+        tap.ok(float(texts["unknown_threshold"]) == middle, f"likeness, {name}: the file says the threshold", texts["unknown_threshold"])
 
 
 def main():
@@ -174,8 +175,8 @@ def main():
             run(make, model, net, classes, multiplier, *cut)
             set_texts(model, *size, "sigmoid" if "labels" in name else "softmax", *cut)
             check_network(name, net, model, noisy, classes, size)
-        for score in ("cosine", "logit"):
-            check_likeness(model, noisy, score)
+        for score in (("cosine",), ("logit",), ("cosine", "v3", "7", "0.25")):  # V3's features come from its dropout
+            check_likeness(model, noisy, *score)
         if os.path.exists(data("weights", "googlenet")):
             model = os.path.join(folder, "googlenet.caffemodel")
             run(sys.executable, os.path.join(ROOT, "tools", "googlenet_caffemodel.py"), data("weights", "googlenet"), model)

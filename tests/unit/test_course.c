@@ -165,6 +165,22 @@ static void learns(void **state)
     inception_training_close(&t);
 }
 
+/* A photo of none of the classes has the same target for each, and is neither right nor wrong. */
+static void nothing_to_answer(void **state)
+{
+    (void)state;
+    inception_training_options o = small();
+    inception_training *t = open_small(&o);
+    float same[PHOTOS * CLASSES];
+    inception_losses losses;
+    for (int i = 0; i < PHOTOS * CLASSES; i++) same[i] = i / CLASSES < 3 ? targets[i] : 1.f / CLASSES;
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(inception_training_step(t, inputs, same, NULL, 0.05, &losses, NULL), INCEPTION_OK);
+    assert_int_equal(losses.answered, 3);
+    assert_int_equal(losses.right, 3);
+    inception_training_close(&t);
+}
+
 /* Without batch statistics and dropout photos do not see each other: two batches of four are a batch of eight, up to the
  * order of sums. */
 static void accumulation(void **state)
@@ -177,7 +193,7 @@ static void accumulation(void **state)
         o.batch = round ? PHOTOS / 2 : PHOTOS, o.accumulate = round ? 2 : 1;
         inception_training *t = open_small(&o);
         inception_losses losses = step(t, 0.01);
-        assert_true(losses.right >= 0 && losses.right <= PHOTOS);
+        assert_true(losses.right >= 0 && losses.right <= PHOTOS && losses.answered == PHOTOS);
         save(t, "a");
         inception_training_close(&t);
         inception_weights *w = inception_weights_open(path_of("a"), NULL);
@@ -413,6 +429,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_values), cmocka_unit_test(rates),    cmocka_unit_test(learns), cmocka_unit_test(accumulation),
+        cmocka_unit_test(nothing_to_answer),
         cmocka_unit_test(averages),     cmocka_unit_test(told_of_the_layer),
         cmocka_unit_test(resuming),     cmocka_unit_test(scopes),   cmocka_unit_test(refused),
     };
