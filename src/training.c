@@ -4,11 +4,6 @@
 #include "train/train.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-struct inception_training {
-    inc_course *course;
-};
 
 void inception_training_options_default(inception_training_options *options)
 {
@@ -77,30 +72,24 @@ inception_training *inception_training_open(const char *path, const inception_tr
     const inception_model_options whole = inc_whole_options(&options->model);
     inc_model model = {0};
     inception_status status = path ? inc_model_open(&model, path, &whole, false, error) : begin_anew(&model, options, error);
-    if (status) return NULL;
-    inception_training *training = inc_calloc(1, sizeof *training, error);
-    if (training) training->course = inc_course_new(&model, options, error);
-    else inc_model_close(&model);
-    if (training && !training->course) inception_training_close(&training);
-    return training;
+    return status ? NULL : inc_course_new(&model, options, error);
 }
 
 void inception_training_close(inception_training **training)
 {
     if (!training || !*training) return;
-    inc_course_free((*training)->course);
-    free(*training);
+    inc_course_free(*training);
     *training = NULL;
 }
 
 const inception_input *inception_training_input(const inception_training *training)
 {
-    return &inc_course_model(training->course)->shape.input;
+    return &inc_course_model(training)->shape.input;
 }
 
 uint64_t inception_training_steps(const inception_training *training)
 {
-    return inc_course_steps(training->course);
+    return inc_course_steps(training);
 }
 
 /* ---- steps ---- */
@@ -112,7 +101,7 @@ inception_status inception_training_step(inception_training *training, const flo
     if (!training || !inputs || !targets)
         return inc_fail(error, INCEPTION_INVALID, "inception_training_step: no training, inputs or targets given");
     if (!(rate >= 0 && isfinite(rate))) return inc_fail(error, INCEPTION_INVALID, "rate: %g is not 0 or more", rate);
-    return inc_course_step(training->course, inputs, targets, weights, rate, losses ? losses : &ignored, error);
+    return inc_course_step(training, inputs, targets, weights, rate, losses ? losses : &ignored, error);
 }
 
 /* ---- files ---- */
@@ -122,11 +111,11 @@ inception_status inception_training_write(inception_training *training, const ch
 {
     if (!training || !out || (text_count && !texts))
         return inc_fail(error, INCEPTION_INVALID, "inception_training_write: no training or path given");
-    return inc_course_write(training->course, out, texts, text_count, error);
+    return inc_course_write(training, out, texts, text_count, error);
 }
 
 inception_status inception_training_resume(inception_training *training, const char *path, inception_error *error)
 {
-    if (training && path) return inc_course_resume(training->course, path, error);
+    if (training && path) return inc_course_resume(training, path, error);
     return inc_fail(error, INCEPTION_INVALID, "inception_training_resume: no training or path given");
 }

@@ -18,7 +18,7 @@ typedef struct slot {
     float *values; /* tensor.data */
 } slot;
 
-struct inc_course {
+struct inception_training {
     inception_training_options how;
     inc_model model;
     inc_learner *learner;

@@ -85,7 +85,7 @@ void inc_learner_change(inc_learner *learner, double rate);
 
 /* ---- course.c: a learner with what lives from step to step, see inception_training_open() ---- */
 
-typedef struct inc_course inc_course;
+typedef inception_training inc_course;
 
 /* Takes the model over. */
 inc_course *inc_course_new(inc_model *model, const inception_training_options *options, inception_error *error);
