@@ -120,7 +120,7 @@ static void fill_info(inception_model *model, int threads, inception_precision p
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
         .activation = model->model.activation, .temperature = model->model.temperature,
         .unknown_threshold = model->model.unknown_threshold,
-        .unknown_score = isfinite(model->model.unknown_threshold) && !model->model.class_means ? INCEPTION_UNKNOWN_LOGIT
+        .unknown_score = isfinite(model->model.unknown_threshold) && !model->model.class_means ? INCEPTION_UNKNOWN_ENERGY
                                                                                         : INCEPTION_UNKNOWN_COSINE,
         .layer = model->model.kept, .final_layer = shape->final_layer,
     };
@@ -423,7 +423,7 @@ static inception_status check_count(const inception_session *session, int count,
 static bool is_unknown(const inception_session *session, int photo, const float *logits)
 {
     const inc_model *model = &session->model->model;
-    if (!session->features) return inc_largest(logits, model->shape.classes) < model->unknown_threshold;
+    if (!session->features) return inc_energy(logits, model->shape.classes) < model->unknown_threshold;
     inc_run_read(session->run, photo, model->features, session->features);
     return inc_likeness(session->features, model->class_means, model->mean_values, model->shape.classes)
          < model->unknown_threshold;

@@ -64,7 +64,7 @@ double inc_temperature(const inc_answers *answers, inception_activation activati
 /* Of a photo: the largest cosine between its features and the means of a class, -1...1. means[classes][values] have a length
  * of 1. */
 double inc_likeness(const float *features, const float *means, size_t values, int classes);
-double inc_largest(const float *logits, int classes);
+double inc_energy(const float *logits, int classes); /* see INCEPTION_UNKNOWN_ENERGY */
 
 /* The means of the training photos of each class, [classes][values] of zeros before; and in info the score, the threshold,
  * which at least 95 % of the validation photos reach, and how many do. logits[count][classes] of the examples are read where

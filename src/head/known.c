@@ -2,7 +2,7 @@
  * between its features and the mean features of a class, and what is less like than nearly all photos of the classes are is
  * unknown. Probabilities cannot tell that, because the output layer learnt to tell the classes apart and nothing else;
  * docs/training.md has figures, also of costlier scores. A network that was trained with photos of none of the classes gives
- * them no large logit; where there are such photos, they choose between both scores. */
+ * them small logits; where there are such photos, they choose between both scores. */
 #include "head.h"
 
 #include <math.h>
@@ -31,11 +31,12 @@ static void class_means(const inception_examples *e, float *means)
     }
 }
 
-double inc_largest(const float *logits, int classes)
+double inc_energy(const float *logits, int classes)
 {
-    double most = -INFINITY;
+    double most = -INFINITY, sum = 0;
     for (int c = 0; c < classes; c++) most = fmax(most, (double)logits[c]);
-    return most;
+    for (int c = 0; c < classes; c++) sum += exp((double)logits[c] - most);
+    return most + log(sum);
 }
 
 double inc_likeness(const float *features, const float *means, size_t values, int classes)
@@ -80,7 +81,7 @@ inception_status inc_learn_known(const inception_examples *e, const float *logit
                                  inception_error *error)
 {
     double *likeness = inc_calloc(e->count, sizeof *likeness, error);
-    inception_head_info by_logit = *info;
+    inception_head_info by_energy = *info;
     if (!likeness) return INCEPTION_MEMORY;
     class_means(e, means);
     for (size_t i = 0; i < e->count; i++)
@@ -88,11 +89,11 @@ inception_status inc_learn_known(const inception_examples *e, const float *logit
     inception_status status = find_threshold(e, likeness, info, error);
     const bool choose = !status && info->others[INCEPTION_VALIDATION];
     for (size_t i = 0; i < e->count && choose; i++)
-        likeness[i] = inc_largest(logits + i * (size_t)e->class_count, e->class_count);
-    if (choose) status = find_threshold(e, likeness, &by_logit, error);
-    if (by_logit.turned_away[INCEPTION_VALIDATION] > info->turned_away[INCEPTION_VALIDATION]) {
-        *info = by_logit;
-        info->unknown_score = INCEPTION_UNKNOWN_LOGIT;
+        likeness[i] = inc_energy(logits + i * (size_t)e->class_count, e->class_count);
+    if (choose) status = find_threshold(e, likeness, &by_energy, error);
+    if (by_energy.turned_away[INCEPTION_VALIDATION] > info->turned_away[INCEPTION_VALIDATION]) {
+        *info = by_energy;
+        info->unknown_score = INCEPTION_UNKNOWN_ENERGY;
     }
     free(likeness);
     return status;

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-const char *const inc_unknown_scores[] = {[INCEPTION_UNKNOWN_COSINE] = "cosine", [INCEPTION_UNKNOWN_LOGIT] = "logit"};
+const char *const inc_unknown_scores[] = {[INCEPTION_UNKNOWN_COSINE] = "cosine", [INCEPTION_UNKNOWN_ENERGY] = "energy"};
 
 static inception_status read_means(inc_model *model, const char *path, inception_error *error)
 {
@@ -37,7 +37,7 @@ inception_status inc_known_read(inc_model *model, const char *path, inception_er
     if (!text) return INCEPTION_OK;
     const double threshold = inc_parse_number(text);
     const bool cosine = score && strcmp(score, inc_unknown_scores[INCEPTION_UNKNOWN_COSINE]) == 0;
-    if (!cosine && !(score && strcmp(score, inc_unknown_scores[INCEPTION_UNKNOWN_LOGIT]) == 0))
+    if (!cosine && !(score && strcmp(score, inc_unknown_scores[INCEPTION_UNKNOWN_ENERGY]) == 0))
         return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: its unknown_threshold is of '%.40s', not of '%s' or '%s'", path,
                         score ? score : "", inc_unknown_scores[0], inc_unknown_scores[1]);
     if (!strpbrk(text, "0123456789") || text[strspn(text, "0123456789+-.eE")] || !(fabs(threshold) <= (cosine ? 1 : 1e6)))

@@ -46,7 +46,7 @@ typedef struct inc_model {
     inception_activation activation;
     double temperature;           /* probabilities are activation(logits / temperature) */
     double unknown_threshold;     /* least likeness of what is of one of the classes; -INFINITY: not known */
-    const float *class_means;     /* [classes][mean_values] that it is likeness to; NULL: it is the largest logit */
+    const float *class_means;     /* [classes][mean_values] that it is likeness to; NULL: it is the energy of the logits */
     size_t mean_values;
     uint32_t features;            /* the value in the graph whose likeness it is; INC_NONE: without class_means */
     const char *ranges;           /* of the values, for int8: see ranges.c; or NULL */

@@ -46,7 +46,7 @@ static inception_status describe(inc_model *model, description *about, inception
     inc_print_number(about->temperature, sizeof about->temperature, model->temperature);
     inc_print_number(about->threshold, sizeof about->threshold, model->unknown_threshold);
     const bool decides = isfinite(model->unknown_threshold);
-    const char *score = inc_unknown_scores[model->class_means ? INCEPTION_UNKNOWN_COSINE : INCEPTION_UNKNOWN_LOGIT];
+    const char *score = inc_unknown_scores[model->class_means ? INCEPTION_UNKNOWN_COSINE : INCEPTION_UNKNOWN_ENERGY];
     const char *labels = join_lines(model, model->labels, error), *wnids = join_lines(model, model->wnids, error);
     if (!labels || !wnids) return INCEPTION_MEMORY;
     const inc_metadata own[] = {

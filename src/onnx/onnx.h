@@ -17,7 +17,7 @@ typedef struct inc_onnx_about {
     inception_activation activation;
     double temperature; /* probabilities are activation(logits / temperature) */
     bool decides;       /* likeness is told ... */
-    uint32_t features;  /* ... of this value to means of the classes; INC_NONE: it is the largest logit. */
+    uint32_t features;  /* ... of this value to means of the classes; INC_NONE: it is the energy of the logits. */
     uint32_t means;     /* The variable they are in, [height][width][channels][classes] */
 } inc_onnx_about;
 

@@ -256,12 +256,13 @@ static void add_reduction(exporter *x, const char *operator, const char *input, 
     end_node(x, &node, operator, output);
 }
 
-/* Largest product of features and means, which have a length of 1, by the length of the features; or the largest logit. */
+/* Largest product of features and means, which have a length of 1, by the length of the features; or the energy
+ * of the logits. */
 static void add_likeness(exporter *x, const inc_onnx_about *about)
 {
     char text[NAME_SIZE];
     if (about->features == INC_NONE) {
-        add_reduction(x, "ReduceMax", "logits", 1, "likeness");
+        add_reduction(x, "ReduceLogSumExp", "logits", 1, "likeness");
     } else {
         const char *features = name_of(x, about->features, text);
         inc_message node = {.error = x->error};

@@ -114,7 +114,7 @@ def check_network(name, network, model, photos, classes, size, golden=None):
 
 
 def check_likeness(model, photos, score, *network):
-    """A model that tells what is none of its classes, by made-up means for a small network's features or by its logits."""
+    """A model that tells what is none of its classes, by made-up means for a small network's features or by the energy of its logits."""
     name = " ".join((score, *network))
     classes, random = 7, np.random.default_rng(5)
     run(os.path.join(BUILD, "tests", "tiny_model"), model, *network)
@@ -131,8 +131,8 @@ def check_likeness(model, photos, score, *network):
                                      "data_offsets": [len(tensors), len(tensors) + means.nbytes]}
             tensors += means.tobytes()
         wanted = (features @ means.T.astype(float)).max(1) / np.linalg.norm(features, axis=1)
-        if score == "logit":
-            wanted = np.array([max(p["logit"] for p in one["predictions"]) for one in classify(model, photos)])
+        if score == "energy":
+            wanted = np.array([np.logaddexp.reduce([p["logit"] for p in one["predictions"]]) for one in classify(model, photos)])
         middle = float(np.sort(wanted)[:2].mean())  # above the least
         header["__metadata__"] = {"unknown_threshold": repr(middle), "unknown_score": score}
         text = json.dumps(header).encode()
@@ -175,7 +175,7 @@ def main():
             run(make, model, net, classes, multiplier, *cut)
             set_texts(model, *size, "sigmoid" if "labels" in name else "softmax", *cut)
             check_network(name, net, model, noisy, classes, size)
-        for score in (("cosine",), ("logit",), ("cosine", "v3", "7", "0.25")):  # V3's features come from its dropout
+        for score in (("cosine",), ("energy",), ("cosine", "v3", "7", "0.25")):  # V3's features come from its dropout
             check_likeness(model, noisy, *score)
         if os.path.exists(data("weights", "googlenet")):
             model = os.path.join(folder, "googlenet.caffemodel")

@@ -256,10 +256,12 @@ static void likeness(void **state)
     assert_true(fabs(inc_likeness((const float[]){-5, 0}, means, 2, 2)) < 1e-6);
     assert_true(fabs(inc_likeness((const float[]){-1, -1}, means, 2, 2) + sqrt(0.5)) < 1e-6);
     assert_true(inc_likeness((const float[]){0, 0}, means, 2, 2) == 0);
+    assert_true(fabs(inc_energy((const float[]){-2, -2, -2}, 3) - (log(3) - 2)) < 1e-12);
+    assert_true(inc_energy((const float[]){1000, -1000}, 2) == 1000);
 }
 
-/* Others that point as the classes do, but are short: cosines cannot tell them, logits can. Others that point away: cosines
- * tell them all, logits not all. */
+/* Others that point as the classes do, but are short: cosines cannot tell them, energies can. Others that point away:
+ * cosines tell them all, energies not all. */
 static void chosen_score(void **state)
 {
     (void)state;
@@ -278,7 +280,7 @@ static void chosen_score(void **state)
     inception_head *head = inception_head_train(&e, NULL);
     assert_non_null(head);
     const inception_head_info *info = &head->info;
-    assert_int_equal(info->unknown_score, INCEPTION_UNKNOWN_LOGIT);
+    assert_int_equal(info->unknown_score, INCEPTION_UNKNOWN_ENERGY);
     assert_true(info->others[INCEPTION_TEST] == 10 && info->turned_away[INCEPTION_TEST] == 10);
     assert_true(info->photos[INCEPTION_TEST] == 10 && info->known[INCEPTION_TEST] >= 8);
 
@@ -333,10 +335,11 @@ static bool unknown_by_hand(const inception_head *head, const float *x)
 {
     double most = -INFINITY, length = 0;
     float logits[CLASSES];
-    if (head->info.unknown_score == INCEPTION_UNKNOWN_LOGIT) {
+    if (head->info.unknown_score == INCEPTION_UNKNOWN_ENERGY) {
         assert_int_equal(inception_head_logits(head, x, 1, logits, NULL), INCEPTION_OK);
-        for (int c = 0; c < CLASSES; c++) most = fmax(most, (double)logits[c]);
-        return most < head->info.unknown_threshold;
+        double sum = 0;
+        for (int c = 0; c < CLASSES; c++) sum += exp((double)logits[c]);
+        return log(sum) < head->info.unknown_threshold;
     }
     for (size_t v = 0; v < head->values; v++) length += (double)x[v] * (double)x[v];
     for (int c = 0; c < CLASSES; c++) {
@@ -419,7 +422,7 @@ static void written(void **state)
         assert_int_equal(unknown_by_hand(head, (const float[256]){1}), threshold > 0);
         for (int i = 0; i < 2; i++) check_answers(head, folder);
     }
-    head->info.unknown_score = INCEPTION_UNKNOWN_LOGIT;
+    head->info.unknown_score = INCEPTION_UNKNOWN_ENERGY;
     for (double threshold = -1e5; threshold <= 1e5; threshold += 2e5) {
         head->info.unknown_threshold = threshold;
         assert_int_equal(inception_head_write(head, source, NULL, taught, labels, texts, 2, &error), INCEPTION_OK);
@@ -451,8 +454,8 @@ static void bad_thresholds(void **state)
         {"nan", "cosine", INC_CLASS_MEANS, "an unknown_threshold of 'nan' is not -1 to 1", 7, 256},
         {"1.5", "cosine", INC_CLASS_MEANS, "an unknown_threshold of '1.5' is not -1 to 1", 7, 256},
         {"", "cosine", INC_CLASS_MEANS, "an unknown_threshold of '' is not -1 to 1", 7, 256},
-        {"0.5", "energy", INC_CLASS_MEANS, "its unknown_threshold is of 'energy', not of 'cosine' or 'logit'", 7, 256},
-        {"1e7", "logit", INC_CLASS_MEANS, "an unknown_threshold of '1e7' is not -1e6 to 1e6", 7, 256},
+        {"0.5", "logit", INC_CLASS_MEANS, "its unknown_threshold is of 'logit', not of 'cosine' or 'energy'", 7, 256},
+        {"1e7", "energy", INC_CLASS_MEANS, "an unknown_threshold of '1e7' is not -1e6 to 1e6", 7, 256},
         {"0.5", "cosine", "other", "no tensor class_means of a row for each of 7 classes", 7, 256},
         {"0.5", "cosine", INC_CLASS_MEANS, "no tensor class_means of a row for each of 7 classes", 6, 256},
         {"0.5", "cosine", INC_CLASS_MEANS, "class_means of 255 values, not of the 256 before the classifier", 7, 255},
