@@ -274,9 +274,9 @@ typedef enum inception_activation {
 
 /* How like the photos of its classes a photo is. */
 typedef enum inception_unknown_score {
-    INCEPTION_UNKNOWN_COSINE, /* the largest cosine between its features and the mean features of a class */
-    INCEPTION_UNKNOWN_ENERGY, /* log(sum of exp(logit)), the negative energy of Liu, Wang, Owens and Li 2020 (arXiv
-                                 2010.03759); for networks that learnt from photos of none of the classes */
+    INCEPTION_UNKNOWN_COSINE,  /* the largest cosine between its features and the mean features of a class */
+    INCEPTION_UNKNOWN_PRODUCT, /* that times the length of the features, which a network that learnt from photos of none of
+                                  the classes makes short for these */
 } inception_unknown_score;
 
 typedef struct inception_model_info {

@@ -67,8 +67,9 @@ typedef struct inception_head inception_head;
 typedef struct inception_head_info {
     double penalty;     /* of the squared weights, features scaled to a mean square length of 1: the best in validation */
     double temperature; /* that makes the probabilities of the validation photos most likely */
-    double unknown_threshold; /* that at least 95 % of the validation photos reach: see inception_session_unknown() */
-    inception_unknown_score unknown_score; /* COSINE; ENERGY where that turns away more of the others in validation */
+    double unknown_threshold; /* that at least 95 % of the validation photos reach, with others 90 %: see
+                                 inception_session_unknown() */
+    inception_unknown_score unknown_score; /* COSINE; PRODUCT where that turns away more of the others in validation */
     size_t known[INCEPTION_PARTS]; /* photos of the classes that reach it; of labels: 0 */
     size_t others[INCEPTION_PARTS], turned_away[INCEPTION_PARTS]; /* photos of none of the classes; those that do not */
     size_t photos[INCEPTION_PARTS];

@@ -120,8 +120,7 @@ static void fill_info(inception_model *model, int threads, inception_precision p
         .parameters = model->model.size.parameters, .multiply_adds = model->model.size.multiply_adds,
         .activation = model->model.activation, .temperature = model->model.temperature,
         .unknown_threshold = model->model.unknown_threshold,
-        .unknown_score = isfinite(model->model.unknown_threshold) && !model->model.class_means ? INCEPTION_UNKNOWN_ENERGY
-                                                                                        : INCEPTION_UNKNOWN_COSINE,
+        .unknown_score = model->model.unknown_score,
         .layer = model->model.kept, .final_layer = shape->final_layer,
     };
 }
@@ -420,13 +419,13 @@ static inception_status check_count(const inception_session *session, int count,
     return inc_fail(error, INCEPTION_INVALID, "count: %d is not 1 to %d", count, session->max_batch);
 }
 
-static bool is_unknown(const inception_session *session, int photo, const float *logits)
+static bool is_unknown(const inception_session *session, int photo)
 {
     const inc_model *model = &session->model->model;
-    if (!session->features) return inc_energy(logits, model->shape.classes) < model->unknown_threshold;
+    if (!session->features) return false;
     inc_run_read(session->run, photo, model->features, session->features);
-    return inc_likeness(session->features, model->class_means, model->mean_values, model->shape.classes)
-         < model->unknown_threshold;
+    return inc_likeness(model->unknown_score, session->features, model->class_means, model->mean_values,
+                        model->shape.classes) < model->unknown_threshold;
 }
 
 static void find_probabilities(const inception_model *model, const float *logits, float *out)
@@ -456,7 +455,7 @@ inception_status inception_session_run(inception_session *session, const float *
         if (inc_count_not_finite(scores, classes))
             return inc_fail(error, INCEPTION_DATA, "the network's answer is not finite: its weights are damaged");
         if (probabilities) find_probabilities(session->model, scores, probabilities + (size_t)i * classes);
-        session->unknown[i] = is_unknown(session, i, scores);
+        session->unknown[i] = is_unknown(session, i);
     }
     return INCEPTION_OK;
 }

@@ -135,8 +135,8 @@ inception_status inception_head_write(const inception_head *head, const char *pa
         status = inc_classifier_replace(&model, head->values, head->classes, head->weights, head->biases, labels, error);
     model.activation = head->activation, model.temperature = head->info.temperature;
     model.unknown_threshold = head->info.unknown_threshold;
-    const bool cosine = head->activation == INCEPTION_SOFTMAX && head->info.unknown_score == INCEPTION_UNKNOWN_COSINE;
-    model.class_means = cosine ? head->means : NULL, model.mean_values = head->values;
+    model.unknown_score = head->info.unknown_score;
+    model.class_means = head->activation == INCEPTION_SOFTMAX ? head->means : NULL, model.mean_values = head->values;
     model.texts = texts, model.text_count = text_count;
     if (!status) status = inc_model_write(&model, out, INCEPTION_FORMAT_MODEL_FILE, error);
     inc_model_close(&model);

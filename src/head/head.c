@@ -28,7 +28,6 @@ typedef struct lesson {
     const inception_examples *examples;
     size_t values, counts[INCEPTION_PARTS];
     size_t learnt;                /* photos, from the first on */
-    bool others;                  /* there are photos of none of the classes */
     int classes;
     double *mean, length;         /* of the features that are learnt from */
     float *x;                     /* [count][values], moved and scaled */
@@ -227,14 +226,13 @@ static inception_status know(lesson *l, inception_head *head, inception_error *e
     const inception_examples *e = l->examples;
     head->info.unknown_threshold = -INFINITY;
     if (e->labels) return INCEPTION_OK;
-    inception_status status = l->others ? inc_head_logits(head, e->features, e->count, l->logits, error) : INCEPTION_OK;
-    return status ? status : inc_learn_known(e, l->logits, head->means, &head->info, error);
+    return inc_learn_known(e, head->means, &head->info, error);
 }
 
 static inception_status learn(lesson *l, inception_head *head, inception_error *error)
 {
     const double *weights = l->examples->class_weights;
-    const bool all = !l->examples->training_only && !l->others; /* validation sets a threshold of logits with the others */
+    const bool all = !l->examples->training_only;
     for (int c = 0; c < l->classes; c++) l->importance[c] = weights ? weights[c] : 1;
     measure_features(l);
     arrange(l);
@@ -264,11 +262,7 @@ static inception_head *make_head(const inception_examples *examples,
     const size_t classes = (size_t)l.classes;
     inception_head *head = inc_calloc(1, sizeof *head, error);
     inception_status status = INCEPTION_MEMORY;
-    for (size_t i = 0; i < examples->count; i++) {
-        const bool other = !inc_has_answer(examples, i);
-        l.counts[examples->parts[i]] += !other;
-        l.others |= other;
-    }
+    for (size_t i = 0; i < examples->count; i++) l.counts[examples->parts[i]] += inc_has_answer(examples, i);
     if (head) head->values = l.values, head->classes = l.classes;
     if (head) head->activation = examples->labels ? INCEPTION_SIGMOID : INCEPTION_SOFTMAX;
     l.loss = examples->labels ? inc_sigmoid_loss : inc_softmax_loss;

@@ -61,16 +61,13 @@ double inc_temperature(const inc_answers *answers, inception_activation activati
 
 /* ---- known.c: what is of none of the classes ---- */
 
-/* Of a photo: the largest cosine between its features and the means of a class, -1...1. means[classes][values] have a length
- * of 1. */
-double inc_likeness(const float *features, const float *means, size_t values, int classes);
-double inc_energy(const float *logits, int classes); /* see INCEPTION_UNKNOWN_ENERGY */
+/* Of a photo; cosines are -1...1. means[classes][values] have a length of 1. */
+double inc_likeness(inception_unknown_score score, const float *features, const float *means, size_t values, int classes);
 
 /* The means of the training photos of each class, [classes][values] of zeros before; and in info the score, the threshold,
- * which at least 95 % of the validation photos reach, and how many do. logits[count][classes] of the examples are read where
- * there are others. */
-inception_status inc_learn_known(const inception_examples *examples, const float *logits, float *means,
-                                 inception_head_info *info, inception_error *error);
+ * which at least 95 % of the validation photos of the classes reach, 90 % where there are others, and how many do. */
+inception_status inc_learn_known(const inception_examples *examples, float *means, inception_head_info *info,
+                                 inception_error *error);
 
 /* ---- minimise.c: a smooth function's smallest value, by L-BFGS ---- */
 

@@ -1,11 +1,11 @@
-/* What a model file tells of photos of none of its classes: the texts "unknown_threshold" and "unknown_score", and for the
- * score "cosine" the tensor "class_means", the mean features of each class, of length 1. */
+/* What a model file tells of photos of none of its classes: the texts "unknown_threshold" and "unknown_score", and the
+ * tensor "class_means", the mean features of each class, of length 1. */
 #include "private.h"
 
 #include <math.h>
 #include <string.h>
 
-const char *const inc_unknown_scores[] = {[INCEPTION_UNKNOWN_COSINE] = "cosine", [INCEPTION_UNKNOWN_ENERGY] = "energy"};
+const char *const inc_unknown_scores[] = {[INCEPTION_UNKNOWN_COSINE] = "cosine", [INCEPTION_UNKNOWN_PRODUCT] = "product"};
 
 static inception_status read_means(inc_model *model, const char *path, inception_error *error)
 {
@@ -37,15 +37,15 @@ inception_status inc_known_read(inc_model *model, const char *path, inception_er
     if (!text) return INCEPTION_OK;
     const double threshold = inc_parse_number(text);
     const bool cosine = score && strcmp(score, inc_unknown_scores[INCEPTION_UNKNOWN_COSINE]) == 0;
-    if (!cosine && !(score && strcmp(score, inc_unknown_scores[INCEPTION_UNKNOWN_ENERGY]) == 0))
+    if (!cosine && !(score && strcmp(score, inc_unknown_scores[INCEPTION_UNKNOWN_PRODUCT]) == 0))
         return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: its unknown_threshold is of '%.40s', not of '%s' or '%s'", path,
                         score ? score : "", inc_unknown_scores[0], inc_unknown_scores[1]);
     if (!strpbrk(text, "0123456789") || text[strspn(text, "0123456789+-.eE")] || !(fabs(threshold) <= (cosine ? 1 : 1e6)))
         return inc_fail(error, INCEPTION_DATA, "%s: an unknown_threshold of '%.40s' is not %s", path, text,
                         cosine ? "-1 to 1" : "-1e6 to 1e6");
-    inception_status status = cosine ? read_means(model, path, error) : INCEPTION_OK;
-    if (!status) model->unknown_threshold = threshold;
-    return status;
+    model->unknown_threshold = threshold;
+    model->unknown_score = cosine ? INCEPTION_UNKNOWN_COSINE : INCEPTION_UNKNOWN_PRODUCT;
+    return read_means(model, path, error);
 }
 
 inception_status inc_known_check(inc_model *model, const char *path, inception_error *error)

@@ -46,7 +46,8 @@ typedef struct inc_model {
     inception_activation activation;
     double temperature;           /* probabilities are activation(logits / temperature) */
     double unknown_threshold;     /* least likeness of what is of one of the classes; -INFINITY: not known */
-    const float *class_means;     /* [classes][mean_values] that it is likeness to; NULL: it is the energy of the logits */
+    inception_unknown_score unknown_score;
+    const float *class_means;     /* [classes][mean_values] that it is likeness to */
     size_t mean_values;
     uint32_t features;            /* the value in the graph whose likeness it is; INC_NONE: without class_means */
     const char *ranges;           /* of the values, for int8: see ranges.c; or NULL */
@@ -128,8 +129,8 @@ inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char
 
 /* ---- known.c ---- */
 
-/* What a model file tells of photos of none of its classes: fills unknown_threshold and, where the score wants them,
- * class_means, or says that there is nothing. Classes must be known. */
+/* What a model file tells of photos of none of its classes: fills unknown_threshold, unknown_score and class_means, or says
+ * that there is nothing. Classes must be known. */
 inception_status inc_known_read(inc_model *model, const char *path, inception_error *error);
 
 /* Finds model->features, of which class_means must be. */

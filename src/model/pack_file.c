@@ -2,7 +2,7 @@
  * belongs to one weights file, one way to open it, one engine on one kind of CPU: all that is its key, and a pack with
  * another key is stale. Whatever does not fit is as good as no pack.
  *
- *     "INCPACK4", sizes of the parts below (u64 each: meta, hashes, block), hash of the block's form, hash of all in front
+ *     "INCPACK5", sizes of the parts below (u64 each: meta, hashes, block), hash of the block's form, hash of all in front
  *                 of the block but itself
  *     meta      texts ending in zero bytes: the key, then what the weights file would have told; means of classes
  *     hashes    of each INC_PACK_CHUNK bytes of the block
@@ -17,10 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "INCPACK4"
+#define MAGIC "INCPACK5"
 #define FRONT 48 /* bytes: magic, three sizes, two hashes */
 #define PAGE_BYTES 4096
-#define NUMBERS 11
+#define NUMBERS 12
 
 static size_t chunks_of(uint64_t bytes)
 {
@@ -129,11 +129,13 @@ static bool read_meta(inc_model *model, inc_reader *reader, const char *key, inc
     model->activation = (inception_activation)atoi(numbers[8]);
     model->unknown_threshold = inc_parse_number(numbers[9]);
     model->mean_values = (size_t)strtoul(numbers[10], NULL, 10);
+    model->unknown_score = (inception_unknown_score)atoi(numbers[11]);
     if (shape->classes < 1 || (size_t)shape->classes > inc_left(reader) || shape->min_depth < 1
         || shape->min_depth > 4096 || !(shape->depth_multiplier > 0 && shape->depth_multiplier <= 16)
         || shape->input.width < 1 || shape->input.width > 4096 || shape->input.height < 1 || shape->input.height > 4096
         || !(model->temperature > 0 && model->temperature <= DBL_MAX) || !(model->unknown_threshold <= DBL_MAX)
-        || (model->activation != INCEPTION_SOFTMAX && model->activation != INCEPTION_SIGMOID))
+        || (model->activation != INCEPTION_SOFTMAX && model->activation != INCEPTION_SIGMOID)
+        || (model->unknown_score != INCEPTION_UNKNOWN_COSINE && model->unknown_score != INCEPTION_UNKNOWN_PRODUCT))
         return false;
     model->labels = inc_arena_alloc(&model->arena, (size_t)shape->classes, sizeof *model->labels, error);
     model->wnids = inc_arena_alloc(&model->arena, (size_t)shape->classes, sizeof *model->wnids, error);
@@ -192,7 +194,7 @@ static inception_status make_meta(inc_buffer *front, const inc_pack *pack, const
     const inc_shape *shape = &model->shape;
     const int numbers[NUMBERS] = {(int)model->format, shape->classes, 0, shape->min_depth, shape->input.width,
                                   shape->input.height, (int)shape->input.preprocessing, 0, (int)model->activation, 0,
-                                  (int)model->mean_values};
+                                  (int)model->mean_values, (int)model->unknown_score};
     char number[32];
     inception_status status = add_text(front, pack->key, error);
     if (!status) status = add_text(front, shape->network->name, error);

@@ -46,7 +46,7 @@ static inception_status describe(inc_model *model, description *about, inception
     inc_print_number(about->temperature, sizeof about->temperature, model->temperature);
     inc_print_number(about->threshold, sizeof about->threshold, model->unknown_threshold);
     const bool decides = isfinite(model->unknown_threshold);
-    const char *score = inc_unknown_scores[model->class_means ? INCEPTION_UNKNOWN_COSINE : INCEPTION_UNKNOWN_ENERGY];
+    const char *score = inc_unknown_scores[model->unknown_score];
     const char *labels = join_lines(model, model->labels, error), *wnids = join_lines(model, model->wnids, error);
     if (!labels || !wnids) return INCEPTION_MEMORY;
     const inc_metadata own[] = {
@@ -140,8 +140,8 @@ static inception_status write_onnx(inc_model *model, const char *out, const desc
         "Photos as `inception prepare` writes them: BGR, 0...255 minus 104, 117, 123.",
     };
     inc_onnx_about texts = {model->shape.network->name, inputs[model->shape.input.preprocessing], about->texts, about->count,
-                            model->activation, model->temperature, isfinite(model->unknown_threshold), model->features,
-                            INC_NONE};
+                            model->activation, model->temperature, model->features, INC_NONE,
+                            model->unknown_score == INCEPTION_UNKNOWN_COSINE};
     inception_status status = bind_means(model, &texts.means, error);
     if (!status) status = inc_graph_rewrite(&model->graph, INC_ONNX_REWRITES, 1, error);
     return status ? status : inc_onnx_write(out, &model->graph, &texts, error);

@@ -16,13 +16,13 @@ typedef struct inc_onnx_about {
     size_t metadata_count;
     inception_activation activation;
     double temperature; /* probabilities are activation(logits / temperature) */
-    bool decides;       /* likeness is told ... */
-    uint32_t features;  /* ... of this value to means of the classes; INC_NONE: it is the energy of the logits. */
-    uint32_t means;     /* The variable they are in, [height][width][channels][classes] */
+    uint32_t features;  /* the value whose likeness to means of the classes is told, or INC_NONE */
+    uint32_t means;     /* the variable they are in, [height][width][channels][classes] */
+    bool cosine;        /* their products are divided by the length of the features */
 } inc_onnx_about;
 
 /* Input "input", float32 [batch][height][width][3]; outputs "logits" and "probabilities", float32 [batch][classes], and,
- * where it decides, "likeness", float32 [batch]. The graph has been through INC_ONNX_REWRITES, its variables are
+ * where there are features, "likeness", float32 [batch]. The graph has been through INC_ONNX_REWRITES, its variables are
  * bound, and it keeps the 1 x 1 map of the classes, its last value, and the features. The file appears whole or not at
  * all. */
 inception_status inc_onnx_write(const char *path, const inc_graph *graph, const inc_onnx_about *about,

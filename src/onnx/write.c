@@ -247,30 +247,27 @@ static void add_temperature(exporter *x, double temperature)
     end_node(x, &node, "Div", "logits/Div");
 }
 
-static void add_reduction(exporter *x, const char *operator, const char *input, int axes, const char *output)
+static void add_reduction(exporter *x, const char *operator, const char *input, const char *output)
 {
     inc_message node = {.error = x->error};
     inc_put_text(&node, NODE_INPUT, input);
-    put_ints(&node, "axes", axes, (int[]){1, 2, 3});
+    put_ints(&node, "axes", 3, (int[]){1, 2, 3});
     put_int(&node, "keepdims", 0);
     end_node(x, &node, operator, output);
 }
 
-/* Largest product of features and means, which have a length of 1, by the length of the features; or the energy
- * of the logits. */
+/* Largest product of features and means, which have a length of 1, by the length of the features where cosines are meant. */
 static void add_likeness(exporter *x, const inc_onnx_about *about)
 {
     char text[NAME_SIZE];
-    if (about->features == INC_NONE) {
-        add_reduction(x, "ReduceLogSumExp", "logits", 1, "likeness");
-    } else {
-        const char *features = name_of(x, about->features, text);
-        inc_message node = {.error = x->error};
-        inc_put_text(&node, NODE_INPUT, features);
-        put_tensor(x, &node, "likeness", "class_means", about->means, INC_NONE);
-        end_node(x, &node, "Conv", "likeness/Conv");
-        add_reduction(x, "ReduceMax", "likeness/Conv", 3, "likeness/ReduceMax");
-        add_reduction(x, "ReduceL2", features, 3, "likeness/ReduceL2");
+    const char *features = name_of(x, about->features, text);
+    inc_message node = {.error = x->error};
+    inc_put_text(&node, NODE_INPUT, features);
+    put_tensor(x, &node, "likeness", "class_means", about->means, INC_NONE);
+    end_node(x, &node, "Conv", "likeness/Conv");
+    add_reduction(x, "ReduceMax", "likeness/Conv", about->cosine ? "likeness/ReduceMax" : "likeness");
+    if (about->cosine) {
+        add_reduction(x, "ReduceL2", features, "likeness/ReduceL2");
         node = (inc_message){.error = x->error};
         inc_put_text(&node, NODE_INPUT, "likeness/ReduceMax");
         inc_put_text(&node, NODE_INPUT, "likeness/ReduceL2");
@@ -301,7 +298,7 @@ static inception_status add_graph(exporter *x, const inc_onnx_about *about)
     for (size_t n = 0; n < graph->node_count && !status; n++) status = add_node(x, &graph->nodes[n]);
     add_simple(x, "Flatten", name_of(x, kept, text), "logits", NULL);
     if (divided) add_temperature(x, about->temperature);
-    if (about->decides) add_likeness(x, about);
+    if (about->features != INC_NONE) add_likeness(x, about);
     add_simple(x, ends[about->activation].operator, divided ? "logits/Div" : "logits", "probabilities", NULL);
     return status ? status : x->body.status;
 }

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(file + (whole ? 0 : 48), data + 1, meta);
     if (!whole) {
         uint64_t sizes[4] = {meta, 0, 0, 0}, hash;
-        memcpy(file, "INCPACK4", 8);
+        memcpy(file, "INCPACK5", 8);
         memcpy(file + 8, sizes, sizeof sizes);
         hash = inc_hash(file, 40) + inc_hash(file + 48, meta);
         memcpy(file + 40, &hash, sizeof hash);

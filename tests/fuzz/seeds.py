@@ -61,15 +61,15 @@ def weights():
     yield "safetensors", "good", make.safe(dict(a=make.tensor([4], 0, 16), __metadata__={"labels": "x\ny"}))
     yield "state", "good", STATE
     for final in "", "Mixed_4b":
-        texts = ["k", "inception_v1", final, "3", "2", "1", "16", "224", "224", "0", "1", "1", "-inf", "0", "cat", "dog", "n01", "n02"]
+        texts = ["k", "inception_v1", final, "3", "2", "1", "16", "224", "224", "0", "1", "1", "-inf", "0", "0", "cat", "dog", "n01", "n02"]
         yield "pack", f"good{final}", b"\0" + "".join(text + "\0" for text in texts).encode()
-    texts = ["k", "inception_v1", "", "3", "2", "1", "16", "224", "224", "0", "1.5", "0", "0.5", "1024", "cat", "dog", "n01", "n02"]
+    texts = ["k", "inception_v1", "", "3", "2", "1", "16", "224", "224", "0", "1.5", "0", "0.5", "1024", "0", "cat", "dog", "n01", "n02"]
     yield "pack", "known", b"\0" + "".join(text + "\0" for text in texts).encode() + bytes(2 * 1024 * 4)
-    texts[12:14] = "-7.5", "0"
-    yield "pack", "energy", b"\0" + "".join(text + "\0" for text in texts).encode()
+    texts[12:15] = "7.5", "1024", "1"
+    yield "pack", "product", b"\0" + "".join(text + "\0" for text in texts).encode() + bytes(2 * 1024 * 4)
     yield "known", "good", b"\2\3\0\0" + b"0.5\0cosine\0" + struct.pack("<6f", *range(6))
-    yield "known", "energy", b"\0\0\0\0" + b"-7.5\0energy\0"
-    yield "pack", "whole", b"\1INCPACK4" + bytes(40)
+    yield "known", "product", b"\2\3\0\0" + b"7.5\0product\0" + struct.pack("<6f", *range(6))
+    yield "pack", "whole", b"\1INCPACK5" + bytes(40)
     yield "labels", "good", bytes([2, 8]) + b"a\nb\nc" + b"n01\nn02\nn03"
     yield "ranges", "good", b"-1 1 input\n0 2.5e+1 Conv2d_1a_3x3\n"
     yield "label_file", "plain", b"\6a\nb, b\nc\n"

@@ -114,7 +114,7 @@ def check_network(name, network, model, photos, classes, size, golden=None):
 
 
 def check_likeness(model, photos, score, *network):
-    """A model that tells what is none of its classes, by made-up means for a small network's features or by the energy of its logits."""
+    """A model that tells what is none of its classes, by made-up means for a small network's features."""
     name = " ".join((score, *network))
     classes, random = 7, np.random.default_rng(5)
     run(os.path.join(BUILD, "tests", "tiny_model"), model, *network)
@@ -126,13 +126,10 @@ def check_likeness(model, photos, score, *network):
         features = np.load(npy).astype(float).reshape(len(photos), -1)
         means = random.normal(0, 1, (classes, features.shape[1])).astype(np.float32)
         means /= np.linalg.norm(means, axis=1, keepdims=True)
-        if score == "cosine":
-            header["class_means"] = {"dtype": "F32", "shape": list(means.shape),
-                                     "data_offsets": [len(tensors), len(tensors) + means.nbytes]}
-            tensors += means.tobytes()
-        wanted = (features @ means.T.astype(float)).max(1) / np.linalg.norm(features, axis=1)
-        if score == "energy":
-            wanted = np.array([np.logaddexp.reduce([p["logit"] for p in one["predictions"]]) for one in classify(model, photos)])
+        header["class_means"] = {"dtype": "F32", "shape": list(means.shape),
+                                 "data_offsets": [len(tensors), len(tensors) + means.nbytes]}
+        tensors += means.tobytes()
+        wanted = (features @ means.T.astype(float)).max(1) / (np.linalg.norm(features, axis=1) if score == "cosine" else 1)
         middle = float(np.sort(wanted)[:2].mean())  # above the least
         header["__metadata__"] = {"unknown_threshold": repr(middle), "unknown_score": score}
         text = json.dumps(header).encode()
@@ -175,7 +172,7 @@ def main():
             run(make, model, net, classes, multiplier, *cut)
             set_texts(model, *size, "sigmoid" if "labels" in name else "softmax", *cut)
             check_network(name, net, model, noisy, classes, size)
-        for score in (("cosine",), ("energy",), ("cosine", "v3", "7", "0.25")):  # V3's features come from its dropout
+        for score in (("cosine",), ("product",), ("cosine", "v3", "7", "0.25")):  # V3's features come from its dropout
             check_likeness(model, noisy, *score)
         if os.path.exists(data("weights", "googlenet")):
             model = os.path.join(folder, "googlenet.caffemodel")

@@ -237,7 +237,7 @@ static void likeness(void **state)
 {
     (void)state;
     enum { N = 60 };
-    float x[N][2], means[4] = {0}, logits[N * 2] = {0};
+    float x[N][2], means[4] = {0};
     int class[N];
     inception_part part[N];
     inception_head_info info = {0};
@@ -249,19 +249,21 @@ static void likeness(void **state)
     }
     const inception_examples e = {.count = N, .values = 2, .class_count = 2, .features = x[0], .classes = class,
                                   .parts = part};
-    assert_int_equal(inc_learn_known(&e, logits, means, &info, NULL), INCEPTION_OK);
+    assert_int_equal(inc_learn_known(&e, means, &info, NULL), INCEPTION_OK);
     for (int i = 0; i < 4; i++) assert_true(fabsf(means[i] - (float)(i % 3 == 0)) < 1e-6f);
     assert_true(fabs(info.unknown_threshold - cos(19 * acos(-1) / 180)) < 1e-6); /* of 40 the third: 20, 20, 19 degrees */
     assert_true(info.known[INCEPTION_TRAIN] == 20 && info.known[INCEPTION_VALIDATION] == 38 && !info.known[INCEPTION_TEST]);
-    assert_true(fabs(inc_likeness((const float[]){-5, 0}, means, 2, 2)) < 1e-6);
-    assert_true(fabs(inc_likeness((const float[]){-1, -1}, means, 2, 2) + sqrt(0.5)) < 1e-6);
-    assert_true(inc_likeness((const float[]){0, 0}, means, 2, 2) == 0);
-    assert_true(fabs(inc_energy((const float[]){-2, -2, -2}, 3) - (log(3) - 2)) < 1e-12);
-    assert_true(inc_energy((const float[]){1000, -1000}, 2) == 1000);
+    static const struct { float x[2]; double cosine, product; } points[] = {
+        {{-5, 0}, 0, 0}, {{-1, -1}, -0.70710678, -1}, {{3, 4}, 0.8, 4}, {{0, 0}, 0, 0},
+    };
+    for (size_t i = 0; i < INC_COUNT(points); i++) {
+        assert_true(fabs(inc_likeness(INCEPTION_UNKNOWN_COSINE, points[i].x, means, 2, 2) - points[i].cosine) < 1e-6);
+        assert_true(fabs(inc_likeness(INCEPTION_UNKNOWN_PRODUCT, points[i].x, means, 2, 2) - points[i].product) < 1e-6);
+    }
 }
 
-/* Others that point as the classes do, but are short: cosines cannot tell them, energies can. Others that point away:
- * cosines tell them all, energies not all. */
+/* Others that point as the classes do, but are short: cosines cannot tell them, products can. Others that point away
+ * and are long: cosines tell them all, products not all. */
 static void chosen_score(void **state)
 {
     (void)state;
@@ -280,16 +282,15 @@ static void chosen_score(void **state)
     inception_head *head = inception_head_train(&e, NULL);
     assert_non_null(head);
     const inception_head_info *info = &head->info;
-    assert_int_equal(info->unknown_score, INCEPTION_UNKNOWN_ENERGY);
+    assert_int_equal(info->unknown_score, INCEPTION_UNKNOWN_PRODUCT);
     assert_true(info->others[INCEPTION_TEST] == 10 && info->turned_away[INCEPTION_TEST] == 10);
-    assert_true(info->photos[INCEPTION_TEST] == 10 && info->known[INCEPTION_TEST] >= 8);
+    assert_true(info->photos[INCEPTION_TEST] == 10 && info->known[INCEPTION_TEST] == 6); /* 4 are shorter */
 
-    inception_examples without = e; /* the layer is that of the classes' photos, those of validation left out */
+    inception_examples without = e; /* the layer is that of the classes' photos */
     float kept[N][2];
     int kept_class[N];
     inception_part kept_part[N];
     without.count = 0, without.features = kept[0], without.classes = kept_class, without.parts = kept_part;
-    without.training_only = true;
     for (int i = 0; i < N; i++) {
         if (class[i] < 0) continue;
         memcpy(kept[without.count], x[i], sizeof x[i]);
@@ -334,19 +335,12 @@ static inception_head *make_head(size_t values, bool labelled)
 static bool unknown_by_hand(const inception_head *head, const float *x)
 {
     double most = -INFINITY, length = 0;
-    float logits[CLASSES];
-    if (head->info.unknown_score == INCEPTION_UNKNOWN_ENERGY) {
-        assert_int_equal(inception_head_logits(head, x, 1, logits, NULL), INCEPTION_OK);
-        double sum = 0;
-        for (int c = 0; c < CLASSES; c++) sum += exp((double)logits[c]);
-        return log(sum) < head->info.unknown_threshold;
-    }
     for (size_t v = 0; v < head->values; v++) length += (double)x[v] * (double)x[v];
     for (int c = 0; c < CLASSES; c++) {
         double product = 0;
         const float *mean = head->means + (size_t)c * head->values;
         for (size_t v = 0; v < head->values; v++) product += (double)x[v] * (double)mean[v];
-        most = fmax(most, product / sqrt(length));
+        most = fmax(most, head->info.unknown_score == INCEPTION_UNKNOWN_PRODUCT ? product : product / sqrt(length));
     }
     return most < head->info.unknown_threshold;
 }
@@ -422,7 +416,7 @@ static void written(void **state)
         assert_int_equal(unknown_by_hand(head, (const float[256]){1}), threshold > 0);
         for (int i = 0; i < 2; i++) check_answers(head, folder);
     }
-    head->info.unknown_score = INCEPTION_UNKNOWN_ENERGY;
+    head->info.unknown_score = INCEPTION_UNKNOWN_PRODUCT;
     for (double threshold = -1e5; threshold <= 1e5; threshold += 2e5) {
         head->info.unknown_threshold = threshold;
         assert_int_equal(inception_head_write(head, source, NULL, taught, labels, texts, 2, &error), INCEPTION_OK);
@@ -454,8 +448,8 @@ static void bad_thresholds(void **state)
         {"nan", "cosine", INC_CLASS_MEANS, "an unknown_threshold of 'nan' is not -1 to 1", 7, 256},
         {"1.5", "cosine", INC_CLASS_MEANS, "an unknown_threshold of '1.5' is not -1 to 1", 7, 256},
         {"", "cosine", INC_CLASS_MEANS, "an unknown_threshold of '' is not -1 to 1", 7, 256},
-        {"0.5", "logit", INC_CLASS_MEANS, "its unknown_threshold is of 'logit', not of 'cosine' or 'energy'", 7, 256},
-        {"1e7", "energy", INC_CLASS_MEANS, "an unknown_threshold of '1e7' is not -1e6 to 1e6", 7, 256},
+        {"0.5", "logit", INC_CLASS_MEANS, "its unknown_threshold is of 'logit', not of 'cosine' or 'product'", 7, 256},
+        {"1e7", "product", INC_CLASS_MEANS, "an unknown_threshold of '1e7' is not -1e6 to 1e6", 7, 256},
         {"0.5", "cosine", "other", "no tensor class_means of a row for each of 7 classes", 7, 256},
         {"0.5", "cosine", INC_CLASS_MEANS, "no tensor class_means of a row for each of 7 classes", 6, 256},
         {"0.5", "cosine", INC_CLASS_MEANS, "class_means of 255 values, not of the 256 before the classifier", 7, 255},
