@@ -40,9 +40,7 @@ fi
 convert rose: "$root/tmp/rose.png"
 check 'it starts' $bare "/$folder/bin/inception" --version
 check 'it prepares a photo' $bare "/$folder/bin/inception" prepare -n v3 /tmp/rose.png -o /tmp/x.npy
-if [ -f models/flowers.safetensors ]; then
-    check 'it classifies with nothing fetched' $bare "/$folder/bin/inception" classify /tmp/rose.png
-fi
+check 'it classifies with nothing fetched' $bare "/$folder/bin/inception" classify /tmp/rose.png
 check 'it has its extras' $bare "/$folder/bin/inception" fetch /tmp/rose.png \
     --sha256="$(sha256sum "$root/tmp/rose.png" | cut -d ' ' -f 1)"
 check 'it starts by a link, from elsewhere' sh -c 'ln -s "../$2/bin/inception" "$1/tmp/link" && shift 2 && "$@"' - \
