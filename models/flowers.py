@@ -5,8 +5,9 @@ pixels do, however large they are, and those of REAL, some of the same in their 
 (training, validation, test): the copy of REAL gets a name that is. Nothing is shapes, textures and shuffled tiles in the
 colours of the flowers, and corners of their photos. A network that has to tell them from flowers learns what makes a flower.
 
-OUT/second has the flowers, and more that is nothing: the photos below OTHERS, at most 500 pixels wide and high. Half of what is
-nothing is as smooth as SMALL, half as sharp as REAL. Wants numpy and Pillow.
+OUT/second has the flowers, those for training also turned, and more that is nothing: the photos below OTHERS, at most 500
+pixels wide and high, and Tux Paint's stamps before parts of them. Half of what is nothing is as smooth as SMALL, half as sharp
+as REAL. Wants numpy and Pillow.
 """
 import pathlib
 import random
