@@ -57,7 +57,7 @@ typedef struct inception_examples {
     const inception_part *parts; /* [count]; training has photos of every class (with and without every label), validation
                                     has some photos */
     bool training_only;          /* do not learn the validation photos as well in the end, for they are to choose once more;
-                                    default false. With photos of none of the classes they never are */
+                                    default false */
     const double *class_weights; /* [class_count], 1e-9...1e9; NULL: 1. How much a photo of the class counts; of labels: how
                                     much one with the label does for it, one without counting 1 */
 } inception_examples;

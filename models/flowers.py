@@ -181,8 +181,11 @@ def usual_size(photo):
 
 def photos_of_others(others):
     """The photos below OTHERS, and the things that Tux Paint stamps, before parts of these photos."""
-    photos = [Image.open(path).convert("RGB") for path in sorted(others.rglob("*.jpg"))]
-    photos = [usual_size(photo) for photo in photos if min(photo.size) >= 200]
+    photos = []
+    for path in sorted(others.rglob("*.jpg")):
+        photo = Image.open(path)
+        if min(photo.size) >= 200:
+            photos.append(usual_size(photo.convert("RGB")))
     yield from photos
     for path in sorted(others.rglob("stamps/*/**/*.png")):
         draw, stamp = random.Random(path.name), Image.open(path).convert("RGBA")

@@ -6,7 +6,6 @@
 #include "model/model.h"
 #include "private.h"
 
-#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>

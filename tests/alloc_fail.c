@@ -217,19 +217,20 @@ static inception_status train_whole(const char *path, inception_error *error)
 /* A new output layer for the network, of features that are made up. */
 static inception_status teach_kind(const char *path, bool several, inception_error *error)
 {
-    enum { PHOTOS = 6, VALUES = 256 };
+    enum { PHOTOS = 6, OTHERS = 2, VALUES = 256 };
     static const char *const names[PHOTOS] = {"a", "b", "c", "d", "e", "f"}, *const labels[2] = {"one", "two"};
-    static const int classes[PHOTOS] = {0, 1, 0, 1, 0, 1};
+    static const int classes[PHOTOS + OTHERS] = {0, 1, 0, 1, 0, 1, -1, -1};
     static const bool pairs[2 * PHOTOS] = {1, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 1};
-    static float features[PHOTOS * VALUES];
-    inception_part parts[PHOTOS];
+    static float features[(PHOTOS + OTHERS) * VALUES];
+    inception_part parts[PHOTOS + OTHERS];
     char out[96];
     snprintf(out, sizeof out, "%s/taught", folder);
-    for (int i = 0; i < PHOTOS * VALUES; i++) features[i] = (float)((i * 7919) % 31 + 5 * classes[i / VALUES]);
+    for (int i = 0; i < (PHOTOS + OTHERS) * VALUES; i++) features[i] = (float)((i * 7919) % 31 + 5 * classes[i / VALUES]);
     const bool *shown = several ? pairs : NULL;
     if (shown) inception_split_labels(names, shown, PHOTOS, 2, 0, parts, error);
     else inception_split(names, classes, PHOTOS, 2, 0, parts, error);
-    const inception_examples examples = {.count = PHOTOS, .values = VALUES, .class_count = 2, .features = features,
+    for (int i = PHOTOS; i < PHOTOS + OTHERS; i++) parts[i] = INCEPTION_VALIDATION;
+    const inception_examples examples = {.count = PHOTOS + (several ? 0 : OTHERS), .values = VALUES, .class_count = 2, .features = features,
                                          .classes = shown ? NULL : classes, .labels = shown, .parts = parts};
     inception_head *head = error->status ? NULL : inception_head_train(&examples, error);
     if (head) inception_head_write(head, path, NULL, out, labels, NULL, 0, error);

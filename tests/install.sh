@@ -38,8 +38,8 @@ rm "$lib"/inception/inception-extras-*.so
 check 'without them it says so in one sentence' sh -c '! "$1/bin/inception" fetch "$2/rose.png" --sha256="$3" 2>"$2/said" &&
     [ "$(wc -l <"$2/said")" = 1 ] && grep "cannot be loaded: inception-extras" "$2/said"' - "$prefix" "$stage" "$sum"
 check 'and starts' "$prefix/bin/inception" models
-check 'a photo with nothing fetched' sh -c 'XDG_CACHE_HOME="$2/none" "$1/bin/inception" classify "$2/rose.png" | grep "^rose: "' - \
-    "$prefix" "$stage"
+check 'a photo with nothing fetched' sh -c 'XDG_CACHE_HOME="$2/none" "$1/bin/inception" classify -k1 "$2/rose.png" >"$2/said" &&
+    grep "^rose: " "$2/said" && ! grep "not one of" "$2/said"' - "$prefix" "$stage"
 for file in inception/README.md man/man1/inception.1 man/man1/inception-classify.1 bash-completion/completions/inception \
     zsh/site-functions/_inception fish/vendor_completions.d/inception.fish; do
     check "$file is installed" test -s "$prefix/share/$file"

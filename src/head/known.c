@@ -54,9 +54,10 @@ static int ascending(const void *a, const void *b)
 static inception_status try_score(const inception_examples *e, const float *means, inception_head_info *info,
                                   inception_error *error)
 {
-    double *likeness = inc_calloc(2 * e->count, sizeof *likeness, error), *sorted = likeness + e->count;
+    double *likeness = inc_calloc(2 * e->count, sizeof *likeness, error);
     size_t count = 0, others = 0;
     if (!likeness) return INCEPTION_MEMORY;
+    double *sorted = likeness + e->count;
     for (size_t i = 0; i < e->count; i++) {
         likeness[i] = inc_likeness(info->unknown_score, e->features + i * e->values, means, e->values, e->class_count);
         if (e->parts[i] != INCEPTION_VALIDATION) continue;
