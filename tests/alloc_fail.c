@@ -225,7 +225,8 @@ static inception_status teach_kind(const char *path, bool several, inception_err
     inception_part parts[PHOTOS + OTHERS];
     char out[96];
     snprintf(out, sizeof out, "%s/taught", folder);
-    for (int i = 0; i < (PHOTOS + OTHERS) * VALUES; i++) features[i] = (float)((i * 7919) % 31 + 5 * classes[i / VALUES]);
+    for (int i = 0; i < (PHOTOS + OTHERS) * VALUES; i++)
+        features[i] = (float)((i * 7919) % 31 + 5 * classes[i / VALUES]);
     const bool *shown = several ? pairs : NULL;
     if (shown) inception_split_labels(names, shown, PHOTOS, 2, 0, parts, error);
     else inception_split(names, classes, PHOTOS, 2, 0, parts, error);

@@ -42,7 +42,8 @@ inception_status inc_known_read(inc_model *model, const char *path, inception_er
     if (!cosine && !product)
         return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: its unknown_threshold is of '%.40s', not of '%s' or '%s'", path,
                         score ? score : "", inc_unknown_scores[0], inc_unknown_scores[1]);
-    if (!strpbrk(text, "0123456789") || text[strspn(text, "0123456789+-.eE")] || !(fabs(threshold) <= (cosine ? 1 : DBL_MAX)))
+    if (!strpbrk(text, "0123456789") || text[strspn(text, "0123456789+-.eE")]
+        || !(fabs(threshold) <= (cosine ? 1 : DBL_MAX)))
         return inc_fail(error, INCEPTION_DATA, "%s: an unknown_threshold of '%.40s' is not %s", path, text,
                         cosine ? "-1 to 1" : "a finite number");
     model->unknown_threshold = threshold;
