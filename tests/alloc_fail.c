@@ -231,8 +231,9 @@ static inception_status teach_kind(const char *path, bool several, inception_err
     if (shown) inception_split_labels(names, shown, PHOTOS, 2, 0, parts, error);
     else inception_split(names, classes, PHOTOS, 2, 0, parts, error);
     for (int i = PHOTOS; i < PHOTOS + OTHERS; i++) parts[i] = INCEPTION_VALIDATION;
-    const inception_examples examples = {.count = PHOTOS + (several ? 0 : OTHERS), .values = VALUES, .class_count = 2, .features = features,
-                                         .classes = shown ? NULL : classes, .labels = shown, .parts = parts};
+    const inception_examples examples = {.count = PHOTOS + (several ? 0 : OTHERS), .values = VALUES, .class_count = 2,
+                                         .features = features, .classes = shown ? NULL : classes, .labels = shown,
+                                         .parts = parts};
     inception_head *head = error->status ? NULL : inception_head_train(&examples, error);
     if (head) inception_head_write(head, path, NULL, out, labels, NULL, 0, error);
     inception_head_close(&head);
