@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every fuzz target from the seeds that seeds.py makes; SECONDS_EACH (default 10) lengthens the runs. Prints TAP.
+# Runs every fuzz target from the seeds that seeds.py makes, as many at once as there are CPUs; SECONDS_EACH (default 10)
+# lengthens the runs. Prints TAP.
 #
 #     tests/fuzz/run.sh BUILD [TARGET...]
 #
@@ -11,11 +12,13 @@ shift
 seconds=${SECONDS_EACH:-10}
 work=$(mktemp -d)
 python3 tests/fuzz/seeds.py "$work" || exit 1
+printf '%s\n' "$@" | xargs -P "$(nproc)" -I '{}' sh -c '"$0/tests/fuzz_{}" -max_total_time="$1" -rss_limit_mb=2048 \
+    -malloc_limit_mb=1024 -timeout=20 -max_len=65536 -artifact_prefix="$2/{}-" "$2/{}" >"$2/{}.log" 2>&1; echo $? >"$2/{}.code"' \
+    "$build" "$seconds" "$work"
 count=0 failed=0
 for target; do
     count=$((count + 1))
-    if "$build/tests/fuzz_$target" -max_total_time="$seconds" -rss_limit_mb=2048 -malloc_limit_mb=1024 -timeout=20 \
-        -max_len=65536 -artifact_prefix="$work/$target-" "$work/$target" >"$work/$target.log" 2>&1; then
+    if [ "$(cat "$work/$target.code")" = 0 ]; then
         echo "ok $count - fuzz $target: $(sed -n 's/^Done \([0-9]* runs\).*/\1/p' "$work/$target.log")"
     else
         failed=$((failed + 1))
