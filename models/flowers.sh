@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes flowers.safetensors from random values: sh models/flowers.sh DATA
 # DATA has flowers128 and flowers, see flowers.py; three hours on two cores of Zen 4. Its log is flowers.log.
-# INCEPTION is the command (default: build/inception), PYTHON one with numpy and Pillow (a whole path). Photos of other things come from
-# packages of Debian 12 (890 MB).
+# INCEPTION is the command (default: build/inception), PYTHON one with numpy and Pillow (a whole path). Photos of other things
+# come from packages of Debian 12 (890 MB).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=$(cd "$1" && pwd)
@@ -20,12 +20,14 @@ for package in *.deb; do dpkg-deb -x "$package" others; done
 usual="--batch 64 --optimiser momentum --precision bf16 --weight-decay 0.0005 --label-smoothing 0.1"
 
 # From random values, what is nothing being a class.
-"$inception" train --from-scratch --network v2 --depth-multiplier 0.5 --input-size 128 $usual --epochs 220 --schedule cosine \
-    --rate 0.08 --warm-up 5 --mix-up 0.3 --smallest-crop 0.2 --average-decay 0.999 --norm-decay 0.99936 --output first.safetensors first
+"$inception" train --from-scratch --network v2 --depth-multiplier 0.5 --input-size 128 $usual --epochs 220 \
+    --schedule cosine --rate 0.08 --warm-up 5 --mix-up 0.3 --smallest-crop 0.2 --average-decay 0.999 --norm-decay 0.99936 \
+    --output first.safetensors first
 
 # On a larger input, with photos of other things, of which nothing is to be said any more, and flowers turned. The best of 50
 # epochs was the 22nd: with a small rate the network learns by heart.
-onwards="--unfreeze all --batch-statistics --others nothing --input-size 160 --mix-up 0.3 --smallest-crop 0.2 --norm-decay 0.99"
+onwards="--unfreeze all --batch-statistics --others nothing --input-size 160 --mix-up 0.3 --smallest-crop 0.2 \
+    --norm-decay 0.99"
 "$inception" train --model first.safetensors $onwards $usual --epochs 50 --schedule cosine --rate 0.05 \
     --warm-up 1 --average-decay 0.998 --output second.safetensors second
 

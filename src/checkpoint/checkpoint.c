@@ -187,10 +187,16 @@ void inc_weights_close(inception_weights *weights)
 
 bool inc_may_have_metadata(const char *path)
 {
+    inception_error own = {0};
+    inc_arena arena = {0};
     inc_map map;
-    if (inc_map_open(path, &map, NULL)) return false;
-    bool may = inc_safetensors_probe(inc_reader_of(path, map.data, map.size));
-    inc_map_close(&map);
+    const char *name = locate(&arena, path, &own);
+    bool may = name && !inc_map_open(name, &map, &own);
+    if (may) {
+        may = inc_safetensors_probe(inc_reader_of(name, map.data, map.size));
+        inc_map_close(&map);
+    }
+    inc_arena_free(&arena);
     return may;
 }
 

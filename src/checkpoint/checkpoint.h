@@ -23,7 +23,7 @@ inception_weights *inc_weights_open(const char *path, inception_error *error);
 void inc_weights_close(inception_weights *weights);
 const inception_tensor *inc_weights_find(const inception_weights *weights, const char *name);
 const char *inc_weights_metadata(const inception_weights *weights, const char *key); /* NULL: not there */
-bool inc_may_have_metadata(const char *path); /* by its format; `path` is the file itself */
+bool inc_may_have_metadata(const char *path); /* by the format of what `path` names */
 
 size_t inc_type_size(inception_type type); /* bytes an element; 0 for INCEPTION_OTHER */
 const char *inc_type_name(inception_type type);

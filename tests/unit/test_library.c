@@ -309,6 +309,11 @@ static void calibration(void **state)
     assert_int_equal(count, 0); /* nothing was compared */
     assert_int_equal(inception_calibrator_write(calibrator, "/dev/null/x", NULL), INCEPTION_IO);
     assert_int_equal(inception_calibrator_write(calibrator, out, NULL), INCEPTION_OK);
+    char state_file[80];
+    snprintf(state_file, sizeof state_file, "%s/checkpoint", folder);
+    FILE *names = fopen(state_file, "w");
+    fputs("model_checkpoint_path: \"int8.safetensors\"\n", names);
+    fclose(names);
     if (inception_precision_supported(INCEPTION_PRECISION_INT8)) {
         float first[CLASSES], again[CLASSES];
         assert_int_equal(inception_calibrator_compare(calibrator, prepared, NULL), INCEPTION_OK);
@@ -317,6 +322,8 @@ static void calibration(void **state)
         for (size_t i = 0; i < count; i++) assert_true(losses[i].decibels > 0 && losses[i].multiply_adds > 0);
         assert_true(count > 60);
         int8_logits(out, 1, NULL, prepared, first);
+        int8_logits(folder, 1, NULL, prepared, again); /* as its state file says */
+        assert_memory_equal(first, again, sizeof first);
         for (int threads = 1; threads <= 4; threads++) /* and then with a pack */
             for (int i = 0; i < 2; i++) {
                 int8_logits(out, threads, folder, prepared, again);
@@ -324,6 +331,7 @@ static void calibration(void **state)
             }
     }
     free(prepared);
+    unlink(state_file);
     inception_calibrator_close(&calibrator);
     inception_calibrator_close(&calibrator);
     inception_calibrator_close(NULL);
