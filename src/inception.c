@@ -149,10 +149,9 @@ static inception_status rewrite(inc_model *model, const char *path, const incept
 {
     inc_graph *graph = &model->graph;
     bool int8 = options->precision == INCEPTION_PRECISION_INT8;
-    unsigned rewrites = int8 ? INC_QUANTIZED_REWRITES : (unsigned)INC_ALL_REWRITES;
     inception_status status = INCEPTION_OK;
     if (int8 && !path) status = guess_ranges(model, options, error);
-    if (!status) status = inc_graph_rewrite(graph, rewrites, inc_engine_granularity(), error);
+    if (!status) status = inc_graph_rewrite(graph, INC_ALL_REWRITES, inc_engine_granularity(), error);
     if (!status && int8 && path && weights) status = inc_ranges_apply(model->ranges, graph, path, error);
     return status || !int8 ? status : inc_graph_quantize(graph, error);
 }

@@ -183,7 +183,7 @@ inception_status inception_calibrator_write(inception_calibrator *c, const char 
     inc_graph graph; /* as it will be when int8 wants the ranges, on whatever machine */
     status = inc_graph_copy(&c->graph, &graph, error);
     if (!status) inc_calibrator_ranges(c->inside, &graph);
-    if (!status) status = inc_graph_rewrite(&graph, INC_QUANTIZED_REWRITES, INC_QUANTIZED_BLOCK, error);
+    if (!status) status = inc_graph_rewrite(&graph, INC_ALL_REWRITES, INC_QUANTIZED_BLOCK, error);
     if (!status) status = inc_ranges_print(&c->model, &graph, error);
     if (!status) status = inc_model_write(&c->model, out, INCEPTION_FORMAT_MODEL_FILE, error);
     inc_graph_free(&graph);

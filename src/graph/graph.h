@@ -154,12 +154,10 @@ inception_status inc_graph_drop_unused(inc_graph *graph, inception_error *error)
 #define INC_QUANTIZED_MEAN 257 /* pixels at most, of an average pool on bytes */
 #define INC_QUANTIZED_PHOTO 4 /* channels at most, of a photo as bytes */
 
-/* For graphs that went through these; pools that were swapped would average values that are not yet positive. */
-#define INC_QUANTIZED_REWRITES ((unsigned)INC_ALL_REWRITES & ~(unsigned)INC_SWAP_POOLS)
-
-/* The same with a place of its own for every value, so that all can be looked at. */
+/* For graphs that went through all rewrites, or these: the same with a place of its own for every value, so that all can be
+ * looked at. */
 #define INC_CALIBRATED_REWRITES \
-    (INC_QUANTIZED_REWRITES & ~(unsigned)(INC_FUSE_RESIDUALS | INC_FUSE_SIBLINGS | INC_ELIDE_CONCATS))
+    ((unsigned)INC_ALL_REWRITES & ~(unsigned)(INC_FUSE_RESIDUALS | INC_FUSE_SIBLINGS | INC_ELIDE_CONCATS))
 
 /* Values become bytes where that costs little. Which do does not depend on their ranges, and those need not be known. */
 inception_status inc_graph_quantize(inc_graph *graph, inception_error *error);

@@ -3,6 +3,9 @@
  * to do. What follows the convolution then follows the pool. */
 #include "graph.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static bool swappable(const inc_graph *graph, const inc_node *conv, uint32_t *before)
 {
     if (conv->op != INC_OP_CONV || conv->window.kernel_h != 1 || conv->window.kernel_w != 1 || conv->window.stride != 1)
@@ -18,15 +21,19 @@ static bool swappable(const inc_graph *graph, const inc_node *conv, uint32_t *be
 inception_status inc_swap_pools(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error)
 {
     uint32_t before;
+    char text[128];
     (void)granularity, (void)dead;
     if (!swappable(graph, &graph->nodes[n], &before)) return INCEPTION_OK;
     inc_node conv = graph->nodes[n], pool = graph->nodes[before];
-    const int64_t *in = graph->values[pool.inputs[0]].dims;
-    uint32_t middle = inc_graph_activation(graph, "", in[1], in[2], graph->values[conv.output].dims[3], error);
-    if (middle == INC_NONE) return INCEPTION_MEMORY;
+    inc_value *between = &graph->values[pool.output]; /* it is another one now, and has another name */
+    snprintf(text, sizeof text, "%s/before_pool", conv.name);
+    between->name = inc_arena_string(&graph->arena, text, strlen(text), error);
+    if (!between->name) return INCEPTION_MEMORY;
+    between->dims[3] = graph->values[conv.output].dims[3];
+    uint32_t id = pool.output;
     pool.output = conv.output;
     conv.inputs[0] = pool.inputs[0];
-    conv.output = pool.inputs[0] = middle;
+    conv.output = pool.inputs[0] = id;
     graph->nodes[before] = conv;
     graph->nodes[n] = pool;
     return INCEPTION_OK;

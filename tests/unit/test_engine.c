@@ -90,7 +90,7 @@ static double decibels(const inc_graph *graph, const float *input, const double 
     assert_int_equal(inc_calibrator_add(calibrator, input, &error), INCEPTION_OK);
     assert_int_equal(inc_graph_copy(graph, &copy, &error), INCEPTION_OK);
     inc_calibrator_ranges(calibrator, &copy);
-    assert_int_equal(inc_graph_rewrite(&copy, INC_QUANTIZED_REWRITES, inc_engine_granularity(), &error), INCEPTION_OK);
+    assert_int_equal(inc_graph_rewrite(&copy, INC_ALL_REWRITES, inc_engine_granularity(), &error), INCEPTION_OK);
     assert_int_equal(inc_graph_quantize(&copy, &error), INCEPTION_OK);
     inc_engine *engine = inc_engine_compile(&copy, INCEPTION_PRECISION_INT8, 2, &error);
     inc_run *run = engine ? inc_run_new(engine, 1, &error) : NULL;

@@ -245,7 +245,7 @@ static inc_graph quantized(const char *name)
     inc_graph graph = {0};
     inc_shape shape = inc_shape_default(inception_network_find(name));
     assert_int_equal(inc_build(&shape, &graph, NULL), INCEPTION_OK);
-    assert_int_equal(inc_graph_rewrite(&graph, INC_QUANTIZED_REWRITES, 16, NULL), INCEPTION_OK);
+    assert_int_equal(inc_graph_rewrite(&graph, INC_ALL_REWRITES, 16, NULL), INCEPTION_OK);
     return graph;
 }
 
