@@ -86,13 +86,45 @@ static void blend(float *a, float *b, size_t count, float part)
     }
 }
 
-/* Mix-up (Zhang and others 2018, arXiv 1710.09412): each photo and its mirror in the batch, by one random part. */
-static void mix_up(const cli_feed *feed, feed_step *step, uint64_t number)
+/* A rectangle of an input [height][width][3]: from its value `first`, `rows` times `count` values, `row` apart. */
+typedef struct patch {
+    size_t first, rows, count, row;
+} patch;
+
+/* What CutMix takes: the shape of the input, 1 - part of its area, anywhere that its middle is inside. */
+static patch cut(const inception_input *input, double part, uint64_t key)
 {
-    const size_t classes = (size_t)feed->how.set->classes;
-    const float part = (float)beta(feed->how.mix_up, mix(feed->how.seed ^ 0x6d6978, number));
-    for (size_t a = 0, b = feed->how.batch - 1; a < b; a++, b--) {
-        blend(step->inputs + a * feed->size, step->inputs + b * feed->size, feed->size, part);
+    int from[2], to[2];
+    for (int i = 0; i < 2; i++) {
+        const int length = i ? input->width : input->height;
+        const double middle = uniform(key, (uint64_t)i) * length, half = sqrt(1 - part) * length / 2;
+        from[i] = (int)fmax(0, middle - half);
+        to[i] = (int)fmin(length, middle + half);
+    }
+    const size_t row = (size_t)input->width * 3;
+    return (patch){(size_t)from[0] * row + (size_t)from[1] * 3, (size_t)(to[0] - from[0]), (size_t)(to[1] - from[1]) * 3, row};
+}
+
+/* Mix-up (Zhang and others 2018, arXiv 1710.09412): each photo and its mirror in the batch, by one random part. CutMix (Yun and
+ * others 2019, arXiv 1905.04899): they exchange a rectangle. A batch has the one or the other where both are wanted. */
+static void mix_photos(const cli_feed *feed, feed_step *step, uint64_t number)
+{
+    const feed_settings *how = &feed->how;
+    const size_t classes = (size_t)how->set->classes;
+    const uint64_t key = mix(how->seed ^ 0x6d6978, number);
+    const bool cuts = how->cut_mix > 0 && (how->mix_up <= 0 || uniform(~key, 0) < 0.5);
+    float part = (float)beta(cuts ? how->cut_mix : how->mix_up, key), within = part;
+    patch p = {0, 1, feed->size, 0};
+    if (cuts) {
+        p = cut(&how->input, part, ~key + 1);
+        part = 1 - (float)(p.rows * p.count) / (float)feed->size;
+        within = 0;
+    }
+    for (size_t a = 0, b = how->batch - 1; a < b; a++, b--) {
+        for (size_t y = 0; y < p.rows; y++) {
+            const size_t at = p.first + y * p.row;
+            blend(step->inputs + a * feed->size + at, step->inputs + b * feed->size + at, p.count, within);
+        }
         blend(step->targets + a * classes, step->targets + b * classes, classes, part);
         blend(step->weights + a, step->weights + b, 1, part);
     }
@@ -141,9 +173,9 @@ static void *make_steps(void *given)
             pthread_cond_broadcast(&feed->crew.room);
         }
         feed_step *step = step_of(feed, place);
-        if (step->missing == 1 && feed->how.mix_up > 0 && !error.status) {
+        if (step->missing == 1 && (feed->how.mix_up > 0 || feed->how.cut_mix > 0) && !error.status) {
             pthread_mutex_unlock(&feed->crew.lock);
-            mix_up(feed, step, place / feed->how.batch);
+            mix_photos(feed, step, place / feed->how.batch);
             pthread_mutex_lock(&feed->crew.lock);
         }
         step->missing -= !error.status; /* a step that lacks a photo is never complete */

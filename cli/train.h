@@ -79,7 +79,7 @@ typedef struct feed_settings {
     size_t count, batch; /* batch: photos in a step */
     inception_input input;
     const double *class_weights; /* [classes] */
-    double mix_up;              /* 0: none */
+    double mix_up, cut_mix;     /* 0: none */
     uint64_t seed, first, end;  /* steps */
     int threads;
     inception_distortion distortion;
@@ -132,7 +132,7 @@ typedef struct tune_settings {
     string_list unfreeze;
     bool from_scratch, batch_statistics, slow, resume;
     int epochs, batch, accumulate, optimiser, schedule, patience, precision;
-    double rate, warm_up, momentum, epsilon, weight_decay, label_smoothing, dropout, mix_up, average_decay, norm_decay,
+    double rate, warm_up, momentum, epsilon, weight_decay, label_smoothing, dropout, mix_up, cut_mix, average_decay, norm_decay,
         smallest_crop;
 } tune_settings;
 

@@ -44,6 +44,9 @@ const option_row tune_rows[] = {
      "part of each target that is shared out among all classes; default 0", 0, 1, NULL},
     {"mix-up", 0, "A", OPTION_DOUBLE, FIELD(mix_up),
      "photos of a batch are mixed in pairs, by a part from the beta distribution of A; default 0: they are not", 0, 1, NULL},
+    {"cut-mix", 0, "A", OPTION_DOUBLE, FIELD(cut_mix),
+     "photos of a batch exchange a rectangle in pairs, its area from the beta distribution of A; with --mix-up every second "
+     "batch or so; default 0: they do not", 0, 1, NULL},
     {"dropout", 0, "P", OPTION_DOUBLE, FIELD(dropout), "part that dropout takes away; default 0.2", 0, 0.99, NULL},
     {"average-decay", 0, "D", OPTION_DOUBLE, FIELD(average_decay),
      "the model gets moving averages of the variables, which keep this part of themselves each step; default 0: its "
@@ -162,13 +165,14 @@ static exit_code describe(tuning *t)
     snprintf(t->described, sizeof t->described,
              "photos=%.16s source=%.16s network=%s depth=%g/%d input-size=%d seed=%llu trained=%.80s epochs=%d batch=%d "
              "accumulate=%d optimiser=%s rate=%.12g schedule=%s warm-up=%.12g momentum=%.12g epsilon=%.12g "
-             "weight-decay=%.12g label-smoothing=%.12g mix-up=%.12g dropout=%.12g average-decay=%.12g "
+             "weight-decay=%.12g label-smoothing=%.12g mix-up=%.12g cut-mix=%.12g dropout=%.12g average-decay=%.12g "
              "batch-statistics=%d norm-decay=%.12g augmentation=%s smallest-crop=%.12g patience=%d precision=%s",
              digest, *task->source ? task->source : "-", task->model.network ? task->model.network : "-",
              task->model.depth_multiplier, task->model.min_depth, task->model.width, (unsigned long long)task->seed,
              how->from_scratch ? "from-scratch" : how->unfreeze.items[0], epochs_of(how), t->batch, t->accumulate,
              optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule], how->warm_up,
-             how->momentum, epsilon_of(how), how->weight_decay, how->label_smoothing, how->mix_up, how->dropout,
+             how->momentum, epsilon_of(how), how->weight_decay, how->label_smoothing, how->mix_up, how->cut_mix,
+             how->dropout,
              how->average_decay, how->from_scratch || how->batch_statistics, norm_decay_of(t),
              how->slow ? "slow" : "fast", how->smallest_crop, how->patience, precisions[how->precision]);
     return EXIT_FINE;
@@ -349,6 +353,7 @@ static exit_code open_feed(tuning *t)
     const feed_settings settings = {
         .set = task->set, .which = t->which, .count = t->count, .batch = t->photos,
         .input = *inception_training_input(t->training), .class_weights = task->class_weights, .mix_up = task->how->mix_up,
+        .cut_mix = task->how->cut_mix,
         .seed = task->seed, .first = at, .end = t->steps, .threads = task->model.threads,
         .distortion = {.slow = task->how->slow, .smallest_crop = task->how->smallest_crop},
     };
