@@ -111,7 +111,7 @@ static inception_status prepare_data(const conv *c)
     inc_layer *l = c->l;
     inc_call *call = &l->calls[DATA];
     inc_view dy = inc_view_gradient(t, l->out), dx = inc_view_gradient(t, l->in);
-    const uint32_t packed = (uint32_t)t->layer_count + 1;
+    const uint32_t packed = inc_packing_step(t, l);
     dnnl_primitive_desc_t description = NULL;
     inception_status status = inc_bind_view(t, call, DNNL_ARG_DIFF_DST, &dy, 1, c->error);
     if (!status) status = inc_bind_gradient(t, l, call, c->error);

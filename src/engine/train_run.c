@@ -157,12 +157,16 @@ static void load(const inc_trainer *t, int thread)
     }
 }
 
-/* Each layer's weights are one thread's; which, does not matter. */
-static void pack(inc_trainer *t, void (*packs)(inc_trainer *t, const inc_layer *l, int thread), int thread)
+/* Of the layers until the `end`-th in the order of the steps. Each layer's weights are one thread's; which, does not matter. */
+static void pack(inc_trainer *t, size_t end, bool backward, int thread)
 {
-    size_t i;
-    while ((i = atomic_fetch_add(&t->next, 1)) < t->layer_count)
-        if (t->layers[i].operation == &inc_train_conv) packs(t, &t->layers[i], thread);
+    if (end > t->layer_count) end = t->layer_count;
+    for (size_t i = atomic_load(&t->next); i < end;) {
+        if (!atomic_compare_exchange_weak(&t->next, &i, i + 1)) continue;
+        const inc_layer *l = &t->layers[backward ? t->layer_count - 1 - i : i];
+        if (l->operation == &inc_train_conv) (backward ? inc_pack_backward : inc_pack_forward)(t, l, thread);
+        i = atomic_load(&t->next);
+    }
     inc_pool_meet(t->how.pool);
 }
 
@@ -171,7 +175,7 @@ static void walk_forward(void *context, int thread)
     inc_trainer *t = context;
     int before = inc_alone_enter();
     load(t, thread);
-    pack(t, inc_pack_forward, thread);
+    pack(t, t->layer_count, false, thread);
     for (size_t i = 0; i < t->layer_count; i++) {
         t->layers[i].operation->forward(t, &t->layers[i], thread);
         inc_pool_meet(t->how.pool);
@@ -183,10 +187,11 @@ static void walk_backward(void *context, int thread)
 {
     inc_trainer *t = context;
     int before = inc_alone_enter();
-    pack(t, inc_pack_backward, thread);
-    for (size_t i = t->layer_count; i-- > 0;) {
-        if (!t->wanted[t->layers[i].out]) continue;
-        t->layers[i].operation->backward(t, &t->layers[i], thread);
+    for (size_t i = 0; i < t->layer_count; i++) {
+        const inc_layer *l = &t->layers[t->layer_count - 1 - i];
+        if (i % INC_PACKED_LAYERS == 0) pack(t, i + INC_PACKED_LAYERS, true, thread);
+        if (!t->wanted[l->out]) continue;
+        l->operation->backward(t, l, thread);
         inc_pool_meet(t->how.pool);
     }
     inc_alone_leave(before);

@@ -3,8 +3,9 @@
  *
  *     step 0             weights are brought into the form that the forward primitives want
  *     1 ... L            the layers forward
- *     L + 1              losses, which are the caller's; weights into the form that the backward ones want
- *     L + 2 ... 2L + 1   the layers backward, the last one first
+ *     L + 1              losses, which are the caller's
+ *     L + 2 ... 2L + 1   the layers backward, the last one first; before each INC_PACKED_LAYERS of them their weights into the
+ *                        form that they want
  *
  * Every piece of memory is a slot. It is planned by the steps that touch it, so that nothing stays longer than the last
  * step that reads it: what a backward step does not need is gone as soon as the forward steps have read it. */
@@ -127,7 +128,7 @@ struct inc_trainer {
     inc_arena arena;
     const float *inputs; /* of the run at hand */
     uint64_t noise;
-    atomic_size_t next; /* layer whose weights are to be packed */
+    atomic_size_t next; /* of the layers whose weights are to be packed */
     atomic_bool failed;
 };
 
@@ -136,6 +137,16 @@ struct inc_trainer {
 /* Memory from step `first` to step `last`; memory that is elsewhere. INC_NONE: there is not enough. */
 uint32_t inc_slot_new(inc_trainer *t, size_t bytes, uint32_t first, uint32_t last, inception_error *error);
 uint32_t inc_slot_fixed(inc_trainer *t, void *at, inception_error *error);
+
+/* All weights at once, in the form for backward steps, would be there when memory is scarcest. */
+#define INC_PACKED_LAYERS 16
+
+/* The step that begins with bringing the layer's weights into that form. */
+static inline uint32_t inc_packing_step(const inc_trainer *t, const inc_layer *l)
+{
+    const uint32_t first = (uint32_t)t->layer_count + 2;
+    return l->backward_step - (l->backward_step - first) % INC_PACKED_LAYERS;
+}
 
 static inline size_t inc_round_up(size_t bytes)
 {
