@@ -65,8 +65,9 @@ static uint64_t shuffled(uint64_t place, uint64_t count, uint64_t key)
 static double beta(double alpha, uint64_t key)
 {
     for (uint64_t i = 0;; i += 2) {
-        double x = pow(uniform(key, i), 1 / alpha), y = pow(uniform(key, i + 1), 1 / alpha);
-        if (x + y > 0 && x + y <= 1) return x / (x + y);
+        double u = uniform(key, i), v = uniform(key, i + 1), x = pow(u, 1 / alpha), y = pow(v, 1 / alpha);
+        if (x + y == 0) return u > v; /* both too small to be told; the larger is all of it */
+        if (x + y <= 1) return x / (x + y);
     }
 }
 
@@ -113,8 +114,8 @@ static void mix_photos(const cli_feed *feed, feed_step *step, uint64_t number)
     const size_t classes = (size_t)how->set->classes;
     const uint64_t key = mix(how->seed ^ 0x6d6978, number);
     const bool cuts = how->cut_mix > 0 && (how->mix_up <= 0 || uniform(~key, 0) < 0.5);
-    float part = (float)beta(cuts ? how->cut_mix : how->mix_up, key), within = part;
-    patch p = {0, 1, feed->size, 0};
+    float part = (float)beta(cuts ? how->cut_mix : how->mix_up, key), within = part; /* of targets, of pixels that are mixed */
+    patch p = {.first = 0, .rows = 1, .count = feed->size};
     if (cuts) {
         p = cut(&how->input, part, ~key + 1);
         part = 1 - (float)(p.rows * p.count) / (float)feed->size;

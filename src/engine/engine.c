@@ -76,7 +76,7 @@ inception_precision inc_engine_fastest(bool ranges)
 }
 
 /* Raised when the same graph and oneDNN would be packed in another way than before. */
-#define PACKING 1
+#define PACKING 2
 
 void inc_engine_key(char *text, size_t size, inception_precision precision, int threads)
 {

@@ -162,7 +162,7 @@ static void pack(inc_trainer *t, size_t end, bool backward, int thread)
 {
     if (end > t->layer_count) end = t->layer_count;
     for (size_t i = atomic_load(&t->next); i < end;) {
-        if (!atomic_compare_exchange_weak(&t->next, &i, i + 1)) continue;
+        if (!atomic_compare_exchange_weak(&t->next, &i, i + 1)) continue; /* i is what another thread left */
         const inc_layer *l = &t->layers[backward ? t->layer_count - 1 - i : i];
         if (l->operation == &inc_train_conv) (backward ? inc_pack_backward : inc_pack_forward)(t, l, thread);
         i = atomic_load(&t->next);

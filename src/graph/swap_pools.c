@@ -15,7 +15,8 @@ static bool swappable(const inc_graph *graph, const inc_node *conv, uint32_t *be
     if (*before == INC_NONE || graph->nodes[*before].op != INC_OP_AVG_POOL) return false;
     const inc_node *pool = &graph->nodes[*before];
     const int64_t *in = graph->values[pool->inputs[0]].dims, *out = graph->values[conv->output].dims;
-    return in[1] == out[1] && in[2] == out[2] && out[3] < in[3];
+    bool single = pool->window.kernel_h == 1 && pool->window.kernel_w == 1; /* a classifier's, on a map of one pixel */
+    return in[1] == out[1] && in[2] == out[2] && out[3] < in[3] && !single;
 }
 
 inception_status inc_swap_pools(inc_graph *graph, size_t n, int granularity, bool *dead, inception_error *error)
@@ -30,10 +31,9 @@ inception_status inc_swap_pools(inc_graph *graph, size_t n, int granularity, boo
     between->name = inc_arena_string(&graph->arena, text, strlen(text), error);
     if (!between->name) return INCEPTION_MEMORY;
     between->dims[3] = graph->values[conv.output].dims[3];
-    uint32_t id = pool.output;
-    pool.output = conv.output;
     conv.inputs[0] = pool.inputs[0];
-    conv.output = pool.inputs[0] = id;
+    conv.output = pool.inputs[0] = pool.output;
+    pool.output = graph->nodes[n].output;
     graph->nodes[before] = conv;
     graph->nodes[n] = pool;
     return INCEPTION_OK;

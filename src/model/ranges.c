@@ -15,10 +15,10 @@ const char *inc_ranges_key(void)
     return KEY;
 }
 
-/* Values that are made and read: convolutions that ReLUs were fused into leave their names behind. */
+/* Values that nodes read, who else may want them: convolutions that ReLUs were fused into leave their names behind. */
 static bool is_read(const inc_graph *graph, uint32_t v)
 {
-    return !graph->values[v].variable && inc_graph_uses(graph, v) > 0;
+    return !graph->values[v].variable && inc_graph_uses(graph, v) > graph->values[v].kept;
 }
 
 inception_status inc_ranges_begin(const inception_input *input, inc_graph *graph, inception_error *error)
@@ -44,7 +44,7 @@ inception_status inc_ranges_print(inc_model *model, const inc_graph *graph, ince
     inception_status status = INCEPTION_OK;
     for (uint32_t v = 0; v < graph->value_count && !status; v++) {
         const inc_value *value = &graph->values[v];
-        if (!is_read(graph, v) || value->kept) continue;
+        if (!is_read(graph, v)) continue;
         inc_print_number(low, sizeof low, (double)value->low);
         inc_print_number(high, sizeof high, (double)value->high);
         const char *pieces[] = {low, " ", high, " ", value->name, "\n"};
@@ -87,6 +87,18 @@ static bool find_range(const char *text, inc_value *value)
     return false;
 }
 
+/* Where somebody looks at what a dropout leaves, it is a value beside the one that the text knows, and the same. */
+static bool take_range(const char *text, inc_graph *graph, uint32_t v)
+{
+    inc_value *value = &graph->values[v];
+    uint32_t from = inc_graph_producer(graph, v);
+    if (find_range(text, value)) return true;
+    if (from == INC_NONE || graph->nodes[from].op != INC_OP_DROPOUT) return false;
+    const inc_value *same = &graph->values[graph->nodes[from].inputs[0]];
+    value->low = same->low, value->high = same->high;
+    return true;
+}
+
 inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char *path, inception_error *error)
 {
     if (!text)
@@ -94,10 +106,9 @@ inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char
                         "%s: has no ranges for int8; 'inception convert --int8 --calibrate FOLDER IN OUT' finds them", path);
     if (strlen(text) > MOST_BYTES)
         return inc_fail(error, INCEPTION_DATA, "%s: %s has more than %zu bytes", path, KEY, MOST_BYTES);
-    for (uint32_t v = 0; v < graph->value_count; v++) {
-        inc_value *value = &graph->values[v];
-        if (is_read(graph, v) && !value->kept && !find_range(text, value))
-            return inc_fail(error, INCEPTION_DATA, "%s: %s has no usable range of '%s'", path, KEY, value->name);
-    }
+    for (uint32_t v = 0; v < graph->value_count; v++)
+        if (is_read(graph, v) && !take_range(text, graph, v))
+            return inc_fail(error, INCEPTION_DATA, "%s: %s has no usable range of '%s'; 'inception convert --int8' finds all anew",
+                            path, KEY, graph->values[v].name);
     return INCEPTION_OK;
 }

@@ -317,11 +317,17 @@ def test_layer():
     check("features", call("features", "-m", "cut.safetensors", "colours/red/1.png"), 0, "v143")
     check("made ready for int8", call("convert", "--int8", "--calibrate", "colours", "cut.safetensors", "int8.safetensors"),
           0)
+    logits = {}
     for path in ("cut.safetensors", "int8.safetensors"):
         for precision in ("f32", "auto"):
             lines = call("classify", "-m", path, "--precision", precision, "-f", "jsonl", "colours").out.splitlines()
-            hits = sum(Path(r["file"]).parent.name == r["predictions"][0]["label"] for r in map(json.loads, lines))
+            records = [json.loads(line) for line in lines]
+            hits = sum(Path(r["file"]).parent.name == r["predictions"][0]["label"] for r in records)
             tap.ok(hits >= 40, f"classify: {path}, {precision}", hits)
+            logits[path, precision] = [p["logit"] for r in records for p in sorted(r["predictions"], key=lambda p: p["index"])]
+    exact, bytes_ = logits["cut.safetensors", "f32"], logits["int8.safetensors", "auto"]
+    lost = math.dist(exact, bytes_) / math.hypot(*exact)
+    tap.ok(lost < .1, "the features, which are looked at, keep their range in int8", lost)
     for out in ("cut.onnx", "cut.ckpt"):
         check(f"convert to {out}", call("convert", "cut.safetensors", out), 0)
     check("a TensorFlow checkpoint does not say so", call("classify", "-m", "cut.ckpt", "colours/red/1.png"), 65,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
-from material import COLOURS, make_set, model_header as header, picture  # noqa: E402
+from material import COLOURS, make_set, model_header as header, picture, png_of  # noqa: E402
 from tap import Tap  # noqa: E402
 
 BUILD = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
@@ -77,11 +77,14 @@ def test_from_scratch():
     log = content("new.run/" + left[0])
     tap.ok(all(tag in log for tag in (b"losses/classes", b"accuracy/validation", b"learning_rate", b"distorted/0",
                                       b"InceptionV2/Mixed_5c/Branch_1/Conv2d_0b_3x3/weights")), "with what TensorBoard shows")
+    check("made ready for int8", call("convert", "--int8", "--calibrate", "colours/red", "new.safetensors", "bytes.safetensors"), 0)
+    check("and classify", call("classify", "--precision", "auto", "-m", "bytes.safetensors", "colours/red/1.png"), 0, "red")
     return content("new.safetensors")
 
 
 def test_same_bits():
-    words = [*NEW, *SHORT, "--epochs", 3, "--average-decay", "0.9", "--mix-up", "0.2", "--accumulate", 2, "--quiet"]
+    words = [*NEW, *SHORT, "--epochs", 3, "--average-decay", "0.9", "--mix-up", "0.2", "--cut-mix", "0.5", "--accumulate", 2,
+             "--quiet"]
     check("once", train(*words, "-o", "a.safetensors"), 0)
     check("with one thread", train(*words, "-o", "b.safetensors", "-t", 1), 0)
     tap.ok(content("a.safetensors") == content("b.safetensors"), "the same file with any number of threads")
@@ -110,6 +113,39 @@ def test_same_bits():
                f"stopped by SIG{name.upper()} and resumed until it is done", (codes, errors))
         tap.ok(Path(f"{name}.safetensors").exists() and content(f"{name}.safetensors") == content("a.safetensors"),
                "gives the same bits")
+
+
+def logged(name):
+    """The first inputs of a run, from its log: rows of pixels, three numbers each."""
+    Path(name).mkdir()
+    pictures = re.findall(rb"\x89PNG\r\n\x1a\n.*?IEND.{4}", content(f"{name}.run/{os.listdir(f'{name}.run')[0]}"), re.S)
+    for i, data in enumerate(pictures):
+        Path(f"{name}/{i}.png").write_bytes(data)
+        call("prepare", "-m", f"{name}.safetensors", "--crop", "full", f"{name}/{i}.png", "-o", f"{name}/{i}.npy")
+        pixels = list(struct.iter_unpack("3f", content(f"{name}/{i}.npy")[-32 * 32 * 3 * 4:]))
+        yield [pixels[row:row + 32] for row in range(0, 32 * 32, 32)]
+
+
+def test_mixing():
+    """Photos of one colour each stay so where whole photos are mixed; where parts are, all of a batch have one rectangle."""
+    for i in range(40):
+        label, level = ("dark", 2 * i) if i % 2 else ("light", 250 - 2 * i)
+        os.makedirs(f"flat/{label}", exist_ok=True)
+        rows = b"".join(b"\0" + bytes([level, 60, 200]) * 24 for _ in range(24))
+        Path(f"flat/{label}/{i}.png").write_bytes(png_of(24, 24, rows))
+    for name, words in (("blend", ["--mix-up", 1]), ("cut", ["--cut-mix", 1]), ("both", ["--mix-up", 1, "--cut-mix", 1])):
+        check(f"{name}: mixed", call("train", "flat", *NEW, *SHORT, *words, "--epochs", 1, "-o", f"{name}.safetensors"), 0)
+    tap.ok(all(len({pixel for row in rows for pixel in row}) == 1 for rows in logged("blend")), "--mix-up: one colour")
+    boxes = set()
+    for rows in logged("cut"):
+        colours = {pixel for row in rows for pixel in row}
+        for colour in colours:
+            ys, xs = zip(*((y, x) for y in range(32) for x in range(32) if rows[y][x] == colour))
+            if len(ys) == (max(ys) - min(ys) + 1) * (max(xs) - min(xs) + 1):
+                boxes.add((min(ys), max(ys), min(xs), max(xs)))
+        tap.ok(len(colours) == 2, "--cut-mix: two colours", colours)
+    tap.ok(len(boxes) == 1, "one of them in a rectangle, the same for all of a batch", boxes)
+    tap.ok(content("both.safetensors") not in (content("blend.safetensors"), content("cut.safetensors")), "both in turn")
 
 
 def retold(data, key, value):
@@ -274,7 +310,7 @@ with tempfile.TemporaryDirectory() as here:
     ENVIRONMENT["XDG_CACHE_HOME"] = here + "/cache"
     make_set("colours", COUNTS)
     first = test_from_scratch()
-    for test in (test_same_bits, test_resume, test_small, test_without_heads, test_labels, test_others, test_bad):
+    for test in (test_same_bits, test_mixing, test_resume, test_small, test_without_heads, test_labels, test_others, test_bad):
         tap.attempt(test)
     tap.attempt(test_unfreeze, first)
     os.chdir("/")

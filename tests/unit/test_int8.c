@@ -157,13 +157,13 @@ static void pools(void **state)
     uint8_t src[SIDE * SIDE * CHANNELS], dst[SIDE * SIDE * CHANNELS];
     float packed[16];
     for (size_t i = 0; i < sizeof src; i++) src[i] = (uint8_t)random_to(256);
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 60; i++) {
         int kernel = 2 + random_to(8), stride = 1 + random_to(2), side = (SIDE - 1) / stride + 1;
         inc_quant in = {0.5f, random_to(2) * 100}, out = {0.25f + (float)random_to(4) / 8, random_to(2) * 50};
         inc_int8 p = {.kind = random_to(2) ? INC_INT8_MAX_POOL : INC_INT8_AVG_POOL, .in = CHANNELS, .out = CHANNELS,
                       .src_height = SIDE, .src_width = SIDE, .height = side, .width = side, .kernel_h = kernel,
                       .kernel_w = kernel, .stride = stride, .top = kernel / 2, .left = kernel / 2, .src_pixel = CHANNELS,
-                      .dst_pixel = CHANNELS, .src_block = 16, .dst_block = 16};
+                      .dst_pixel = CHANNELS, .src_block = 16, .dst_block = 16, .relu = random_to(2)};
         inc_int8_pack(&p, in, out, packed);
         run(&p, src, packed, dst, 1 + random_to(3));
         for (int at = 0; at < side * side * CHANNELS; at++) {
@@ -179,7 +179,7 @@ static void pools(void **state)
             float shift = (float)(out.zero - factor * in.zero), each = (float)factor / (float)count;
             bool max = p.kind == INC_INT8_MAX_POOL;
             float pooled = max ? fmaf((float)largest, (float)factor, shift) : fmaf((float)sum, each, shift);
-            assert_int_equal(dst[at], to_byte(pooled, 0));
+            assert_int_equal(dst[at], to_byte(pooled, p.relu ? (float)out.zero : 0));
         }
     }
 }
@@ -316,6 +316,27 @@ static void ranges_return(void **state)
     inc_graph_free(&other);
 }
 
+/* What somebody looks at and a layer reads has a range, also where it is a value only because somebody looks. */
+static void ranges_of_kept(void **state)
+{
+    (void)state;
+    inc_graph graph = quantized("v3"), other = {0};
+    inc_model model = {0};
+    inc_shape shape = inc_shape_default(inception_network_find("v3"));
+    for (uint32_t v = 0; v < graph.value_count; v++) graph.values[v].high = 1 + (float)v;
+    assert_int_equal(inc_ranges_print(&model, &graph, NULL), INCEPTION_OK);
+    assert_int_equal(inc_build(&shape, &other, NULL), INCEPTION_OK);
+    const uint32_t kept[] = {inc_graph_find(&other, "Mixed_6e"), inc_graph_find(&other, "PreLogits")};
+    for (size_t i = 0; i < INC_COUNT(kept); i++) other.values[kept[i]].kept = true;
+    assert_int_equal(inc_graph_rewrite(&other, INC_ALL_REWRITES, 16, NULL), INCEPTION_OK);
+    assert_int_equal(inc_ranges_apply(model.ranges, &other, "file", NULL), INCEPTION_OK);
+    assert_true(other.values[kept[0]].high == graph.values[inc_graph_find(&graph, "Mixed_6e")].high);
+    assert_true(other.values[kept[1]].high == graph.values[inc_graph_find(&graph, "AvgPool_1a")].high);
+    inc_arena_free(&model.arena);
+    inc_graph_free(&graph);
+    inc_graph_free(&other);
+}
+
 static void ranges_refused(void **state)
 {
     (void)state;
@@ -332,7 +353,8 @@ static void ranges_refused(void **state)
     for (size_t i = 0; i < INC_COUNT(lines); i++) {
         error = (inception_error){0};
         assert_int_equal(inc_ranges_apply(lines[i], &graph, "file", &error), INCEPTION_DATA);
-        assert_string_equal(error.message, "file: int8_ranges has no usable range of 'input'");
+        assert_string_equal(error.message, "file: int8_ranges has no usable range of 'input'; 'inception convert --int8' "
+                            "finds all anew");
     }
     error = (inception_error){0};
     assert_int_equal(inc_ranges_apply(NULL, &graph, "file", &error), INCEPTION_UNSUPPORTED);
@@ -344,7 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(convolutions), cmocka_unit_test(pools),         cmocka_unit_test(there_and_back),
         cmocka_unit_test(photos),       cmocka_unit_test(networks),      cmocka_unit_test(names_differ),
-        cmocka_unit_test(ranges_return), cmocka_unit_test(ranges_refused),
+        cmocka_unit_test(ranges_return), cmocka_unit_test(ranges_of_kept), cmocka_unit_test(ranges_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -269,13 +269,13 @@ static void steps(void **state)
     inception_model_close(&model);
 }
 
-/* The logits of a photo by the weights at `from`, on so many threads. */
-static void int8_logits(const char *from, int threads, const char *cache, const float *input, float *logits)
+/* The logits of a photo by the weights at `from`, on so many threads, while a layer is looked at, too, or NULL. */
+static void int8_logits(const char *from, int threads, const char *cache, const char *layer, const float *input, float *logits)
 {
     inception_error error = {0};
     inception_model_options options;
     inception_model_options_default(&options);
-    options.precision = INCEPTION_PRECISION_AUTO, options.threads = threads, options.cache = cache;
+    options.precision = INCEPTION_PRECISION_AUTO, options.threads = threads, options.cache = cache, options.layer = layer;
     inception_model *model = inception_model_open(from, &options, &error);
     inception_session *session = inception_session_open(model, 1, &error);
     assert_non_null(session);
@@ -321,14 +321,21 @@ static void calibration(void **state)
         const inception_layer_loss *losses = inception_calibrator_losses(calibrator, &count);
         for (size_t i = 0; i < count; i++) assert_true(losses[i].decibels > 0 && losses[i].multiply_adds > 0);
         assert_true(count > 60);
-        int8_logits(out, 1, NULL, prepared, first);
-        int8_logits(folder, 1, NULL, prepared, again); /* as its state file says */
+        int8_logits(out, 1, NULL, NULL, prepared, first);
+        int8_logits(folder, 1, NULL, NULL, prepared, again); /* as its state file says */
         assert_memory_equal(first, again, sizeof first);
         for (int threads = 1; threads <= 4; threads++) /* and then with a pack */
             for (int i = 0; i < 2; i++) {
-                int8_logits(out, threads, folder, prepared, again);
+                int8_logits(out, threads, folder, NULL, prepared, again);
                 assert_memory_equal(first, again, sizeof first);
             }
+        static const char *const layers[] = {"Mixed_3b", "Mixed_4c", "Mixed_5c", "AvgPool_1a"};
+        for (size_t l = 0; l < INC_COUNT(layers); l++) { /* floats for who looks, and bytes again for who reads */
+            double difference = 0, all = 0;
+            int8_logits(out, 1, NULL, layers[l], prepared, again);
+            for (int c = 0; c < CLASSES; c++) difference += pow((double)again[c] - (double)first[c], 2), all += pow((double)first[c], 2);
+            assert_true(difference < 0.001 * all);
+        }
     }
     free(prepared);
     unlink(state_file);
