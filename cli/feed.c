@@ -103,18 +103,20 @@ static patch cut(const inception_input *input, double part, uint64_t key)
         to[i] = (int)fmin(length, middle + half);
     }
     const size_t row = (size_t)input->width * 3;
-    return (patch){(size_t)from[0] * row + (size_t)from[1] * 3, (size_t)(to[0] - from[0]), (size_t)(to[1] - from[1]) * 3, row};
+    return (patch){.first = (size_t)from[0] * row + (size_t)from[1] * 3, .rows = (size_t)(to[0] - from[0]),
+                   .count = (size_t)(to[1] - from[1]) * 3, .row = row};
 }
 
-/* Mix-up (Zhang and others 2018, arXiv 1710.09412): each photo and its mirror in the batch, by one random part. CutMix (Yun and
- * others 2019, arXiv 1905.04899): they exchange a rectangle. A batch has the one or the other where both are wanted. */
+/* Mix-up (Zhang and others 2018, arXiv 1710.09412): each photo and its mirror in the batch, by one random part. CutMix (Yun
+ * and others 2019, arXiv 1905.04899): they exchange a rectangle. A batch has the one or the other where both are wanted. */
 static void mix_photos(const cli_feed *feed, feed_step *step, uint64_t number)
 {
     const feed_settings *how = &feed->how;
     const size_t classes = (size_t)how->set->classes;
     const uint64_t key = mix(how->seed ^ 0x6d6978, number);
     const bool cuts = how->cut_mix > 0 && (how->mix_up <= 0 || uniform(~key, 0) < 0.5);
-    float part = (float)beta(cuts ? how->cut_mix : how->mix_up, key), within = part; /* of targets, of pixels that are mixed */
+    float part = (float)beta(cuts ? how->cut_mix : how->mix_up, key); /* of targets; of pixels that are mixed: */
+    float within = part;
     patch p = {.first = 0, .rows = 1, .count = feed->size};
     if (cuts) {
         p = cut(&how->input, part, ~key + 1);

@@ -132,8 +132,8 @@ typedef struct tune_settings {
     string_list unfreeze;
     bool from_scratch, batch_statistics, slow, resume;
     int epochs, batch, accumulate, optimiser, schedule, patience, precision;
-    double rate, warm_up, momentum, epsilon, weight_decay, label_smoothing, dropout, mix_up, cut_mix, average_decay, norm_decay,
-        smallest_crop;
+    double rate, warm_up, momentum, epsilon, weight_decay, label_smoothing, dropout, mix_up, cut_mix, average_decay,
+        norm_decay, smallest_crop;
 } tune_settings;
 
 extern const option_row tune_rows[];

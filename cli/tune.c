@@ -171,8 +171,8 @@ static exit_code describe(tuning *t)
              task->model.depth_multiplier, task->model.min_depth, task->model.width, (unsigned long long)task->seed,
              how->from_scratch ? "from-scratch" : how->unfreeze.items[0], epochs_of(how), t->batch, t->accumulate,
              optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule], how->warm_up,
-             how->momentum, epsilon_of(how), how->weight_decay, how->label_smoothing, how->mix_up, how->cut_mix, how->dropout,
-             how->average_decay, how->from_scratch || how->batch_statistics, norm_decay_of(t),
+             how->momentum, epsilon_of(how), how->weight_decay, how->label_smoothing, how->mix_up, how->cut_mix,
+             how->dropout, how->average_decay, how->from_scratch || how->batch_statistics, norm_decay_of(t),
              how->slow ? "slow" : "fast", how->smallest_crop, how->patience, precisions[how->precision]);
     return EXIT_FINE;
 }

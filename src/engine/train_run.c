@@ -157,7 +157,8 @@ static void load(const inc_trainer *t, int thread)
     }
 }
 
-/* Of the layers until the `end`-th in the order of the steps. Each layer's weights are one thread's; which, does not matter. */
+/* Of the layers until the `end`-th in the order of the steps. Each layer's weights are one thread's; which, does not
+ * matter. */
 static void pack(inc_trainer *t, size_t end, bool backward, int thread)
 {
     if (end > t->layer_count) end = t->layer_count;

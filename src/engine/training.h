@@ -4,8 +4,8 @@
  *     step 0             weights are brought into the form that the forward primitives want
  *     1 ... L            the layers forward
  *     L + 1              losses, which are the caller's
- *     L + 2 ... 2L + 1   the layers backward, the last one first; before each INC_PACKED_LAYERS of them their weights into the
- *                        form that they want
+ *     L + 2 ... 2L + 1   the layers backward, the last one first; before each INC_PACKED_LAYERS of them their weights into
+ *                        the form that they want
  *
  * Every piece of memory is a slot. It is planned by the steps that touch it, so that nothing stays longer than the last
  * step that reads it: what a backward step does not need is gone as soon as the forward steps have read it. */

@@ -108,7 +108,8 @@ inception_status inc_ranges_apply(const char *text, inc_graph *graph, const char
         return inc_fail(error, INCEPTION_DATA, "%s: %s has more than %zu bytes", path, KEY, MOST_BYTES);
     for (uint32_t v = 0; v < graph->value_count; v++)
         if (is_read(graph, v) && !take_range(text, graph, v))
-            return inc_fail(error, INCEPTION_DATA, "%s: %s has no usable range of '%s'; 'inception convert --int8' finds all anew",
-                            path, KEY, graph->values[v].name);
+            return inc_fail(error, INCEPTION_DATA,
+                            "%s: %s has no usable range of '%s'; 'inception convert --int8' finds all anew", path, KEY,
+                            graph->values[v].name);
     return INCEPTION_OK;
 }

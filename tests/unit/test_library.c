@@ -270,7 +270,8 @@ static void steps(void **state)
 }
 
 /* The logits of a photo by the weights at `from`, on so many threads, while a layer is looked at, too, or NULL. */
-static void int8_logits(const char *from, int threads, const char *cache, const char *layer, const float *input, float *logits)
+static void int8_logits(const char *from, int threads, const char *cache, const char *layer, const float *input,
+                        float *logits)
 {
     inception_error error = {0};
     inception_model_options options;
@@ -333,7 +334,10 @@ static void calibration(void **state)
         for (size_t l = 0; l < INC_COUNT(layers); l++) { /* floats for who looks, and bytes again for who reads */
             double difference = 0, all = 0;
             int8_logits(out, 1, NULL, layers[l], prepared, again);
-            for (int c = 0; c < CLASSES; c++) difference += pow((double)again[c] - (double)first[c], 2), all += pow((double)first[c], 2);
+            for (int c = 0; c < CLASSES; c++) {
+                difference += pow((double)again[c] - (double)first[c], 2);
+                all += pow((double)first[c], 2);
+            }
             assert_true(difference < 0.001 * all);
         }
     }
