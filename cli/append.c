@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -105,12 +106,29 @@ static char *photo_of(const append_record *record)
     return name;
 }
 
+/* Its network has that name, and the class that is told is one of its classes: of networks that were taught something, many
+ * have the same name. */
+static bool is_answer_of(const cli_contestant *contestant, const append_record *record)
+{
+    const json_t *first = json_array_get(json_object_get(record->object, "predictions"), 0);
+    const bool table = !record->object;
+    const char *told = table ? field_of(record, "label") : json_string_value(json_object_get(first, "label"));
+    const json_int_t index = table ? atoi(field_of(record, "index")) : json_integer_value(json_object_get(first, "index"));
+    if (strcmp(field_of(record, "network"), contestant->info->network->name) != 0) return false;
+    if (!told || !*told) return true;
+    const char *label = index < 0 || index > INT_MAX ? NULL : inception_model_label(contestant->model, (int)index);
+    json_t *own = label ? text_json(label) : NULL; /* as it would be written */
+    bool same = own && strcmp(told, json_string_value(own)) == 0;
+    json_decref(own);
+    return same;
+}
+
 /* True if no record of the same photo follows. */
 static bool completes_photo(const append_reader *reader, const append_record *record)
 {
     const cli_contestant *last = &reader->contestants[reader->count - 1];
     if (*field_of(record, "error")) return true;
-    if (strcmp(field_of(record, "network"), last->info->network->name) != 0) return false;
+    if (!is_answer_of(last, record)) return false;
     if (last->ambiguous && strcmp(field_of(record, "weights"), last->path) != 0) return false;
     return strcmp(field_of(record, "rank"), field_of(record, "of")) == 0;
 }
@@ -119,7 +137,7 @@ static bool network_is_asked(const append_reader *reader, const append_record *r
 {
     bool asked = *field_of(record, "error") != '\0';
     for (size_t i = 0; i < reader->count; i++)
-        asked |= strcmp(field_of(record, "network"), reader->contestants[i].info->network->name) == 0;
+        asked |= is_answer_of(&reader->contestants[i], record);
     return asked;
 }
 
@@ -169,8 +187,8 @@ static bool take_record(append_reader *reader, const append_record *record, name
     if (!*photo) {
         refuse(reader, error);
     } else if (!network_is_asked(reader, record)) {
-        fail(error, INCEPTION_MISMATCH, "%s: line %zu is an answer of '%s', which is not asked now", reader->path,
-             reader->line, field_of(record, "network"));
+        fail(error, INCEPTION_MISMATCH, "%s: line %zu is an answer of '%s', which is not asked now or had other "
+             "classes", reader->path, reader->line, field_of(record, "network"));
     } else if (reader->photo && strcmp(photo, reader->photo) != 0) {
         fail(error, INCEPTION_MISMATCH, "%s: line %zu: the photo before it lacks answers of networks that are asked now",
              reader->path, reader->line);

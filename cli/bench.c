@@ -267,7 +267,7 @@ static exit_code measure(const bench_options *options, const char *path, const i
     if (model) result.info = inception_model_get_info(model);
     float *inputs = session ? make_inputs(&result.info->input, options->batch) : NULL;
     if (session && !inputs) fail(&error, INCEPTION_MEMORY, "out of memory");
-    if (inputs) result.peak = inception_peak(wanted.precision, result.info->threads);
+    if (inputs) result.peak = inception_peak(result.info->precision, result.info->threads);
     if (!inputs || !measure_runs(options, &result, session, inputs, &error)) code = complain_error(&error);
     if (!code && photo_count) code = measure_photos(options, &result, photos, photo_count, inputs);
     if ((!code || code == EXIT_SOME) && records->format == FORMAT_TEXT) tell_text(options, &result);

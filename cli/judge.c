@@ -65,6 +65,7 @@ exit_code judge(const cli_dataset *set, const inception_part *parts, const char 
     inception_error error = {0};
     inception_model_options averages = *options;
     averages.moving_averages = true;
+    averages.cache = NULL; /* the next epoch has other weights */
     const size_t classes = (size_t)set->classes;
     size_t *numbers = calloc(set->count, sizeof *numbers), count = 0;
     judging j = {.set = set, .top = calloc(TOGETHER * classes, sizeof *j.top), .logits = calloc(classes, sizeof *j.logits)};

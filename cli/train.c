@@ -285,8 +285,9 @@ static exit_code learn_more(train_run *train)
     tune_task task = {
         .how = &train->options->tune, .set = &train->set, .parts = train->parts, .class_weights = train->weights,
         .model = train->model_options, .source = train->digest, .folder = train->run, .seed = train->options->seed,
-        .quiet = train->options->common.quiet,
+        .layer = train->model_options.final_layer, .quiet = train->options->common.quiet,
     };
+    task.model.final_layer = NULL; /* the file that it begins with is cut */
     snprintf(start, sizeof start, "%s/%s.safetensors", train->run, resumed ? "checkpoint" : "start");
     if (!anew) task.start = start;
     if (!anew && !resumed) {

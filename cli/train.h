@@ -149,7 +149,8 @@ typedef struct tune_task {
     const double *class_weights; /* [classes] */
     inception_model_options model;
     const char *start;  /* a model file with these classes; NULL: from nothing */
-    const char *source; /* SHA-256 of the weights that all began with, "" if from nothing */
+    const char *source; /* SHA-256 of the weights that all began with, "" if from nothing ... */
+    const char *layer;  /* ... and behind which layer they were cut, or NULL */
     const char *folder; /* of the run, which is there */
     uint64_t seed;
     bool quiet;

@@ -36,6 +36,7 @@ static exit_code open_model(train_run *train)
     inception_model_options options = train->model_options;
     options.layer = INCEPTION_FEATURES;
     options.layer_only = true;
+    if (train->weights_path != train->source) options.cache = NULL; /* a run's best, soon gone */
     inception_session_close(&train->session);
     inception_model_close(&train->model);
     train->model = inception_model_open(train->weights_path, &options, &error);

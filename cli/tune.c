@@ -163,11 +163,12 @@ static exit_code describe(tuning *t)
     free(text);
     if (!size) return complain_memory();
     snprintf(t->described, sizeof t->described,
-             "photos=%.16s source=%.16s network=%s depth=%g/%d input-size=%d seed=%llu trained=%.80s epochs=%d batch=%d "
-             "accumulate=%d optimiser=%s rate=%.12g schedule=%s warm-up=%.12g momentum=%.12g epsilon=%.12g "
+             "photos=%.16s source=%.16s layer=%s network=%s depth=%g/%d input-size=%d seed=%llu trained=%.80s epochs=%d "
+             "batch=%d accumulate=%d optimiser=%s rate=%.12g schedule=%s warm-up=%.12g momentum=%.12g epsilon=%.12g "
              "weight-decay=%.12g label-smoothing=%.12g mix-up=%.12g cut-mix=%.12g dropout=%.12g average-decay=%.12g "
              "batch-statistics=%d norm-decay=%.12g augmentation=%s smallest-crop=%.12g patience=%d precision=%s",
-             digest, *task->source ? task->source : "-", task->model.network ? task->model.network : "-",
+             digest, *task->source ? task->source : "-", task->layer ? task->layer : "-",
+             task->model.network ? task->model.network : "-",
              task->model.depth_multiplier, task->model.min_depth, task->model.width, (unsigned long long)task->seed,
              how->from_scratch ? "from-scratch" : how->unfreeze.items[0], epochs_of(how), t->batch, t->accumulate,
              optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule], how->warm_up,
@@ -372,7 +373,7 @@ exit_code tune(const tune_task *task, char *best, size_t size)
     t.which = calloc(task->set->count, sizeof *t.which);
     for (size_t i = 0; i < task->set->count && t.which; i++)
         if (task->parts[i] == INCEPTION_TRAIN) t.which[t.count++] = i;
-    set_steps(&t);
+    if (t.which) set_steps(&t);
     exit_code code = t.which ? open_training(&t) : complain_memory();
     if (!code) code = describe(&t);
     if (!code && task->how->resume) code = resume(&t);

@@ -211,7 +211,10 @@ inception_model *inception_model_open(const char *path, const inception_model_op
         return inc_fail(error, INCEPTION_INVALID, "inception_model_open: neither a path nor a network given"), NULL;
     if (inc_check_options(options, error)) return NULL;
     inception_model_options chosen = *options;
-    if (options->precision == INCEPTION_PRECISION_AUTO) chosen.precision = inc_engine_fastest(path && inc_has_ranges(path));
+    if (options->precision == INCEPTION_PRECISION_AUTO) {
+        bool own = !options->width && !options->height && !options->final_layer; /* ranges are of what the file states */
+        chosen.precision = inc_engine_fastest(path && own && inc_has_ranges(path));
+    }
     options = &chosen;
     inception_model *model = inc_calloc(1, sizeof *model, error);
     if (!model) return NULL;

@@ -25,7 +25,8 @@ static inception_status check_ranges(const inception_training_options *o, incept
     const struct { const char *name; double value, low, high; } numbers[] = {
         {"batch", o->batch, 1, 65536}, {"accumulate", o->accumulate, 1, 65536}, {"momentum", o->momentum, 0, 1},
         {"rms_decay", o->rms_decay, 0, 1}, {"beta1", o->beta1, 0, 1}, {"beta2", o->beta2, 0, 1},
-        {"epsilon", o->epsilon, 0, 1e6}, {"norm_decay", o->norm_decay, 0, 1}, {"keep", o->keep, 0x1p-10, 1},
+        {"epsilon", o->epsilon, o->optimiser == INCEPTION_ADAM ? 0x1p-126 : 0, 1e6}, /* Adam may divide by nothing else */
+        {"norm_decay", o->norm_decay, 0, 1}, {"keep", o->keep, 0x1p-10, 1},
         {"weight_decay", o->weight_decay, 0, 1e3}, {"label_smoothing", o->label_smoothing, 0, 1},
         {"average_decay", o->average_decay, 0, 1}, {"optimiser", o->optimiser, 0, INCEPTION_ADAM},
         {"scope_count", o->scope_count, 0, 1e6},
@@ -42,8 +43,9 @@ static inception_status check_ranges(const inception_training_options *o, incept
 
 static inception_status check_labels(const inception_training_options *o, inception_error *error)
 {
-    if (!o->labels || o->class_count < 2 || o->class_count > 1000000)
-        return inc_fail(error, INCEPTION_INVALID, "labels: none given, or not of 2 to 1000000 classes");
+    const int fewest = o->several_labels ? 1 : 2;
+    if (!o->labels || o->class_count < fewest || o->class_count > 1000000)
+        return inc_fail(error, INCEPTION_INVALID, "labels: none given, or not of %d to 1000000 classes", fewest);
     return inc_check_labels(o->labels, o->class_count, error);
 }
 

@@ -15,10 +15,16 @@ const char *inc_ranges_key(void)
     return KEY;
 }
 
-/* Values that nodes read, who else may want them: convolutions that ReLUs were fused into leave their names behind. */
+/* Would somebody read bytes of it? Sums and normalizations want floats; convolutions that ReLUs were fused into leave their
+ * names behind. */
 static bool is_read(const inc_graph *graph, uint32_t v)
 {
-    return !graph->values[v].variable && inc_graph_uses(graph, v) > graph->values[v].kept;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const inc_node *node = &graph->nodes[n];
+        bool able = node->op == INC_OP_CONV || node->op == INC_OP_MAX_POOL || node->op == INC_OP_AVG_POOL;
+        if (able && node->inputs[0] == v) return true;
+    }
+    return false;
 }
 
 inception_status inc_ranges_begin(const inception_input *input, inc_graph *graph, inception_error *error)
@@ -94,7 +100,8 @@ static bool take_range(const char *text, inc_graph *graph, uint32_t v)
     uint32_t from = inc_graph_producer(graph, v);
     if (find_range(text, value)) return true;
     if (from == INC_NONE || graph->nodes[from].op != INC_OP_DROPOUT) return false;
-    const inc_value *same = &graph->values[graph->nodes[from].inputs[0]];
+    inc_value *same = &graph->values[graph->nodes[from].inputs[0]];
+    if (!find_range(text, same)) return false;
     value->low = same->low, value->high = same->high;
     return true;
 }

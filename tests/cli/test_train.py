@@ -387,6 +387,9 @@ def test_unknown():
         tap.ok(f"not one of the 3 classes, closest: {closest}" in words and "%" not in words, "without a percentage", words)
     else:
         tap.skip("without a percentage", "no pdftotext")
+    check("answers of one", call("classify", "-m", "colours.safetensors", "--append=both.csv", photo), 0)
+    rewritten("colours.safetensors", "shades.safetensors", labels="a\nb\nc")
+    check("are none of another's", call("classify", "-m", "shades.safetensors", "--append=both.csv", photo), 65, err="other classes")
     check("as bfloat16", call("convert", "--weights=bf16", "none.safetensors", "half.safetensors"), 0)
     tap.ok(metadata("half.safetensors") == metadata("none.safetensors"), "which says the same of itself")
     check("is unknown as well", call("classify", "-m", "half.safetensors", photo), 0, "not one of the 3 classes")

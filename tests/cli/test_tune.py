@@ -216,6 +216,18 @@ def test_unfreeze(model):
     check("all", train(*start, "--rate", "0.0001", "--unfreeze", "all", "--class-weights", "auto", "-o", "all.safetensors", "-q"), 0)
     moved = {name for name, data in tensors("all.safetensors").items() if before[name] != data and "/" in name}
     tap.ok(any("/Conv2d_1a_7x7/" in name for name in moved), "move", sorted(moved))
+    done = train("-m", "bytes.safetensors", *SHORT, "--epochs", 1, "--unfreeze", "Mixed_5c", "-o", "other.safetensors")
+    check("one that was ready for int8", done, 0)
+    tap.ok("int8_ranges" in header("bytes.safetensors")["__metadata__"]
+           and "int8_ranges" not in header("other.safetensors")["__metadata__"], "ranges do not go on with other weights")
+    stop(["-m", "new.safetensors", *SHORT, "--epochs", 300, "--unfreeze", "Mixed_5c"], "gone.safetensors")
+    found = header("gone.run/checkpoint.safetensors")
+    tap.ok("class_means" not in found and not {"temperature", "unknown_threshold"} & set(found["__metadata__"]),
+           "nor do class means and temperature with a checkpoint", found["__metadata__"])
+    words = ["-m", "new.safetensors", *SHORT, "--epochs", 1, "--layer", "Mixed_4b", "--unfreeze", "Mixed_4b"]
+    check("a layer inside, and what is before it", train(*words, "-o", "inner.safetensors"), 0)
+    told = header("inner.safetensors")["__metadata__"]
+    tap.ok(told["final_layer"] == "Mixed_4b" and "layer=Mixed_4b " in told["training"], "which the file says", told)
     check("no such layer", train(*start, "--unfreeze", "Mixed_9x", "-o", "no.safetensors"), 66, "",
           "no variable of inception_v2 begins with 'Mixed_9x'")
     shutil.rmtree("no.run", ignore_errors=True)
@@ -263,6 +275,9 @@ def test_labels():
     tap.ok(report["activation"] == "sigmoid" and report["accuracy"]["train"]["accuracy"] > .8, "are learnt", report)
     answer = json.loads(call("classify", "-m", "labels.safetensors", "-j", "colours/blue/1.png").out)[0]["predictions"]
     tap.ok({p["label"] for p in answer if p["probability"] > .5} == {"blue", "cold"}, "and told", answer)
+    rows = [f"colours/{label}/{i}.png,{'cold' if label == 'blue' else ''}" for label, count in COUNTS.items() for i in range(count)]
+    Path("one.csv").write_text("file,labels\n" + "\n".join(rows) + "\n")
+    check("one label", call("train", "one.csv", *NEW, *SHORT, "--epochs", 1, "-q"), 0)
 
 
 def test_others():

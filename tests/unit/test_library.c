@@ -330,6 +330,13 @@ static void calibration(void **state)
                 int8_logits(out, threads, folder, NULL, prepared, again);
                 assert_memory_equal(first, again, sizeof first);
             }
+        inception_model_options smaller;
+        inception_model_options_default(&smaller);
+        smaller.precision = INCEPTION_PRECISION_AUTO, smaller.width = smaller.height = 96;
+        inception_model *model = inception_model_open(out, &smaller, NULL);
+        assert_non_null(model); /* of another size, which the ranges are not of */
+        assert_int_not_equal(inception_model_get_info(model)->precision, INCEPTION_PRECISION_INT8);
+        inception_model_close(&model);
         static const char *const layers[] = {"Mixed_3b", "Mixed_4c", "Mixed_5c", "AvgPool_1a"};
         for (size_t l = 0; l < INC_COUNT(layers); l++) { /* floats for who looks, and bytes again for who reads */
             double difference = 0, all = 0;

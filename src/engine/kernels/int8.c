@@ -278,8 +278,8 @@ void inc_int8_run(const inc_int8 *plan, const inc_int8_data *data, int thread, i
 {
     int pixels = plan->height * plan->width, blocks = inc_int8_blocks(plan), tiles = (pixels + PIXELS - 1) / PIXELS;
     bool split = by_channels(plan, threads);
-    int first = split ? 0 : tiles * thread / threads * PIXELS;
-    int end = split || thread + 1 == threads ? pixels : tiles * (thread + 1) / threads * PIXELS;
+    int first = split ? 0 : (int)((int64_t)tiles * thread / threads) * PIXELS;
+    int end = split || thread + 1 == threads ? pixels : (int)((int64_t)tiles * (thread + 1) / threads) * PIXELS;
     switch (plan->kind) {
     case INC_INT8_CONV:
         convolve(plan, data, &(share){first, end, split ? blocks * thread / threads : 0,
