@@ -107,8 +107,8 @@ extern const option_row plot_rows[];
 
 /* *sheet stays NULL where no plot was asked for; plot_answers and plot_finish then do nothing. */
 exit_code plot_open(const char *command, const plot_settings *settings, inception_sheet **sheet);
-/* Complains if a photo of the walk would be written over. */
-exit_code plot_check(const char *command, const plot_settings *settings, const photo_walk *walk);
+/* Complains if a photo of the walk would be written over, or the other one, which may be NULL. */
+exit_code plot_check(const char *command, const plot_settings *settings, const photo_walk *walk, const char *other);
 exit_code plot_card(inception_sheet *sheet, const inception_card *card);
 exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inception_image *image,
                        const cli_contestant *contestants, size_t count);

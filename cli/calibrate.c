@@ -16,12 +16,13 @@ typedef struct calibration {
     inception_model *models[2]; /* as written, in float32 and on bytes */
     inception_session *sessions[2];
     float *probabilities[2];
-    int photos, compared, agreed; /* agreed: on the first class */
+    cli_tally tally;       /* of photos that ranges were found on */
+    int compared, agreed;  /* agreed: on the first class */
     double largest;               /* difference of two probabilities */
 } calibration;
 
-/* Calls `step` for the photos of the folders, at most `most`. */
-static exit_code walk(const calibration *c, photo_step *step, void *context, int most, bool quiet)
+/* Calls `step` for the photos of the folders, at most `most`; complains of those that cannot be read if there is a tally. */
+static exit_code walk(const calibration *c, photo_step *step, void *context, int most, cli_tally *tally, bool quiet)
 {
     inception_error error = {0};
     cli_photo photo;
@@ -38,7 +39,7 @@ static exit_code walk(const calibration *c, photo_step *step, void *context, int
         inception_image *image = error.status ? NULL : photo_decode(&photo, &settings, &error);
         bool good = image && !inception_prepare(input, image, prepared, &error);
         if (good) code = step(context, prepared), most--;
-        else if (!quiet) complain_input(photo.path, &error);
+        else if (tally) tally_failure(tally, error.status), complain_input(photo.path, &error);
         pace_step(pace, photo.number);
         inception_image_free(&image);
         error = (inception_error){0};
@@ -53,7 +54,7 @@ static exit_code add(void *context, const float *input)
 {
     calibration *c = context;
     inception_error error = {0};
-    c->photos++;
+    c->tally.done++;
     return inception_calibrator_add(c->calibrator, input, &error) ? complain_error(&error) : EXIT_FINE;
 }
 
@@ -110,13 +111,13 @@ static exit_code report(const calibration *c)
             json_array_append_new(layers, json_pack("{s:s, s:f, s:I}", "name", losses[i].name, "decibels",
                                                     losses[i].decibels, "multiply_adds",
                                                     (json_int_t)losses[i].multiply_adds));
-        return output_json(json_pack("{s:i, s:i, s:i, s:f, s:o}", "photos", c->photos, "compared", c->compared,
-                                     "same_first_class", c->agreed, "largest_difference", c->largest, "layers", layers));
+        return output_json(json_pack("{s:I, s:i, s:i, s:f, s:o}", "photos", (json_int_t)c->tally.done,
+                                     "compared", c->compared, "same_first_class", c->agreed, "largest_difference", c->largest, "layers", layers));
     }
     printf("how far what each layer makes stands above the error of int8 (20: ten times, 40: a hundred times):\n\n");
     for (size_t i = 0; i < count; i++) printf("%8.1f dB  %s\n", losses[i].decibels, losses[i].name);
-    printf("\n%d photos; int8 beside f32 on %d of them: the same first class on %d, probabilities within %.3f\n", c->photos,
-           c->compared, c->agreed, c->largest);
+    printf("\n%zu photos; int8 beside f32 on %d of them: the same first class on %d, probabilities within %.3f\n",
+           c->tally.done, c->compared, c->agreed, c->largest);
     return output_flush();
 }
 
@@ -126,8 +127,8 @@ exit_code calibrate(const calibrate_settings *settings, const char *path, const 
     inception_error error = {0};
     calibration c = {.settings = settings, .calibrator = inception_calibrator_open(path, options, &error)};
     catch_interrupts();
-    exit_code code = c.calibrator ? walk(&c, add, &c, INT32_MAX, quiet) : complain_error(&error);
-    if (!code && !c.photos) {
+    exit_code code = c.calibrator ? walk(&c, add, &c, INT32_MAX, &c.tally, quiet) : complain_error(&error);
+    if (!code && !c.tally.done) {
         complain("--calibrate: no photo could be read");
         code = EXIT_NO_INPUT;
     }
@@ -136,7 +137,7 @@ exit_code calibrate(const calibrate_settings *settings, const char *path, const 
         complain("%s written; this CPU has no instructions for int8, so it could not be compared with f32", out);
     } else if (!code) {
         code = open_written(&c, out);
-        if (!code) code = walk(&c, compare, &c, COMPARED, true);
+        if (!code) code = walk(&c, compare, &c, COMPARED, NULL, true);
         if (!code) code = report(&c);
     }
     for (int i = 0; i < 2; i++) {
@@ -145,5 +146,5 @@ exit_code calibrate(const calibrate_settings *settings, const char *path, const 
         inception_model_close(&c.models[i]);
     }
     inception_calibrator_close(&c.calibrator);
-    return code;
+    return code ? code : tally_exit(&c.tally, quiet);
 }

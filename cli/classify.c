@@ -273,7 +273,7 @@ static exit_code run(void *given, char **operands, int count)
         goto end;
     }
     if (options->format == FORMAT_TEXT) terminal_start(&contest.terminal, options->common.color, options->picture);
-    code = plot_check("classify", &options->plot, walk);
+    code = plot_check("classify", &options->plot, walk, NULL);
     if (!code) code = plot_open("classify", &options->plot, &contest.plot);
     if (!code) code = open_all(&contest, walk);
     if (!code) code = classify_photos(&contest, walk);

@@ -287,7 +287,7 @@ int table_split(char *text, char separator, char **fields, int most);
 
 typedef struct name_list {
     char *bytes; /* names, each ending in a zero byte */
-    size_t size, next;
+    size_t size, first, next;
 } name_list;
 
 /* `path` "-": standard input. False and an error if it cannot be read; names_free() either way. */

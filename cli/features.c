@@ -307,7 +307,7 @@ static exit_code run_photos(features_run *features, char **operands, int count)
     if (code) return code;
     photo_walk *walk = photos_open(&options->photos, operands, count, &error);
     if (!walk) return complain_error(&error);
-    code = plot_check("features", &options->plot, walk);
+    code = plot_check("features", &options->plot, walk, options->similar_to);
     if (!code) code = open_model(features);
     if (!code) photos_decode_for(&options->photos, &inception_model_get_info(features->model)->input);
     if (!code && options->similar_to) code = look_at_wanted(features);

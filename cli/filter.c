@@ -1,7 +1,8 @@
 /* Which classes may be answers: --threshold, --allow and --deny.
  *
- * A class is named by its index, its WordNet id, its whole label or one of the synonyms in that. With several networks a
- * word counts in each for the classes that it names there. */
+ * A class is named by its whole label or one of the synonyms in that, its WordNet id, or its index; what comes first in this
+ * order counts, so that classes may be called by numbers. With several networks a word counts in each for the classes that
+ * it names there. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -46,24 +47,29 @@ static size_t next_synonym(const char **label)
     return strcspn(*label, ",");
 }
 
-static bool is_called(const inception_model *model, int index, const char *word)
+/* Ways to name a class, the first that fits first. */
+typedef enum naming { BY_NAME, BY_WNID, BY_INDEX, NAMINGS } naming;
+
+static bool is_called(const inception_model *model, int index, const char *word, naming by)
 {
     char number[16];
-    snprintf(number, sizeof number, "%d", index);
     const char *label = inception_model_label(model, index);
-    bool called = strcmp(word, number) == 0 || strcasecmp(word, inception_model_wnid(model, index)) == 0 ||
-                  strcasecmp(word, label) == 0;
+    bool called = strcasecmp(word, label) == 0;
+    snprintf(number, sizeof number, "%d", index);
+    if (by == BY_WNID) return strcasecmp(word, inception_model_wnid(model, index)) == 0;
+    if (by == BY_INDEX) return strcmp(word, number) == 0;
     for (size_t length; !called && (length = next_synonym(&label)) > 0; label += length)
         called = strncasecmp(word, label, length) == 0 && !word[length];
     return called;
 }
 
-static exit_code refuse_several(const class_choice *choice, const inception_model *model, int classes, const char *word)
+static exit_code refuse_several(const class_choice *choice, const inception_model *model, int classes, const char *word,
+                                naming by)
 {
     char which[256] = "";
     for (int i = 0; i < classes; i++) {
         size_t used = strlen(which);
-        if (!is_called(model, i, word)) continue;
+        if (!is_called(model, i, word, by)) continue;
         snprintf(which + used, sizeof which - used, "%s%d %s", used ? ", " : "", i, inception_model_wnid(model, i));
     }
     return complain_usage("classify", "option --%s: '%s' is the name of several classes; give index or id of one: %s",
@@ -105,12 +111,14 @@ static exit_code choose_word(const class_choice *choice, const char *word, bool 
     for (size_t i = 0; i < choice->count; i++) {
         const cli_contestant *network = &choice->contestants[i];
         int matches = 0, classes = network->info->classes;
-        for (int class = 0; class < classes; class ++) {
-            if (!is_called(network->model, class, word)) continue;
-            network->allowed[class] = choice->allowed;
-            matches++;
+        for (naming by = BY_NAME; by < NAMINGS && !matches; by++) {
+            for (int class = 0; class < classes; class ++) {
+                if (!is_called(network->model, class, word, by)) continue;
+                network->allowed[class] = choice->allowed;
+                matches++;
+            }
+            if (matches > 1) return refuse_several(choice, network->model, classes, word, by);
         }
-        if (matches > 1) return refuse_several(choice, network->model, classes, word);
         *found |= matches > 0;
     }
     return EXIT_FINE;

@@ -78,7 +78,7 @@ bool names_read(name_list *list, const char *path, inception_error *error)
     list->bytes = ended;
     list->bytes[list->size] = '\0';
     split_lines(list);
-    if (strncmp(list->bytes, mark, 3) == 0) list->next = 3;
+    if (strncmp(list->bytes, mark, 3) == 0) list->first = list->next = 3;
     return true;
 }
 

@@ -228,7 +228,8 @@ photo_walk *photos_again(const photo_walk *walk)
     if (!again) return NULL;
     again->operands = walk->operands;
     again->operand_count = walk->operand_count;
-    again->list = walk->list;
+    const name_list *list = &walk->list; /* decoding threads may be further on in it already */
+    again->list = (name_list){.bytes = list->bytes, .size = list->size, .first = list->first, .next = list->first};
     again->list_borrowed = true;
     again->left_out_device = walk->left_out_device;
     again->left_out = walk->left_out;

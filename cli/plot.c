@@ -53,8 +53,10 @@ static bool in_the_way(const char *file, const char *photo)
 }
 
 /* The pictures of an earlier run are written over, but never a photo of this one. */
-exit_code plot_check(const char *command, const plot_settings *settings, const photo_walk *walk)
+exit_code plot_check(const char *command, const plot_settings *settings, const photo_walk *walk, const char *other)
 {
+    if (settings->file && other && in_the_way(settings->file, other))
+        return complain_usage(command, "option --plot: %s is one of the photos", other);
     photo_walk *all = settings->file ? photos_again(walk) : NULL;
     exit_code code = EXIT_FINE;
     cli_photo photo;

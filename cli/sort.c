@@ -162,7 +162,8 @@ static void name_folder(const inception_prediction *best, char *name, size_t siz
         at += length;
     }
     name[at] = '\0';
-    if (!at) snprintf(name, size, "class %d", best->index);
+    const bool reserved = strcmp(name, "unknown") == 0 || strcmp(name, list_name) == 0;
+    if (!at || reserved) snprintf(name, size, "class %d", best->index);
 }
 
 /* ---- One photo ---- */
@@ -279,9 +280,10 @@ static bool sort_file(photo_sorter *sorter, const char *photo, const char *name,
             done = is_made(photo, made);
         } else if (list_photo(sorter, photo, made, error)) {
             done = make_file(sorter, photo, made);
-            if (!done && errno != EEXIST)
-                fail(error, INCEPTION_IO, "%s: %s to %s failed: %s%s", name, ways[sorter->way], made, strerror(errno),
-                     errno == EXDEV ? "; --sort-by=copy can" : "");
+            const int problem = errno;
+            if (!done && (problem != EEXIST || lstat(made, &info) != 0)) /* else somebody took the name just now */
+                fail(error, INCEPTION_IO, "%s: %s to %s failed: %s%s", name, ways[sorter->way], made, strerror(problem),
+                     problem == EXDEV ? "; --sort-by=copy can" : "");
         }
         free(made);
     }

@@ -19,7 +19,8 @@ static const option_row rows[] = {
      NULL},
     {"input-size", 0, "N", OPTION_INT, offsetof(train_options, input_size),
      "pixels of the input's sides; default: as the weights say, or the network's own", 1, 4096, NULL},
-    {"force", 0, NULL, OPTION_FLAG, offsetof(train_options, force), "replace FILE if it is there", 0, 0, NULL},
+    {"force", 0, NULL, OPTION_FLAG, offsetof(train_options, force),
+     "replace FILE if it is there, and begin anew where a run was stopped", 0, 0, NULL},
     {"class-weights", 0, "W", OPTION_STRING, offsetof(train_options, class_weights),
      "none (default): every photo counts as much; auto: every class does, however few photos it has; or rose=2,tulip=0.5: "
      "so much for each photo of the class, 1 of others",
@@ -72,7 +73,7 @@ static char *default_output(const char *path)
     if (!whole) return NULL;
     const char *last = strrchr(whole, '/') + 1;
     int length = (int)strlen(last) - (ends_in(last, ".csv") ? 4 : 0);
-    if (asprintf(&name, "%.*s.safetensors", length, length ? last : "model") < 0) name = NULL;
+    if (asprintf(&name, "%.*s.safetensors", length ? length : 5, length ? last : "model") < 0) name = NULL;
     free(whole);
     return name;
 }
@@ -88,6 +89,10 @@ static exit_code check_options(const train_options *options)
             return complain_usage("train", "option --unfreeze: '%s' names no layer", options->tune.unfreeze.items[i]);
     if (given.from_scratch && options->layer)
         return complain_usage("train", "options --from-scratch and --layer exclude each other");
+    if (given.precision && !inception_precision_supported((inception_precision)given.precision)) {
+        complain("this CPU has no instructions for training in bf16");
+        return EXIT_DATA;
+    }
     if (given.from_scratch || given.unfreeze.count || memcmp(&given, &defaults, sizeof given) == 0) return EXIT_FINE;
     return complain_usage("train", "options of 'Training more than the output layer' want --unfreeze or --from-scratch");
 }
@@ -103,6 +108,11 @@ static exit_code check_output(train_run *train, const char *path)
     if (ends_in(train->output, ".onnx") || ends_in(train->output, ".ckpt"))
         return complain_usage("train", "option --output: %s: train writes model files; 'inception convert' makes others",
                               train->output);
+    struct stat info;
+    if (stat(train->output, &info) == 0 && !S_ISREG(info.st_mode)) {
+        complain("%s: is there already, and no regular file; --output names another", train->output);
+        return EXIT_IO;
+    }
     if (path_exists(train->output) && !train->options->force) {
         complain("%s: is there already; --force replaces it, --output names another file", train->output);
         return EXIT_IO;
@@ -410,8 +420,8 @@ const cli_command train_command = {
              "CSV file in place of DIR, whose header names the columns 'file' (paths relative to the CSV file) and 'label'. "
              "Several labels of a photo, with | between them or in several records, make a model that tells for each label "
              "whether a photo has it. "
-             "The network stays as it is but for its output layer, which is new. Its features of the photos are computed "
-             "once and kept in the cache folder. About 70 % of the photos are learnt from, 14 % choose, 16 % measure what "
+             "The network stays as it is but for its output layer, which is new, unless --unfreeze or --from-scratch is "
+             "given. Its features of the photos are computed once and kept in the cache folder. About 70 % of the photos are learnt from, 14 % choose, 16 % measure what "
              "came out; which, is decided by the names of the photos.",
     .examples = examples,
     .groups = groups,

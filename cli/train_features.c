@@ -19,6 +19,11 @@ exit_code train_walk(const train_photos *all, train_look *look, void *context)
     cli_pace *pace = pipeline ? pace_open(walk, all->quiet) : NULL;
     if (!pipeline) code = complain_error(&error);
     while (!code && (got = pipeline_take(pipeline, photos, all->together)) > 0) {
+        if (taken + got > all->count) {
+            complain("a photo has become a folder of photos meanwhile");
+            code = EXIT_IO;
+            break;
+        }
         code = look(context, photos, all->numbers + taken, got);
         taken += got;
         pace_step(pace, taken);

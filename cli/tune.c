@@ -43,10 +43,10 @@ const option_row tune_rows[] = {
     {"label-smoothing", 0, "P", OPTION_DOUBLE, FIELD(label_smoothing),
      "part of each target that is shared out among all classes; default 0", 0, 1, NULL},
     {"mix-up", 0, "A", OPTION_DOUBLE, FIELD(mix_up),
-     "photos of a batch are mixed in pairs, by a part from the beta distribution of A; default 0: they are not", 0, 1, NULL},
+     "photos of a step are mixed in pairs, by a part from the beta distribution of A; default 0: they are not", 0, 1, NULL},
     {"cut-mix", 0, "A", OPTION_DOUBLE, FIELD(cut_mix),
-     "photos of a batch exchange a rectangle in pairs, its area from the beta distribution of A; with --mix-up every second "
-     "batch or so; default 0: they do not", 0, 1, NULL},
+     "photos of a step exchange a rectangle in pairs, its area from the beta distribution of A; with --mix-up every second "
+     "step or so; default 0: they do not", 0, 1, NULL},
     {"dropout", 0, "P", OPTION_DOUBLE, FIELD(dropout), "part that dropout takes away; default 0.2", 0, 0.99, NULL},
     {"average-decay", 0, "D", OPTION_DOUBLE, FIELD(average_decay),
      "the model gets moving averages of the variables, which keep this part of themselves each step; default 0: its "
@@ -65,7 +65,7 @@ const option_row tune_rows[] = {
     {"resume", 0, NULL, OPTION_FLAG, FIELD(resume), "go on with a run that was stopped, from its last checkpoint", 0, 0,
      NULL},
     {"precision", 0, "TYPE", OPTION_CHOICE, FIELD(precision),
-     "of what training multiplies: f32 (default), or bf16, faster where the CPU has instructions for it (Zen 4)", 0, 0,
+     "of what training multiplies: f32 (default), or bf16, which is faster and wants a CPU with instructions for it", 0, 0,
      precisions},
     {.name = NULL},
 };

@@ -213,8 +213,9 @@ typedef enum inception_precision {
     INCEPTION_PRECISION_F32,
     INCEPTION_PRECISION_BF16,
     INCEPTION_PRECISION_INT8,
-    INCEPTION_PRECISION_AUTO, /* the fastest that this CPU has instructions for: INT8 where the file has ranges, BF16
-                                 where its products are at least 1.5 times as fast as those of F32, or F32 */
+    INCEPTION_PRECISION_AUTO, /* the fastest that this CPU has instructions for: INT8 where the file has ranges and the
+                                 options name neither a size nor a final_layer, BF16 where its products are at least 1.5
+                                 times as fast as those of F32, or F32 */
 } inception_precision;
 
 /* True if this CPU has instructions for it. */
@@ -229,7 +230,7 @@ typedef struct inception_model_options {
     int width, height;             /* of the input, at most 4096; 0 (default): as the file says, or the network's own */
     int threads;                   /* 1...1024; 0 (default): inception_cpu_count() */
     inception_precision precision; /* default F32; one that is not supported is INCEPTION_UNSUPPORTED, and so is INT8 of
-                                      weights without ranges */
+                                      weights without ranges, or at another size or cut than they were found at */
     inception_crop crop;           /* of photos; default CENTRE, anything else is a deviation */
     bool moving_averages;          /* prefer <variable>/ExponentialMovingAverage where present; default false */
     const char *labels;            /* path of a file of class names, see below; NULL (default): the model's own */
@@ -240,8 +241,9 @@ typedef struct inception_model_options {
                                       [1][1][channels]; wants layer_only. INCEPTION_FEATURES or NULL (default): where the
                                       file is cut, or not at all */
     const char *cache;             /* folder in which weights are kept in the form that they are computed with, so that
-                                      opening the same file again takes a fraction of the time; NULL (default): none.
-                                      Files that do not fit any more are replaced; failures are passed over. Like
+                                      opening the same file again takes a fraction of the time; it must exist; NULL
+                                      (default): none. Not of TensorFlow V2 checkpoints, nor with labels. Files that do
+                                      not fit any more are replaced, none is removed; failures are passed over. Like
                                       weights they must not be cut while the model is open */
     inception_type written;        /* type in which a model file gets the weights, where one is written: INCEPTION_F32
                                       (default), or INCEPTION_BF16 for half the size: rounded to the nearest, ties to
@@ -347,8 +349,8 @@ INCEPTION_API void inception_calibrator_close(inception_calibrator **calibrator)
 INCEPTION_API const inception_input *inception_calibrator_input(const inception_calibrator *calibrator);
 
 /* `input`: a photo as inception_prepare() makes it. Adding is INCEPTION_INVALID after the first comparison, and
- * INCEPTION_DATA where a value becomes infinite. Comparing is INCEPTION_UNSUPPORTED where the CPU has no instructions for
- * int8. */
+ * INCEPTION_DATA where a value becomes infinite. Comparing is INCEPTION_INVALID before a photo was added, and
+ * INCEPTION_UNSUPPORTED where the CPU has no instructions for int8. */
 INCEPTION_API inception_status inception_calibrator_add(inception_calibrator *calibrator, const float *input,
                                                         inception_error *error);
 INCEPTION_API inception_status inception_calibrator_compare(inception_calibrator *calibrator, const float *input,
@@ -427,8 +429,8 @@ INCEPTION_API void inception_session_close(inception_session **session);
 INCEPTION_API inception_status inception_session_run(inception_session *session, const float *inputs, int count,
                                                      float *logits, float *probabilities, inception_error *error);
 
-/* Prepares and runs `count` photos; top[i * k] ... get the k (1...classes) most probable classes of photo i, most
- * probable first; equal probabilities in order of index. */
+/* Prepares and runs `count` photos; top[i * k] ... get the k (1...classes) most probable classes of photo i, those
+ * of the largest logits first, equal ones in order of index. */
 INCEPTION_API inception_status inception_classify(inception_session *session, const inception_image *const *images,
                                                   int count, int k, inception_prediction *top, inception_error *error);
 

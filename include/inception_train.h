@@ -68,7 +68,7 @@ typedef struct inception_head_info {
     double penalty;     /* of the squared weights, features scaled to a mean square length of 1: the best in validation */
     double temperature; /* that makes the probabilities of the validation photos most likely */
     double unknown_threshold; /* that at least 95 % of the validation photos reach, with others 90 %: see
-                                 inception_session_unknown() */
+                                 inception_session_unknown(); of labels: -INFINITY */
     inception_unknown_score unknown_score; /* COSINE; PRODUCT where that turns away more of the others in validation */
     size_t known[INCEPTION_PARTS]; /* photos of the classes that reach it; of labels: 0 */
     size_t others[INCEPTION_PARTS], turned_away[INCEPTION_PARTS]; /* photos of none of the classes; those that do not */
@@ -135,10 +135,11 @@ typedef struct inception_training inception_training;
 typedef enum inception_optimiser { INCEPTION_RMSPROP, INCEPTION_MOMENTUM, INCEPTION_ADAM } inception_optimiser;
 
 typedef struct inception_training_options {
-    inception_model_options model; /* of what is opened; layer, labels, crop and cache have no meaning. Precision F32, or
-                                      BF16: what lies between layers and products are bfloat16, variables float32 */
-    const char *const *labels;     /* and its classes, [class_count] lines of text */
-    int class_count;
+    inception_model_options model; /* of what is opened, which may be cut: layer, final_layer, labels, crop, written and
+                                      cache have no meaning. Precision F32, or BF16: what lies between layers and products
+                                      are bfloat16, variables float32 */
+    const char *const *labels;     /* of a network begun anew: its classes, [class_count] lines of text */
+    int class_count;               /* of weights at a path: how many they must have, or 0 (default) */
     const char *const *scopes;     /* [scope_count]: layers to be trained besides the classifier, by the beginnings of
                                       their variables' names, with or without the network's own in front; none
                                       (default): all */

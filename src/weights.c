@@ -56,6 +56,7 @@ const inception_network *inception_weights_network(const inception_weights *weig
 {
     inception_model_options defaults;
     inception_model_options_default(&defaults);
+    if (!weights) return inc_fail(error, INCEPTION_INVALID, "inception_weights_network: no weights given"), NULL;
     inc_model model = {.weights = (inception_weights *)weights}; /* only read */
     inception_status status = inc_recognise(&model, "weights", &defaults, error);
     inc_arena_free(&model.arena);

@@ -148,6 +148,7 @@ inc_course *inc_course_new(inc_model *model, const inception_training_options *o
     c->how = *options;
     c->model = *model;
     c->model.activation = options->several_labels ? INCEPTION_SIGMOID : INCEPTION_SOFTMAX;
+    c->model.written = INCEPTION_F32; /* to go on from */
     c->model.temperature = 1; /* this and the next were found with other weights */
     c->model.ranges = NULL, c->model.class_means = NULL, c->model.unknown_threshold = -INFINITY;
     *model = (inc_model){0};

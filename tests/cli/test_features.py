@@ -184,6 +184,7 @@ def test_similar():
         check("the photo on standard input", run("-s", "-", "same.jpg", stdin=file), 0, " 1.0000  same.jpg\n")
     Path("mine.png").write_bytes(Path("a.jpg").read_bytes())
     check("a picture over a photo", run("-s", "a.jpg", "mine.png", "--plot", "mine.png"), 64, err="is one of the photos")
+    check("over the photo that is asked about", run("-s", "mine.png", "a.jpg", "--plot", "mine.png"), 64, err="is one of the photos")
     tap.ok(Path("mine.png").read_bytes() == Path("a.jpg").read_bytes(), "which stays")
 
 

@@ -368,6 +368,8 @@ def test_sort_care():
     tap.ok(made.exists(), "undo keeps the last copy of a photo that is gone")
     unsure = run("--sort-into=unsure", "--threshold=100%", "-j", "photos/img1.png")
     tap.ok(list(tree("unsure")) == ["unknown/img1.png"], "below the threshold: unknown", unsure)
+    os.makedirs("stuck/.partial")
+    check("a copy that cannot be begun", run("--sort-into=stuck", "-j", "photos/img1.png"), 74, err="failed")
     check("standard input cannot be sorted", run("--sort-into=unsure", "-j", "-", stdin=png(9, 9)), 64, err="standard input")
     Path("links").mkdir()
     Path("links/twice.png").write_bytes(png(12, 12))

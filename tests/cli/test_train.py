@@ -390,6 +390,14 @@ def test_unknown():
     check("answers of one", call("classify", "-m", "colours.safetensors", "--append=both.csv", photo), 0)
     rewritten("colours.safetensors", "shades.safetensors", labels="a\nb\nc")
     check("are none of another's", call("classify", "-m", "shades.safetensors", "--append=both.csv", photo), 65, err="other classes")
+    rewritten("colours.safetensors", "numbers.safetensors", labels="1\n10\n2")
+    done = call("classify", "-m", "numbers.safetensors", "-j", "--allow=10", photo)
+    check("a class called by a number", done, 0)
+    tap.ok([p["label"] for p in json.loads(done.out)[0]["predictions"]] == ["10"], "is meant before an index", done.out)
+    rewritten("colours.safetensors", "named.safetensors", labels="unknown\nunknown\nunknown", unknown_threshold=None,
+              unknown_score=None)
+    check("classes called unknown", call("classify", "-m", "named.safetensors", "--sort-into=named", "-j", photo), 0)
+    tap.ok(any(name.startswith("class ") for name in os.listdir("named")), "into folders of their own", os.listdir("named"))
     check("as bfloat16", call("convert", "--weights=bf16", "none.safetensors", "half.safetensors"), 0)
     tap.ok(metadata("half.safetensors") == metadata("none.safetensors"), "which says the same of itself")
     check("is unknown as well", call("classify", "-m", "half.safetensors", photo), 0, "not one of the 3 classes")
@@ -564,6 +572,18 @@ def test_bad_csv():
     tap.ok(done.returncode == 0 and [c["label"] for c in json.loads(done.out)["classes"]] == ["blue", "red"],
            "csv: blanks around a field do not count", done.err)
     check("convert onto itself", call("convert", "blank.safetensors", "./blank.safetensors"), 64, "", "name another file")
+    check("to a checkpoint", call("convert", "blank.safetensors", "blank.ckpt"), 0)
+    before = Path("blank.ckpt.index").read_bytes(), Path("blank.ckpt.data-00000-of-00001").read_bytes()
+    os.makedirs("own")
+    for part in ("index", "data-00000-of-00001"):
+        shutil.copy(f"blank.ckpt.{part}", f"own/blank.ckpt.{part}")
+    Path("own/checkpoint").write_text('model_checkpoint_path: "blank.ckpt"\n')
+    for source, out in (("blank.ckpt", "blank.ckpt"), ("blank.ckpt.index", "./blank.ckpt"), ("blank.ckpt", "blank.ckpt.index"),
+                        ("own", "own/blank.ckpt")):
+        check(f"a checkpoint onto itself: {source}", call("convert", "-n", "v2", source, out), 64, "", "name another file")
+    after = Path("blank.ckpt.index").read_bytes(), Path("blank.ckpt.data-00000-of-00001").read_bytes()
+    tap.ok(before == after, "which stays")
+    check("output is a folder", train("blank.csv", "-o", "own", "--force"), 74, "", "no regular file")
 
 
 def test_interrupt():
