@@ -112,7 +112,8 @@ static exit_code report(const calibration *c)
                                                     losses[i].decibels, "multiply_adds",
                                                     (json_int_t)losses[i].multiply_adds));
         return output_json(json_pack("{s:I, s:i, s:i, s:f, s:o}", "photos", (json_int_t)c->tally.done,
-                                     "compared", c->compared, "same_first_class", c->agreed, "largest_difference", c->largest, "layers", layers));
+                                     "compared", c->compared, "same_first_class", c->agreed, "largest_difference",
+                                     c->largest, "layers", layers));
     }
     printf("how far what each layer makes stands above the error of int8 (20: ten times, 40: a hundred times):\n\n");
     for (size_t i = 0; i < count; i++) printf("%8.1f dB  %s\n", losses[i].decibels, losses[i].name);
