@@ -421,8 +421,8 @@ const cli_command train_command = {
              "Several labels of a photo, with | between them or in several records, make a model that tells for each label "
              "whether a photo has it. "
              "The network stays as it is but for its output layer, which is new, unless --unfreeze or --from-scratch is "
-             "given. Its features of the photos are computed once and kept in the cache folder. About 70 % of the photos are "
-             "learnt from, 14 % choose, 16 % measure what came out; which, is decided by the names of the photos.",
+             "given. Its features of the photos are computed once and kept in the cache folder. About 70 % of the photos "
+             "are learnt from, 14 % choose, 16 % measure what came out; which, is decided by the names of the photos.",
     .examples = examples,
     .groups = groups,
     .options_size = sizeof(train_options),
