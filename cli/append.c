@@ -113,7 +113,8 @@ static bool is_answer_of(const cli_contestant *contestant, const append_record *
     const json_t *first = json_array_get(json_object_get(record->object, "predictions"), 0);
     const bool table = !record->object;
     const char *told = table ? field_of(record, "label") : json_string_value(json_object_get(first, "label"));
-    const json_int_t index = table ? atoi(field_of(record, "index")) : json_integer_value(json_object_get(first, "index"));
+    const json_int_t index = table ? strtol(field_of(record, "index"), NULL, 10)
+                                   : json_integer_value(json_object_get(first, "index"));
     if (strcmp(field_of(record, "network"), contestant->info->network->name) != 0) return false;
     if (!told || !*told) return true;
     const char *label = index < 0 || index > INT_MAX ? NULL : inception_model_label(contestant->model, (int)index);

@@ -16,8 +16,8 @@ typedef struct calibration {
     inception_model *models[2]; /* as written, in float32 and on bytes */
     inception_session *sessions[2];
     float *probabilities[2];
-    cli_tally tally;       /* of photos that ranges were found on */
-    int compared, agreed;  /* agreed: on the first class */
+    cli_tally tally;              /* of photos that ranges were found on */
+    int compared, agreed;         /* agreed: on the first class */
     double largest;               /* difference of two probabilities */
 } calibration;
 
@@ -131,7 +131,7 @@ exit_code calibrate(const calibrate_settings *settings, const char *path, const 
     exit_code code = c.calibrator ? walk(&c, add, &c, INT32_MAX, &c.tally, quiet) : complain_error(&error);
     if (!code && !c.tally.done) {
         complain("--calibrate: no photo could be read");
-        code = EXIT_NO_INPUT;
+        code = c.tally.failed ? c.tally.first : EXIT_NO_INPUT;
     }
     if (!code && inception_calibrator_write(c.calibrator, out, &error)) code = complain_error(&error);
     if (!code && !inception_precision_supported(INCEPTION_PRECISION_INT8)) {

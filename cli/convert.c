@@ -96,20 +96,6 @@ static exit_code check_contents(const convert_options *options, inception_format
     return EXIT_FINE;
 }
 
-/* Would OUT be written over what is read? A checkpoint in several files is told by its index. */
-static bool is_source(const char *path, const char *out, inception_format format)
-{
-    char index[4200], source[4200];
-    snprintf(index, sizeof index, "%s.index", out);
-    snprintf(source, sizeof source, "%s.index", path);
-    if (same_file(path, out)) return true;
-    if (format != INCEPTION_FORMAT_TF_V2) return false;
-    if (same_file(path, index) || same_file(source, index)) return true;
-    const char *slash = strrchr(out, '/'); /* of a folder it may be the checkpoint that is read */
-    snprintf(source, sizeof source, "%.*s", slash ? (int)(slash - out) + 1 : 1, slash ? out : ".");
-    return path_exists(index) && same_file(path, source);
-}
-
 static exit_code run(void *given, char **operands, int count)
 {
     (void)count;
@@ -122,7 +108,7 @@ static exit_code run(void *given, char **operands, int count)
     if (!code) code = check_contents(options, format);
     if (!code) code = model_find(operands[0], NULL, path, sizeof path, &network);
     if (code) return code;
-    if (is_source(path, operands[1], format))
+    if (same_file(path, operands[1]))
         return complain_usage("convert", "%s: is what is to be converted; name another file", operands[1]);
 
     inception_model_options model = model_options(&options->model, network);

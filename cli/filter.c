@@ -54,10 +54,10 @@ static bool is_called(const inception_model *model, int index, const char *word,
 {
     char number[16];
     const char *label = inception_model_label(model, index);
-    bool called = strcasecmp(word, label) == 0;
     snprintf(number, sizeof number, "%d", index);
     if (by == BY_WNID) return strcasecmp(word, inception_model_wnid(model, index)) == 0;
     if (by == BY_INDEX) return strcmp(word, number) == 0;
+    bool called = strcasecmp(word, label) == 0;
     for (size_t length; !called && (length = next_synonym(&label)) > 0; label += length)
         called = strncasecmp(word, label, length) == 0 && !word[length];
     return called;

@@ -89,12 +89,11 @@ static exit_code check_options(const train_options *options)
             return complain_usage("train", "option --unfreeze: '%s' names no layer", options->tune.unfreeze.items[i]);
     if (given.from_scratch && options->layer)
         return complain_usage("train", "options --from-scratch and --layer exclude each other");
-    if (given.precision && !inception_precision_supported((inception_precision)given.precision)) {
-        complain("this CPU has no instructions for training in bf16");
-        return EXIT_DATA;
-    }
-    if (given.from_scratch || given.unfreeze.count || memcmp(&given, &defaults, sizeof given) == 0) return EXIT_FINE;
-    return complain_usage("train", "options of 'Training more than the output layer' want --unfreeze or --from-scratch");
+    if (!given.from_scratch && !given.unfreeze.count && memcmp(&given, &defaults, sizeof given) != 0)
+        return complain_usage("train", "options of 'Training more than the output layer' want --unfreeze or --from-scratch");
+    if (inception_precision_supported((inception_precision)given.precision)) return EXIT_FINE;
+    complain("this CPU has no instructions for training in bf16");
+    return EXIT_DATA;
 }
 
 static exit_code check_output(train_run *train, const char *path)

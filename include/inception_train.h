@@ -135,9 +135,9 @@ typedef struct inception_training inception_training;
 typedef enum inception_optimiser { INCEPTION_RMSPROP, INCEPTION_MOMENTUM, INCEPTION_ADAM } inception_optimiser;
 
 typedef struct inception_training_options {
-    inception_model_options model; /* of what is opened, which may be cut: layer, final_layer, labels, crop, written and
-                                      cache have no meaning. Precision F32, or BF16: what lies between layers and products
-                                      are bfloat16, variables float32 */
+    inception_model_options model; /* of what is opened, which may be cut; final_layer is to be NULL, and layer, labels,
+                                      crop, written and cache have no meaning. Precision F32, or BF16: what lies between
+                                      layers and products are bfloat16, variables float32 */
     const char *const *labels;     /* of a network begun anew: its classes, [class_count] lines of text */
     int class_count;               /* of weights at a path: how many they must have, or 0 (default) */
     const char *const *scopes;     /* [scope_count]: layers to be trained besides the classifier, by the beginnings of

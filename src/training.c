@@ -75,9 +75,9 @@ inception_training *inception_training_open(const char *path, const inception_tr
     inc_model model = {0};
     inception_status status = path ? inc_model_open(&model, path, &whole, false, error) : begin_anew(&model, options, error);
     if (!status && path && options->class_count && options->class_count != model.shape.classes) {
-        inc_fail(error, INCEPTION_MISMATCH, "%s: has %d classes, not %d", path, model.shape.classes, options->class_count);
+        status = inc_fail(error, INCEPTION_MISMATCH, "%s: has %d classes, not %d", path, model.shape.classes,
+                          options->class_count);
         inc_model_close(&model);
-        return NULL;
     }
     return status ? NULL : inc_course_new(&model, options, error);
 }

@@ -5,6 +5,8 @@
 #include "model/model.h"
 #include "private.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +85,20 @@ bool inception_tensor_statistics(const inception_tensor *tensor, inception_stati
 
 /* ---- writing ---- */
 
+/* Would a file be written over that is read? */
+static inception_status check_out(const inc_model *model, const char *out, inception_format format, inception_error *error)
+{
+    static const char *const endings[] = {"", ".index", ".data-00000-of-00001"};
+    bool held = false;
+    for (size_t i = 0; i < (format == INCEPTION_FORMAT_TF_V2 ? INC_COUNT(endings) : 1); i++) {
+        char path[PATH_MAX + 32]; /* of longer ones there are no files */
+        snprintf(path, sizeof path, "%s%s", out, endings[i]);
+        held |= inc_weights_hold(model->weights, path);
+    }
+    if (!held) return INCEPTION_OK;
+    return inc_fail(error, INCEPTION_INVALID, "%s: is what is to be converted; name another file", out);
+}
+
 inception_status inception_convert(const char *path, const char *out, inception_format format,
                                    const inception_model_options *options, inception_error *error)
 {
@@ -93,6 +109,7 @@ inception_status inception_convert(const char *path, const char *out, inception_
     inc_model model;
     if (!path || !out) return inc_fail(error, INCEPTION_INVALID, "inception_convert: no path given");
     inception_status status = inc_model_open(&model, path, &whole, format != INCEPTION_FORMAT_ONNX, error);
+    if (!status) status = check_out(&model, out, format, error);
     if (!status) status = inc_model_write(&model, out, format, error);
     inc_model_close(&model);
     return status;

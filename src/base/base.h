@@ -107,6 +107,7 @@ float inc_from_bf16(uint16_t half);
 typedef struct inc_map {
     const uint8_t *data;
     size_t size;
+    uint64_t device, inode;
 } inc_map;
 
 inception_status inc_map_open(const char *path, inc_map *map, inception_error *error);

@@ -24,7 +24,7 @@ inception_status inc_map_open(const char *path, inc_map *map, inception_error *e
     } else if (info.st_size > 0) {
         void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED) status = inc_fail_errno(error, path, "map");
-        else *map = (inc_map){data, (size_t)info.st_size};
+        else *map = (inc_map){data, (size_t)info.st_size, info.st_dev, info.st_ino};
     }
     close(fd);
     return status;

@@ -185,6 +185,16 @@ void inc_weights_close(inception_weights *weights)
     free(weights);
 }
 
+bool inc_weights_hold(const inception_weights *weights, const char *path)
+{
+    struct stat info;
+    bool held = false;
+    if (stat(path, &info) != 0) return false;
+    for (size_t i = 0; i < weights->map_count; i++)
+        held |= weights->maps[i].data && weights->maps[i].device == info.st_dev && weights->maps[i].inode == info.st_ino;
+    return held;
+}
+
 bool inc_may_have_metadata(const char *path)
 {
     inception_error own = {0};

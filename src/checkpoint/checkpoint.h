@@ -23,6 +23,7 @@ inception_weights *inc_weights_open(const char *path, inception_error *error);
 void inc_weights_close(inception_weights *weights);
 const inception_tensor *inc_weights_find(const inception_weights *weights, const char *name);
 const char *inc_weights_metadata(const inception_weights *weights, const char *key); /* NULL: not there */
+bool inc_weights_hold(const inception_weights *weights, const char *path); /* were they read from this file? */
 bool inc_may_have_metadata(const char *path); /* by the format of what `path` names */
 
 size_t inc_type_size(inception_type type); /* bytes an element; 0 for INCEPTION_OTHER */

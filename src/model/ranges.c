@@ -97,8 +97,8 @@ static bool find_range(const char *text, inc_value *value)
 static bool take_range(const char *text, inc_graph *graph, uint32_t v)
 {
     inc_value *value = &graph->values[v];
-    uint32_t from = inc_graph_producer(graph, v);
     if (find_range(text, value)) return true;
+    uint32_t from = inc_graph_producer(graph, v);
     if (from == INC_NONE || graph->nodes[from].op != INC_OP_DROPOUT) return false;
     inc_value *same = &graph->values[graph->nodes[from].inputs[0]];
     if (!find_range(text, same)) return false;

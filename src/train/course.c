@@ -151,6 +151,7 @@ inc_course *inc_course_new(inc_model *model, const inception_training_options *o
     c->model.written = INCEPTION_F32; /* to go on from */
     c->model.temperature = 1; /* this and the next were found with other weights */
     c->model.ranges = NULL, c->model.class_means = NULL, c->model.unknown_threshold = -INFINITY;
+    c->model.features = INC_NONE;
     *model = (inc_model){0};
     if (!begin(c, error)) return c;
     inc_course_free(c);
