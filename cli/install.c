@@ -105,8 +105,9 @@ bool install_weights(const cli_order *order, const net_settings *net, char *path
     }
     if (order->file) fd = bring_file(order, error);
     else if (download(&partial, order, net, error)) fd = partial.fd;
-    else keep = error->status == INCEPTION_IO;
+    else keep = error->status == INCEPTION_IO || error->status == INCEPTION_NOT_FOUND;
     if (fd >= 0) done = *news = put_in_place(fd, &partial, order, folder, path, error);
+    keep |= order->file && !done; /* which says nothing of what was downloaded */
     if (*news && order->url && !net->quiet)
         fprintf(stderr, "Successfully downloaded %s %llu bytes.\n", order->name,
                 (unsigned long long)partial.download.held);

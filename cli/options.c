@@ -84,7 +84,7 @@ static bool parse_size(const char *text, double min, double max, uint64_t *value
     if (*text < '0' || *text > '9') return false;
     errno = 0;
     unsigned long long number = strtoull(text, &end, 10);
-    const char *suffix = *end ? strchr(suffixes, *end & ~0x20) : NULL;
+    const char *suffix = *end ? memchr(suffixes, *end & ~0x20, strlen(suffixes)) : NULL;
     int shift = suffix ? 10 * (int)(suffix - suffixes + 1) : 0;
     if (errno || end == text || (*end && (!suffix || end[1])) || number > UINT64_MAX >> shift) return false;
     *value = (uint64_t)number << shift;

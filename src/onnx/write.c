@@ -9,6 +9,7 @@
  *   around them begin with their lengths, which are known before. */
 #include "onnx.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -235,16 +236,26 @@ static void add_simple(exporter *x, const char *operator, const char *input, con
     end_node(x, &node, operator, output);
 }
 
+static void add_constant(exporter *x, float value, const char *output)
+{
+    inc_message node = {.error = x->error};
+    put_float(&node, "value_float", value);
+    end_node(x, &node, "Constant", output);
+}
+
+static void add_pair(exporter *x, const char *operator, const char *a, const char *b, const char *output)
+{
+    inc_message node = {.error = x->error};
+    inc_put_text(&node, NODE_INPUT, a);
+    inc_put_text(&node, NODE_INPUT, b);
+    end_node(x, &node, operator, output);
+}
+
 /* Logits / temperature. */
 static void add_temperature(exporter *x, double temperature)
 {
-    inc_message node = {.error = x->error};
-    put_float(&node, "value_float", (float)temperature);
-    end_node(x, &node, "Constant", "temperature");
-    node = (inc_message){.error = x->error};
-    inc_put_text(&node, NODE_INPUT, "logits");
-    inc_put_text(&node, NODE_INPUT, "temperature");
-    end_node(x, &node, "Div", "logits/Div");
+    add_constant(x, (float)temperature, "temperature");
+    add_pair(x, "Div", "logits", "temperature", "logits/Div");
 }
 
 static void add_reduction(exporter *x, const char *operator, const char *input, const char *output)
@@ -268,10 +279,9 @@ static void add_likeness(exporter *x, const inc_onnx_about *about)
     add_reduction(x, "ReduceMax", "likeness/Conv", about->cosine ? "likeness/ReduceMax" : "likeness");
     if (about->cosine) {
         add_reduction(x, "ReduceL2", features, "likeness/ReduceL2");
-        node = (inc_message){.error = x->error};
-        inc_put_text(&node, NODE_INPUT, "likeness/ReduceMax");
-        inc_put_text(&node, NODE_INPUT, "likeness/ReduceL2");
-        end_node(x, &node, "Div", "likeness");
+        add_constant(x, FLT_MIN, "likeness/Constant"); /* features that are all 0 are like nothing */
+        add_pair(x, "Max", "likeness/ReduceL2", "likeness/Constant", "likeness/Max");
+        add_pair(x, "Div", "likeness/ReduceMax", "likeness/Max", "likeness");
     }
     put_info(x, GRAPH_OUTPUT, "likeness", "Of none of the classes, where it is below the metadata's unknown_threshold.", 1,
              (int64_t[]){1});

@@ -110,7 +110,8 @@ def test_usage():
             ("--top", "", "whole number"), ("--top", "99999999999999999999", "whole number"),
             ("--format", "xml", "text, json, jsonl, csv or tsv"), ("--threads", "0", "from 1 to 1024"),
             ("--precision", "int4", "f32, bf16, int8 or auto"), ("--crop", "left", "centre, full or letterbox"),
-            ("--max-pixels", "-1", "whole number"), ("--max-bytes", "1T", "K, M and G"),
+            ("--max-pixels", "-1", "whole number"), ("--max-pixels", "1 ", "whole number"),
+            ("--max-bytes", "1T", "K, M and G"),
             ("--depth-multiplier", "nan", "number from"), ("--depth-multiplier", "-1", "number from"),
             ("--network", "v9", "option --network"), ("--plot", "card.gif", "ends in .png, .svg or .pdf"),
             ("--plot", "-", "ends in .png"), ("--theme", "blue", "light or dark"), ("--plot-scale", "3", "from 1 to 2")]:

@@ -420,6 +420,27 @@ def test_killed(server):
     tap.ok(holdings() == {"inception_v3.ckpt": right}, "whole, and nothing is left over", sorted(holdings()))
 
 
+def test_part_and_mirrors(server):
+    """What was downloaded outlives a mirror that has nothing, and does not keep a file from being taken."""
+    def stop_in_the_middle():
+        clear()
+        process = start("fetch", "v3", "-q", "--mirror", server.url("slow"))
+        for _ in range(200):
+            if any(len(data) > 5000 for data in holdings().values()):
+                break
+            time.sleep(.01)
+        process.kill()
+        process.communicate()
+        return next((len(data) for name, data in holdings().items() if name.endswith(".part")), 0)
+
+    held = stop_in_the_middle()
+    check("a mirror without it", run("fetch", "v3", "--mirror", server.url("404")), 66, err="not found")
+    left = [len(data) for name, data in holdings().items() if name.endswith(".part")]
+    tap.ok(held > 5000 and left == [held], "takes nothing away", (held, left))
+    check("from a folder", run("fetch", "v3", "--mirror", f"file://{RELEASES}"), 0)
+    tap.ok(holdings() == {"inception_v3.ckpt": whole("v3")}, "whole", sorted(holdings()))
+
+
 def test_together(server):
     clear()
     before = len(server.requests)
@@ -613,7 +634,7 @@ def test_photos(server):
 
 def main():
     with HostileServer(RELEASES) as server:
-        for test in (test_all, test_ways, test_partial, test_failures, test_other, test_full, test_killed, test_together,
+        for test in (test_all, test_ways, test_partial, test_failures, test_other, test_full, test_killed, test_part_and_mirrors, test_together,
                      test_interrupt, test_terminal, test_classify, test_models, test_photos):
             tap.attempt(test, server)
         test_usage()
