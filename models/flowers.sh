@@ -19,13 +19,13 @@ for package in *.deb; do dpkg-deb -x "$package" others; done
 "$python" "$here/flowers.py" "$data/flowers128" "$data/flowers" others .
 usual="--batch 64 --optimiser momentum --precision bf16 --weight-decay 0.0005 --label-smoothing 0.1"
 
-# From random values, what is nothing being a class.
+# From random values, with a sixth class, nothing.
 "$inception" train --from-scratch --network v2 --depth-multiplier 0.5 --input-size 128 $usual --epochs 220 \
     --schedule cosine --rate 0.08 --warm-up 5 --mix-up 0.3 --smallest-crop 0.2 --average-decay 0.999 --norm-decay 0.99936 \
     --output first.safetensors first
 
-# On a larger input, with photos of other things, of which nothing is to be said any more, and flowers turned. The best of 50
-# epochs was the 22nd: with a small rate the network learns by heart.
+# On a larger input, with turned flowers and photos of other things; nothing is no class any more. The best of 50 epochs was the
+# 22nd: with a small rate the network learns by heart.
 onwards="--unfreeze all --batch-statistics --others nothing --input-size 160 --mix-up 0.3 --smallest-crop 0.2 \
     --norm-decay 0.99"
 "$inception" train --model first.safetensors $onwards $usual --epochs 50 --schedule cosine --rate 0.05 \
@@ -35,7 +35,7 @@ onwards="--unfreeze all --batch-statistics --others nothing --input-size 160 --m
 "$inception" train --model second.safetensors $onwards $usual --epochs 12 --schedule fixed --rate 0.035 \
     --warm-up 0.2 --average-decay 0.9995 --output third.safetensors second
 
-# With exchanged rectangles, until validation has been falling for some epochs: the best was the 32nd.
+# With exchanged rectangles, until validation has not become better for 8 epochs: the best was the 32nd.
 "$inception" train --model third.safetensors $onwards $usual --epochs 60 --schedule cosine --rate 0.05 \
     --warm-up 1 --cut-mix 1 --average-decay 0.999 --patience 8 --output fourth.safetensors second
 
