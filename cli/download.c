@@ -191,7 +191,7 @@ static bool attempt_once(cli_download *download, const net_settings *settings, b
     char reason[CURL_ERROR_SIZE] = "", shown[URL_SHOWN], range[32], condition[sizeof download->validator + 16];
     attempt now = {.download = download, .curl = curl_easy_init(), .error = error};
     struct curl_slist *headers = NULL;
-    bool web = strncasecmp(download->url, "http", 4) == 0; /* of others no answer says that it is the rest */
+    bool web = is_web_address(download->url); /* of others no answer says that it is the rest */
     bool rest = web && download->held && download->validator[0] && !(download->bytes && download->held > download->bytes);
     now.shown = url_shown(download->url, shown);
     snprintf(range, sizeof range, "%llu-", (unsigned long long)download->held);

@@ -73,7 +73,8 @@ static char *default_output(const char *path)
     if (!whole) return NULL;
     const char *last = strrchr(whole, '/') + 1;
     int length = (int)strlen(last) - (ends_in(last, ".csv") ? 4 : 0);
-    if (asprintf(&name, "%.*s.safetensors", length ? length : 5, length ? last : "model") < 0) name = NULL;
+    if (length == 0) last = "model", length = (int)strlen(last);
+    if (asprintf(&name, "%.*s.safetensors", length, last) < 0) name = NULL;
     free(whole);
     return name;
 }
@@ -108,11 +109,12 @@ static exit_code check_output(train_run *train, const char *path)
         return complain_usage("train", "option --output: %s: train writes model files; 'inception convert' makes others",
                               train->output);
     struct stat info;
-    if (stat(train->output, &info) == 0 && !S_ISREG(info.st_mode)) {
+    const bool there = stat(train->output, &info) == 0;
+    if (there && !S_ISREG(info.st_mode)) {
         complain("%s: is there already, and no regular file; --output names another", train->output);
         return EXIT_IO;
     }
-    if (path_exists(train->output) && !train->options->force) {
+    if (there && !train->options->force) {
         complain("%s: is there already; --force replaces it, --output names another file", train->output);
         return EXIT_IO;
     }

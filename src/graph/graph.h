@@ -154,6 +154,12 @@ inception_status inc_graph_drop_unused(inc_graph *graph, inception_error *error)
 #define INC_QUANTIZED_MEAN 257 /* pixels at most, of an average pool on bytes */
 #define INC_QUANTIZED_PHOTO 4 /* channels at most, of a photo as bytes */
 
+/* Could a step on bytes do it? Nothing else reads bytes. */
+static inline bool inc_reads_bytes(inc_op op)
+{
+    return op == INC_OP_CONV || op == INC_OP_MAX_POOL || op == INC_OP_AVG_POOL;
+}
+
 /* For graphs that went through all rewrites, or these: the same with a place of its own for every value, so that all can be
  * looked at. */
 #define INC_CALIBRATED_REWRITES \

@@ -32,7 +32,7 @@ static bool able(const inc_graph *graph, const inc_node *node)
         return taps <= INC_QUANTIZED_TAPS && (!photo || narrow)
             && taps * graph->values[node->inputs[0]].dims[3] <= INC_QUANTIZED_PRODUCTS;
     if (node->op == INC_OP_AVG_POOL && taps > INC_QUANTIZED_MEAN) return false;
-    return (node->op == INC_OP_MAX_POOL || node->op == INC_OP_AVG_POOL) && !photo;
+    return inc_reads_bytes(node->op) && !photo;
 }
 
 /* A convolution takes bytes whatever it writes; a pool writes what it takes. */

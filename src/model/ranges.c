@@ -21,8 +21,7 @@ static bool is_read(const inc_graph *graph, uint32_t v)
 {
     for (size_t n = 0; n < graph->node_count; n++) {
         const inc_node *node = &graph->nodes[n];
-        bool able = node->op == INC_OP_CONV || node->op == INC_OP_MAX_POOL || node->op == INC_OP_AVG_POOL;
-        if (able && node->inputs[0] == v) return true;
+        if (inc_reads_bytes(node->op) && node->inputs[0] == v) return true;
     }
     return false;
 }
