@@ -64,7 +64,7 @@ def onnxruntime(job):
 
 
 def torch(job):
-    """The ONNX file's nodes as modules: it has only ten kinds, and so the weights are the very same ones."""
+    """The ONNX file's nodes up to the logits as modules: there are nine kinds, and the weights are the very same ones."""
     import onnx
     import torch as t
     from torch.nn import functional as f
@@ -86,6 +86,8 @@ def torch(job):
                 a = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
                 inputs = [name for name in node.input if name not in weights]
                 self.steps.append((self.step(node, a), inputs, node.output[0]))
+                if node.output[0] == "logits":
+                    break
 
         def step(self, node, a):
             kind, size, by, pads = node.op_type, a.get("kernel_shape"), a.get("strides"), a.get("pads")
@@ -103,7 +105,7 @@ def torch(job):
                 return lambda x: f.avg_pool2d(x, size, by, pads[:2], count_include_pad=False)
             return {
                 "Transpose": lambda x: x.permute(0, 3, 1, 2), "Relu": f.relu, "Add": t.add,
-                "Concat": lambda *x: t.cat(x, 1), "Flatten": lambda x: x.flatten(1), "Softmax": lambda x: x.softmax(1),
+                "Concat": lambda *x: t.cat(x, 1), "Flatten": lambda x: x.flatten(1),
                 "LRN": lambda x: f.local_response_norm(x, a["size"], a["alpha"], a["beta"], a["bias"]),
             }[kind]
 
@@ -136,7 +138,9 @@ def tensorflow(job):
     heads = {"create_aux_logits": False} if name == "inception_v3" else {}
     classes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
     classes = next(shape[0] for key, shape in classes.items() if "Logits" in key and key.endswith("/biases"))
-    with tf.Graph().as_default(), tf.Session() as session:
+    # The first session of a process decides on the threads of all.
+    threads = tf.ConfigProto(intra_op_parallelism_threads=job.threads, inter_op_parallelism_threads=1)
+    with tf.Graph().as_default(), tf.Session(config=threads) as session:
         x = tf.placeholder(tf.float32, job.shape, "input")
         with tf_slim.arg_scope(getattr(module, name + "_arg_scope")()):
             logits, _ = getattr(module, name)(x, num_classes=classes, is_training=False, **heads)
@@ -144,7 +148,7 @@ def tensorflow(job):
         tf.train.Saver().restore(session, path)
         frozen = tf.graph_util.convert_variables_to_constants(session, session.graph_def, ["logits"])
     tf.import_graph_def(frozen, name="")
-    session = tf.Session(config=tf.ConfigProto(intra_op_parallelism_threads=job.threads, inter_op_parallelism_threads=1))
+    session = tf.Session(config=threads)
     return session.make_callable("logits:0", ["input:0"])
 
 
@@ -155,7 +159,7 @@ class Job:
 
     def calibration(self):
         """Prepared photos; noise where there are none, which is good enough to measure speed."""
-        files = sorted(glob.glob(os.path.join(glob.escape(self.photos), "*.npy")))[:300]
+        files = sorted(glob.glob(os.path.join(glob.escape(self.photos), "**", "*.npy"), recursive=True))[:300]
         noise = np.random.default_rng(1)
         return [np.load(file) for file in files] or [
             noise.uniform(-1, 1, [1] + self.shape[1:]).astype(np.float32) for _ in range(20)]

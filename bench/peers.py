@@ -20,6 +20,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import statistics
 import struct
 import subprocess
@@ -36,6 +37,7 @@ PEERS = {  # name: packages, precisions
     "torch": ("torch==2.15.0 onnx==1.23.2", ["f32", "bf16"]),
     "tensorflow": ("tensorflow-cpu==2.12.1 tf_slim==1.1.0", ["f32"]),
 }
+SOME_FAILED = 1  # exit status of `inception` where some photos could not be read
 SETTLE = 0.3  # seconds: thread pools that wait by spinning have given up by then
 ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # NumPy's pool, which nobody here needs
 
@@ -53,7 +55,7 @@ compiled = ov.Core().compile_model(model.replace(".onnx", "-int8.xml" if precisi
 x = np.asarray(Image.open(photo).convert("RGB").resize((int(width), int(height))), np.float32)[None] / 127.5 - 1
 print(compiled(x)["probabilities"].argmax())
 """),
-    "onnxruntime": (["f32"], """
+    "onnxruntime": (["f32", "int8"], """
 import os, sys
 import numpy as np, onnxruntime as ort
 from PIL import Image
@@ -66,6 +68,7 @@ if os.path.exists(optimised):
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
 else:
     options.optimized_model_filepath = optimised
+    model = model.replace(".onnx", "-int8.onnx") if precision == "int8" else model
 session = ort.InferenceSession(optimised if os.path.exists(optimised) else model, options)
 x = np.asarray(Image.open(photo).convert("RGB").resize((int(width), int(height))), np.float32)[None] / 127.5 - 1
 print(session.run(["probabilities"], {"input": x})[0].argmax())
@@ -89,15 +92,16 @@ def words():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="of one peer in one round")
     parser.add_argument("--photo", help="for the start of a fresh process; without: not measured")
-    parser.add_argument("--photos", help="a folder to calibrate int8 with; without: noise, which is as fast")
+    parser.add_argument("--photos", help="a folder to calibrate int8 with, ours and theirs (the first 300 photos), the first "
+                        "one is what is measured with; without: noise, which is as fast")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="where `inception` is; default: build")
     parser.add_argument("--folder", default=os.path.expanduser("~/.cache/inception-peers"), help="for the peers")
     return parser.parse_args()
 
 
-def run(*command):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    if done.returncode:
+def run(*command, allowed=(0,)):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=ENVIRONMENT)
+    if done.returncode not in allowed:
         raise Missing((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
     return done.stdout
 
@@ -290,12 +294,12 @@ def noise(path):
 
 
 def export(options, folder, model):
-    """What the contestants need of one network, made from its weights."""
+    """What the contestants need of one network, made from its weights; photos that cannot be read are passed over."""
     net = {"model": model, "int8": os.path.join(folder, "int8.safetensors"), "folder": folder,
            "onnx": os.path.join(folder, "x.onnx"), "photos": folder}
     if "int8" in options.precision:
         run(options.command, "convert", "--int8", "--calibrate", options.photos or noise(os.path.join(folder, "noise.bmp")),
-            model, net["int8"])
+            model, net["int8"], allowed=(0, SOME_FAILED))
     run(options.command, "convert", model, net["onnx"])
     net["name"] = said(net["onnx"], "network")
     net["size"] = said(net["onnx"], "input_width"), said(net["onnx"], "input_height")
@@ -305,7 +309,8 @@ def export(options, folder, model):
     if options.photos:
         net["photos"] = os.path.join(folder, "photos")
         os.mkdir(net["photos"])
-        run(options.command, "prepare", "-m", model, "-f", "npy", "-o", net["photos"], options.photos)
+        run(options.command, "prepare", "-m", model, "-f", "npy", "-o", net["photos"], options.photos,
+            allowed=(0, SOME_FAILED))
     return net
 
 
@@ -324,8 +329,17 @@ def machine(options):
     return f"{model}, {options.threads} threads on CPUs {sorted(os.sched_getaffinity(0))}, load {os.getloadavg()[0]:.1f}"
 
 
+def check_words(option, given, known):
+    for word in given:
+        if word not in known:
+            sys.exit(f"{option}: there is no '{word}'; there are {', '.join(known)}")
+
+
 def begin(options, names, notes, last):
-    """Installs the peers, binds all processes to the same CPUs, prints what comes before the table: name -> Python."""
+    """Installs the peers, binds all processes to the same CPUs, prints what comes before the table: name -> Python. From here
+    on SIGTERM and a terminal that is closed end it as Ctrl-C does, scratch folders removed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     options.folder = os.path.abspath(options.folder)
     if os.path.commonpath([options.folder, ROOT]) == ROOT:
         sys.exit("--folder must lie outside the tree: what is installed there is not the project's")
@@ -356,12 +370,14 @@ def main():
     for needed in [options.command] + ([] if options.model else [options.maker]):
         if not os.path.exists(needed):
             sys.exit(f"{needed} is not there: build the project first, with its tests, or say --build")
-    for name in options.networks:
-        if name not in NETWORKS:
-            sys.exit(f"--networks: there is no '{name}'; there are {', '.join(NETWORKS)}")
+    check_words("--networks", options.networks, NETWORKS)
+    check_words("--peers", options.peers, PEERS)
+    check_words("--precision", options.precision, ["f32", "bf16", "int8"])
     notes = []
     pythons = begin(options, options.peers, notes, "off or peak")
     with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
+        if all(map(os.path.exists, options.model or [])):  # what is kept for models that are soon gone goes with them
+            ENVIRONMENT["XDG_CACHE_HOME"] = scratch
         for number, model in enumerate(options.model or made_up(options, scratch)):
             folder, truth = os.path.join(scratch, str(number)), []
             os.mkdir(folder)

@@ -44,7 +44,7 @@ def network(t):
             size, by, pad = int(words[1]), int(words[2]), int(words[1]) // 2 if words[3] == "SAME" else 0
             pool = nn.MaxPool2d(size, by, pad) if kind == "MAX" else nn.AvgPool2d(size, by, pad, count_include_pad=False)
             return [pool], channels
-        h, w, by = map(int, words[1:4])
+        h, w, by = (int(word) or 5 for word in words[1:4])  # 0: the whole map, which is 5 x 5 where that is said
         pad, out = (h // 2, w // 2) if words[4] == "SAME" else 0, CLASSES if words[5] == "CLASSES" else int(words[5])
         conv = nn.Conv2d(channels, out, (h, w), by, pad, bias=kind == "LINEAR")
         if kind == "LINEAR":
@@ -179,6 +179,8 @@ def main():
     options.program = os.path.join(os.path.abspath(options.build), "tests", "train_step")
     if not os.path.exists(options.program):
         sys.exit(f"{options.program} is not there: build the project with its tests first, or say --build")
+    peers.check_words("--peers", options.peers, ["eager", "compiled"])
+    peers.check_words("--precision", options.precision, ["f32", "bf16"])
     notes = []
     python = peers.begin(options, ["torch"], notes, "speed, memory").get("torch")
     for precision in options.precision:

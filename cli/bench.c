@@ -143,6 +143,11 @@ static exit_code measure_photos(const bench_options *options, bench_result *resu
 
 /* ---- Telling ---- */
 
+static double median_of(const bench_result *result)
+{
+    return (result->runs[(result->count - 1) / 2] + result->runs[result->count / 2]) / 2;
+}
+
 static double quantile(const bench_result *result, double part)
 {
     size_t i = (size_t)ceil(part * (double)result->count);
@@ -186,7 +191,7 @@ static void tell_layers(const bench_options *options, const bench_result *result
 static void tell_text(const bench_options *options, const bench_result *result)
 {
     const inception_model_info *info = result->info;
-    double batch = options->batch, median = quantile(result, 0.5) / batch, work = (double)info->multiply_adds;
+    double batch = options->batch, median = median_of(result) / batch, work = (double)info->multiply_adds;
     char bytes[BYTES_TEXT];
     printf("%s, %s, %d thread%s, batch %d\n", info->network->title, precision_choices[info->precision],
            info->threads, info->threads == 1 ? "" : "s", options->batch);
@@ -225,7 +230,7 @@ static json_t *steps_json(const bench_options *options, const bench_result *resu
 static json_t *result_json(const bench_options *options, const bench_result *result)
 {
     const inception_model_info *info = result->info;
-    double batch = options->batch, median = quantile(result, 0.5) / batch;
+    double batch = options->batch, median = median_of(result) / batch;
     json_t *object = json_pack(
         "{s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "network", info->network->name, "precision",
         precision_choices[info->precision], "batch", options->batch, "threads", info->threads, "runs",

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define LARGEST_CSV ((size_t)1 << 30)
@@ -97,15 +96,16 @@ static int by_name(const void *a, const void *b)
 /* A photo that is named again with the same label goes; with another one it stays, and photos have several. */
 static void check_names(cli_dataset *set)
 {
-    size_t kept = 0;
+    size_t kept = 0, copies = 0;
     if (set->count) qsort(set->examples, set->count, sizeof *set->examples, by_name);
     for (size_t i = 0; i < set->count; i++) {
         cli_example *example = &set->examples[i], *before = kept ? &set->examples[kept - 1] : NULL;
         bool again = before && strcmp(before->name, example->name) == 0, same = again && by_name(before, example) == 0;
         set->several |= again && !same;
-        if (same) free_example(example), set->copies++;
+        if (same) free_example(example), copies++;
         else if (kept++ != i) set->examples[kept - 1] = *example;
     }
+    if (!set->several) set->copies += copies; /* or what was said of a photo was said in several records */
     set->count = kept;
 }
 
@@ -253,13 +253,22 @@ exit_code dataset_leave_out(cli_dataset *set, const bool *unreadable)
 
 static bool digest_of(cli_example *example, inception_error *error)
 {
-    struct stat info;
+    struct stat *info = &example->file;
     int fd = open(example->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return fail(error, INCEPTION_IO, "%s: cannot open: %s", example->path, strerror(errno)), false;
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) fail(error, INCEPTION_IO, "%s: not a file", example->path);
+    if (fstat(fd, info) != 0 || !S_ISREG(info->st_mode)) fail(error, INCEPTION_IO, "%s: not a file", example->path);
     bool good = !error->status && extras(NULL)->digest_file(fd, example->path, 0, "SHA256", example->digest, error);
     close(fd);
     return good;
+}
+
+bool dataset_unchanged(const cli_example *example)
+{
+    const struct stat *was = &example->file;
+    struct stat is;
+    return stat(example->path, &is) == 0 && is.st_dev == was->st_dev && is.st_ino == was->st_ino
+        && is.st_size == was->st_size && is.st_mtim.tv_sec == was->st_mtim.tv_sec
+        && is.st_mtim.tv_nsec == was->st_mtim.tv_nsec;
 }
 
 static int compare_classes(const cli_dataset *set, const cli_example *x, const cli_example *y)

@@ -83,11 +83,12 @@ bool dataset_parse(cli_dataset *set, char *text, inception_error *error)
         if (!*start) continue;
         int count = table_split(start, ',', fields, MOST_COLUMNS);
         for (int i = 0; i < count && i < MOST_COLUMNS; i++) fields[i] = trim(fields[i]);
-        if (record == 1) {
+        if (!columns) {
             columns = count, file = column_of(fields, count, "file"), label = column_of(fields, count, "label");
             optional = set->several = label < 0;
             if (optional) label = column_of(fields, count, "labels");
-            if (file < 0 || label < 0)
+            if (count < 0) fail_record(set, record, "wrong quotes, or too many fields, in the header", error);
+            else if (file < 0 || label < 0)
                 fail_record(set, record, "the header names no columns 'file' and 'label' or 'labels' with commas between",
                         error);
         } else if (count != columns) {

@@ -20,7 +20,7 @@ static int not_hidden(const struct dirent *entry)
 }
 
 /* All photos of a class's folder and of those in it. */
-static exit_code read_class(cli_dataset *set, char *folder, const char *label)
+static exit_code read_class(cli_dataset *set, char *folder, const char *label, bool quiet)
 {
     inception_error error = {0};
     photo_settings settings = {.net.offline = true};
@@ -30,26 +30,32 @@ static exit_code read_class(cli_dataset *set, char *folder, const char *label)
     exit_code code = EXIT_FINE;
     while (!code && photos_next(walk, &photo, &error)) {
         char *name = NULL;
-        if (error.status) {
+        if (error.status == INCEPTION_NOT_FOUND) {
             complain("%s: every class needs photos", error.message);
             code = EXIT_DATA;
+        } else if (error.status) { /* of a folder inside */
+            complain_input(folder, &error);
+            tally_failure(&set->tally, error.status);
+            error = (inception_error){0};
         } else {
             if (asprintf(&name, "%s/%s", label, photo.name) < 0) name = NULL;
             if (!dataset_add(set, strdup(photo.path), name, label, &error)) code = complain_error(&error);
         }
     }
+    if (!code) photos_note(walk, quiet);
     photos_close(&walk);
     return code;
 }
 
-/* What training leaves is no class: a log, perhaps a checkpoint. */
+/* What training leaves is no class: a log, a checkpoint, or of a run that was killed at once nothing yet. */
 static bool is_run(const char *folder)
 {
     struct dirent **entries;
-    bool run = false;
     int count = scandir(folder, &entries, not_hidden, NULL);
+    bool run = count == 0 && ends_in(folder, ".run");
     for (int i = 0; i < count; i++) {
-        run |= strncmp(entries[i]->d_name, "events.out.tfevents.", 20) == 0;
+        const char *name = entries[i]->d_name;
+        run |= strncmp(name, "events.out.tfevents.", 20) == 0 || tune_is_left(name);
         free(entries[i]);
     }
     if (count >= 0) free(entries);
@@ -64,17 +70,29 @@ static bool called_as_part(const char *name)
     return false;
 }
 
-static exit_code look_at(cli_dataset *set, const char *name, contents *found)
+/* A link to the data set, or to a folder that it is in, is no class, either. */
+static bool holds_all(const char *folder, const char *whole)
+{
+    char *a = realpath(folder, NULL), *b = realpath(whole, NULL);
+    size_t length = a ? strlen(a) : 0;
+    bool holds = a && b && (length == 1 || (strncmp(a, b, length) == 0 && (b[length] == '/' || b[length] == '\0')));
+    free(a);
+    free(b);
+    return holds;
+}
+
+static exit_code look_at(cli_dataset *set, const char *name, bool quiet, contents *found)
 {
     char *path;
     struct stat info;
     exit_code code = EXIT_FINE;
     if (asprintf(&path, "%s/%s", set->path, name) < 0) return complain_memory();
     bool there = stat(path, &info) == 0;
-    if (there && S_ISDIR(info.st_mode) && !is_run(path)) {
-        found->folders++;
-        found->parts += called_as_part(name);
-        code = read_class(set, path, name);
+    if (there && S_ISDIR(info.st_mode)) {
+        bool is_class = !is_run(path) && !holds_all(path, set->path);
+        found->folders += is_class;
+        found->parts += is_class && called_as_part(name);
+        if (is_class) code = read_class(set, path, name, quiet);
     } else if (there && S_ISREG(info.st_mode) && named_like_photo(name) && !found->loose++) {
         found->first_loose = name;
     }
@@ -109,7 +127,7 @@ exit_code dataset_walk(cli_dataset *set, bool quiet)
         complain("%s: cannot read the folder: %s", set->path, strerror(errno));
         return EXIT_NO_INPUT;
     }
-    for (int i = 0; i < count && !code; i++) code = look_at(set, entries[i]->d_name, &found);
+    for (int i = 0; i < count && !code; i++) code = look_at(set, entries[i]->d_name, quiet, &found);
     if (!code) code = check(set, &found, quiet);
     for (int i = 0; i < count; i++) free(entries[i]);
     free(entries);

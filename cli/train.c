@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -67,11 +68,12 @@ static bool tuned(const train_run *train)
 /* ---- Before work begins ---- */
 
 /* The name of the folder, or of the CSV file without its ending. */
+#define LONGEST_NAME (NAME_MAX - 32) /* bytes; while it is written it is longer */
+
 static char *default_output(const char *path)
 {
-    char *whole = realpath(path, NULL), *name = NULL;
-    if (!whole) return NULL;
-    const char *last = strrchr(whole, '/') + 1;
+    char *whole = realpath(path, NULL), *name = NULL; /* a pipe has none */
+    const char *last = whole ? strrchr(whole, '/') + 1 : "";
     int length = (int)strlen(last) - (ends_in(last, ".csv") ? 4 : 0);
     if (length == 0) last = "model", length = (int)strlen(last);
     if (asprintf(&name, "%.*s.safetensors", length, last) < 0) name = NULL;
@@ -118,7 +120,11 @@ static exit_code check_output(train_run *train, const char *path)
         complain("%s: is there already; --force replaces it, --output names another file", train->output);
         return EXIT_IO;
     }
-    const char *slash = strrchr(train->output, '/');
+    const char *slash = strrchr(train->output, '/'), *name = slash ? slash + 1 : train->output;
+    if (strlen(name) > LONGEST_NAME) {
+        complain("%s: a name of more than %d bytes; --output names a file", train->output, LONGEST_NAME);
+        return EXIT_IO;
+    }
     char folder[4096];
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - train->output) + 1 : 1, slash ? train->output : ".");
     if (access(folder, W_OK) == 0) return EXIT_FINE;
@@ -405,7 +411,6 @@ static exit_code run(void *given, char **operands, int count)
                          train.weights, train.parts, train.logits};
     for (size_t i = 0; i < COUNT(all); i++) free(all[i]);
     if (train.lock >= 0) close(train.lock);
-    vector_cache_close(&train.cache);
     dataset_free(&train.set);
     inception_head_close(&train.head);
     inception_session_close(&train.session);

@@ -6,13 +6,16 @@
 
 #include <inception_train.h>
 
+#include <sys/stat.h>
+
 /* ---- dataset.c, dataset_folder.c, dataset_csv.c: photos and their classes, from folders or a CSV file ---- */
 
 typedef struct cli_example {
     char *path, *name, *label; /* name: within the data set, whatever machine it is on */
     int class;                 /* where photos have one; -1: of none */
     bool *shows;               /* [classes], where they have several labels */
-    char digest[DIGEST_TEXT];  /* SHA-256 of the file */
+    char digest[DIGEST_TEXT];  /* SHA-256 of the file ... */
+    struct stat file;          /* ... as it was then */
 } cli_example;
 
 typedef struct cli_dataset {
@@ -35,6 +38,7 @@ void dataset_free(cli_dataset *set);
 
 bool dataset_has_answer(const cli_dataset *set, size_t example); /* false: one of the others */
 bool dataset_shows(const cli_dataset *set, size_t example, int class);
+bool dataset_unchanged(const cli_example *example); /* is the file still the one whose digest was taken? */
 int dataset_class(const cli_dataset *set, const char *label); /* -1: there is none of that name */
 
 /* Leaves out the examples whose places in `unreadable` are true, which were complained of, and checks what is left. */
@@ -160,6 +164,7 @@ typedef struct tune_task {
  * by tune_clean(). */
 exit_code tune(const tune_task *task, char *best, size_t size);
 void tune_clean(const char *folder);
+bool tune_is_left(const char *name); /* is a file of that name what a run needs, or what one that was killed left of it? */
 bool tune_begun(const char *folder); /* is there something to resume? */
 
 /* ---- train_report.c ---- */

@@ -94,7 +94,8 @@ static exit_code look(void *context, const cli_loaded *const *photos, const size
     for (int i = 0; i < together; i++) {
         const float *vector = vectors + (size_t)i * train->values;
         memcpy(train->features + good[i] * train->values, vector, train->values * sizeof *vector);
-        vector_cache_add(train->cache, train->set.examples[good[i]].digest, vector);
+        const cli_example *example = &train->set.examples[good[i]];
+        if (dataset_unchanged(example)) vector_cache_add(train->cache, example->digest, vector);
         train->known[good[i]] = true;
     }
     free(vectors);
@@ -112,7 +113,6 @@ exit_code train_find_features(train_run *train)
     train->known = calloc(count, sizeof *train->known);
     size_t *numbers = calloc(count, sizeof *numbers);
     if (!train->features || !train->known || !numbers) code = complain_memory();
-    vector_cache_close(&train->cache);
     const bool source = train->weights_path == train->source; /* what came of a training is looked at once */
     if (!code && source) open_cache(train);
     for (size_t i = 0; i < count && !code; i++)
@@ -125,6 +125,7 @@ exit_code train_find_features(train_run *train)
     const train_photos all = {&train->set, numbers, missing, (size_t)train->together, train->model_options.threads,
                               train->options->common.quiet};
     if (!code && missing) code = train_walk(&all, look, train);
+    vector_cache_close(&train->cache);
     free(numbers);
     return code;
 }

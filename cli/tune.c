@@ -5,6 +5,7 @@
  * best so far) stands in the checkpoint; an epoch that ended with a checkpoint and was not measured is measured again. */
 #include "train.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,37 +141,62 @@ static void set_steps(tuning *t)
     };
 }
 
-/* All that the variables after so many steps depend on; a run can be resumed with the same only. What is long is told by a
- * hash: the photos, what they show and are for, class weights. */
+/* The photos, what they show and are for. */
+static void print_photos(const tuning *t, FILE *stream)
+{
+    const cli_dataset *set = t->task->set;
+    for (size_t i = 0; i < set->count; i++) {
+        fprintf(stream, "%s %s %d", set->examples[i].digest, set->examples[i].name, t->task->parts[i]);
+        for (int c = 0; c < set->classes; c++) fputs(dataset_shows(set, i, c) ? " 1" : " 0", stream);
+        fputc('\n', stream);
+    }
+}
+
+static void print_class_weights(const tuning *t, FILE *stream)
+{
+    const cli_dataset *set = t->task->set;
+    for (int c = 0; c < set->classes; c++) fprintf(stream, "%s %.17g\n", set->labels[c], t->task->class_weights[c]);
+}
+
+static void print_scopes(const tuning *t, FILE *stream)
+{
+    const string_list *unfreeze = &t->task->how->unfreeze;
+    for (size_t i = 0; i < unfreeze->count; i++) fprintf(stream, "%s%s", i ? "," : "", unfreeze->items[i]);
+}
+
+/* The hash of what is long. */
+static bool hash_of(const tuning *t, void (*print)(const tuning *t, FILE *stream), char digest[DIGEST_TEXT])
+{
+    char *text = NULL;
+    inception_error error = {0};
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream) print(t, stream);
+    bool good = stream && fclose(stream) == 0 && extras(NULL)->digest_bytes(text, size, "SHA256", digest, &error);
+    free(text);
+    return good;
+}
+
+/* All that the variables after so many steps depend on; a run can be resumed with the same only. The seed decides what photos
+ * are for, so it comes first. */
 static exit_code describe(tuning *t)
 {
     const tune_task *task = t->task;
     const tune_settings *how = task->how;
-    const cli_dataset *set = task->set;
-    char digest[DIGEST_TEXT] = "", *text = NULL;
-    inception_error error = {0};
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    if (!stream) return complain_memory();
-    for (size_t i = 0; i < set->count; i++) {
-        fprintf(stream, "%s %s %d", set->examples[i].digest, set->examples[i].name, task->parts[i]);
-        for (int c = 0; c < set->classes; c++) fputs(dataset_shows(set, i, c) ? " 1" : " 0", stream);
-        fputc('\n', stream);
-    }
-    for (int c = 0; c < set->classes; c++) fprintf(stream, "%s %.17g\n", set->labels[c], task->class_weights[c]);
-    for (size_t i = 0; i < how->unfreeze.count; i++) fprintf(stream, "%s,", how->unfreeze.items[i]);
-    if (fclose(stream) != 0 || !extras(NULL)->digest_bytes(text, size, "SHA256", digest, &error)) size = 0;
-    free(text);
-    if (!size) return complain_memory();
+    char photos[DIGEST_TEXT], weights[DIGEST_TEXT], scopes[DIGEST_TEXT];
+    if (!hash_of(t, print_photos, photos) || !hash_of(t, print_class_weights, weights) || !hash_of(t, print_scopes, scopes))
+        return complain_memory();
     snprintf(t->described, sizeof t->described,
-             "photos=%.16s source=%.16s layer=%s network=%s depth=%g/%d input-size=%d seed=%llu trained=%.80s epochs=%d "
+             "seed=%llu photos=%.16s class-weights=%.8s source=%.16s layer=%s network=%s depth=%g/%d input-size=%d "
+             "trained=%.80s/%.8s epochs=%d "
              "batch=%d accumulate=%d optimiser=%s rate=%.12g schedule=%s warm-up=%.12g momentum=%.12g epsilon=%.12g "
              "weight-decay=%.12g label-smoothing=%.12g mix-up=%.12g cut-mix=%.12g dropout=%.12g average-decay=%.12g "
              "batch-statistics=%d norm-decay=%.12g augmentation=%s smallest-crop=%.12g patience=%d precision=%s",
-             digest, *task->source ? task->source : "-", task->layer ? task->layer : "-",
-             task->model.network ? task->model.network : "-",
-             task->model.depth_multiplier, task->model.min_depth, task->model.width, (unsigned long long)task->seed,
-             how->from_scratch ? "from-scratch" : how->unfreeze.items[0], epochs_of(how), t->batch, t->accumulate,
+             (unsigned long long)task->seed, photos, weights, *task->source ? task->source : "-",
+             task->layer ? task->layer : "-",
+             *task->source ? "-" : inception_network_find(task->model.network)->name, /* or the weights tell it */
+             task->model.depth_multiplier, task->model.min_depth, task->model.width,
+             how->from_scratch ? "from-scratch" : how->unfreeze.items[0], scopes, epochs_of(how), t->batch, t->accumulate,
              optimiser_choices[how->optimiser], t->rate.rate, schedule_choices[t->rate.schedule], how->warm_up,
              how->momentum, epsilon_of(how), how->weight_decay, how->label_smoothing, how->mix_up, how->cut_mix,
              how->dropout, how->average_decay, how->from_scratch || how->batch_statistics, norm_decay_of(t),
@@ -397,12 +423,18 @@ bool tune_begun(const char *folder)
     return path_exists(path);
 }
 
+bool tune_is_left(const char *name)
+{
+    static const char *const beginnings[] = {"checkpoint.safetensors", "best.safetensors", "start.safetensors"};
+    for (size_t i = 0; i < COUNT(beginnings); i++)
+        if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0) return true;
+    return false;
+}
+
 void tune_clean(const char *folder)
 {
-    static const char *const names[] = {"checkpoint", "best", "start"};
-    char path[PATH];
-    for (size_t i = 0; i < COUNT(names); i++) {
-        snprintf(path, sizeof path, "%s/%s.safetensors", folder, names[i]);
-        unlink(path);
-    }
+    DIR *listing = opendir(folder);
+    for (struct dirent *entry; listing && (entry = readdir(listing));)
+        if (tune_is_left(entry->d_name)) unlinkat(dirfd(listing), entry->d_name, 0);
+    if (listing) closedir(listing);
 }

@@ -3,9 +3,9 @@
  *
  *     records of one size: SHA-256 of what follows and of the photo (64 hexadecimal digits each), float32 [values]
  *
- * Records are only ever added, each in one write, by the one process that has the lock; others read. A record whose
- * checksum is wrong is as good as none, and what a killed process left of one is cut off. A file that was not opened for 30
- * days is removed when another one is. */
+ * Records are only ever added, each in one write by who has the lock just then, whoever reads. A record whose checksum is
+ * wrong is as good as none, and what a killed process left of one is cut off. A file that was not opened for 30 days is
+ * removed when another one is. */
 #include "train.h"
 
 #include <dirent.h>
@@ -23,7 +23,7 @@
 
 struct vector_cache {
     int fd;
-    bool locked;
+    bool full; /* or the disk is, or the folder cannot be written: nothing more is added */
     size_t size; /* bytes of a record */
     char *record;
 };
@@ -55,7 +55,6 @@ vector_cache *vector_cache_open(const char *key, size_t values)
 {
     char whole[FOLDER_SIZE], folder[sizeof whole + 16], name[DIGEST_TEXT], path[sizeof folder + sizeof name + 1];
     inception_error ignored = {0};
-    struct stat info;
     if (!cache_make(whole, &ignored)) return NULL;
     if (!extras(NULL)->digest_bytes(key, strlen(key), "SHA256", name, &ignored)) return NULL;
     vector_cache *cache = calloc(1, sizeof *cache);
@@ -69,10 +68,7 @@ vector_cache *vector_cache_open(const char *key, size_t values)
     if (cache->record && cache->fd < 0) cache->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (cache->fd >= 0) futimens(cache->fd, NULL);
     prune(folder);
-    if (cache->fd < 0 || fstat(cache->fd, &info) != 0) return vector_cache_close(&cache), NULL;
-    cache->locked = flock(cache->fd, LOCK_EX | LOCK_NB) == 0;
-    if (cache->locked && fstat(cache->fd, &info) == 0 && info.st_size % (off_t)cache->size)
-        cache->locked = ftruncate(cache->fd, info.st_size - info.st_size % (off_t)cache->size) == 0;
+    if (cache->fd < 0) vector_cache_close(&cache);
     return cache;
 }
 
@@ -129,10 +125,15 @@ void vector_cache_read(vector_cache *cache, const cli_dataset *set, float *featu
 void vector_cache_add(vector_cache *cache, const char *digest, const float *features)
 {
     char seal[DIGEST_TEXT];
-    if (!cache || !cache->locked) return;
+    struct stat info;
+    if (!cache || cache->full) return;
     memcpy(digest_in(cache->record), digest, HEX);
     memcpy(values_in(cache->record), features, cache->size - 2 * (size_t)HEX);
     if (!seal_of(cache, seal)) return;
     memcpy(cache->record, seal, HEX);
-    cache->locked = write(cache->fd, cache->record, cache->size) == (ssize_t)cache->size; /* or the disk is full */
+    if (flock(cache->fd, LOCK_EX) != 0) return;
+    const off_t size = fstat(cache->fd, &info) == 0 ? info.st_size : 0, rest = size % (off_t)cache->size;
+    cache->full = (rest && ftruncate(cache->fd, size - rest) != 0)
+               || write(cache->fd, cache->record, cache->size) != (ssize_t)cache->size;
+    flock(cache->fd, LOCK_UN);
 }

@@ -31,7 +31,8 @@
  * is returned as a const pointer belongs to its object and lives as long.
  *
  * Threads: no function keeps state outside the objects it is given. A model, an image and weights are never changed
- * once made: any number of threads may use one at once. A session belongs to one thread at a time.
+ * once made: any number of threads may use one at once. A session belongs to one thread at a time, and to the process that
+ * opened it: it has threads of its own, which fork() does not copy. A model goes through fork().
  *
  * The library never prints and never ends the process. What results hold after a failure is undefined.
  */

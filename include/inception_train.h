@@ -175,8 +175,9 @@ INCEPTION_API uint64_t inception_training_steps(const inception_training *traini
 typedef struct inception_losses {
     double classes, heads, decay; /* of the classifier, of auxiliary ones, of the size of weights: each with its weight in
                                      the sum that is made small */
-    int answered; /* photos of which not all classes have the same part in the target */
-    int right;    /* of those: where the most probable class is the one that has the largest part */
+    int answered; /* photos of which not all classes have the same part in the target; of several labels all photos */
+    int right;    /* of those: where the most probable class is the one that has the largest part; of several labels where
+                   * those of a probability above 1/2 are all and only those of a target above 1/2 */
 } inception_losses;
 
 /* A step: inputs float32 [photos][height][width][3], targets float32 [photos][classes], the part of each class or, with

@@ -446,11 +446,8 @@ inception_status inception_session_run(inception_session *session, const float *
     session->ran = 0;
     status = inc_run_execute(session->run, inputs, count, error);
     if (status) return status;
-    session->ran = count;
-    if (session->model->layer_only) return INCEPTION_OK;
-    const inception_model_info *info = &session->model->info;
-    size_t classes = (size_t)info->classes;
-    for (int i = 0; i < count; i++) {
+    const size_t classes = (size_t)session->model->info.classes;
+    for (int i = 0; i < count && !session->model->layer_only; i++) {
         float *scores = (logits ? logits : session->logits) + (size_t)i * classes;
         inc_run_read(session->run, i, session->model->logits, scores);
         if (inc_count_not_finite(scores, classes))
@@ -458,6 +455,7 @@ inception_status inception_session_run(inception_session *session, const float *
         if (probabilities) find_probabilities(session->model, scores, probabilities + (size_t)i * classes);
         session->unknown[i] = is_unknown(session, i);
     }
+    session->ran = count;
     return INCEPTION_OK;
 }
 

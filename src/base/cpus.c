@@ -24,40 +24,66 @@ static long quota_of(const char *quota, const char *period)
     return allowed > 0 && each > 0 ? (long)((allowed + each - 1) / each) : 0;
 }
 
-/* The tightest quota on the way from this process's group up to the root, cgroup v2. */
-static long quota_v2(void)
+/* Of one group, whichever version of cgroups it is of. */
+static long quota_of_group(const char *folder)
 {
-    char groups[4096], path[4400], text[128];
-    long best = 0;
-    if (!read_text("/proc/self/cgroup", groups, sizeof groups)) return 0;
-    char *group = strstr(groups, "0::");
-    if (!group) return 0;
-    group += 3;
-    group[strcspn(group, "\n")] = 0;
+    char path[4600], quota[128], period[64];
+    snprintf(path, sizeof path, "%s/cpu.max", folder);
+    char *space = read_text(path, quota, sizeof quota) ? strchr(quota, ' ') : NULL;
+    if (space) return quota_of(quota, space + 1);
+    snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
+    if (!read_text(path, quota, sizeof quota)) return 0;
+    snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
+    return read_text(path, period, sizeof period) ? quota_of(quota, period) : 0;
+}
+
+/* `best`, or the tightest quota on the way from the group up to the root if that is less. */
+static long tightest_quota(const char *root, char *group, long best)
+{
+    char folder[4500];
     for (char *cut = group + strlen(group); cut; cut = strrchr(group, '/')) {
         *cut = 0;
-        snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", group);
-        char *space = read_text(path, text, sizeof text) ? strchr(text, ' ') : NULL;
-        long allowed = space ? quota_of(text, space + 1) : 0;
-        if (allowed && (!best || allowed < best)) best = allowed;
+        snprintf(folder, sizeof folder, "%s%s", root, group);
+        long allowed = quota_of_group(folder);
+        if (allowed && allowed < best) best = allowed;
     }
     return best;
 }
 
-static long quota_v1(void)
+/* `count`, or what the quotas of this process's groups allow if that is less. A line is ID:CONTROLLERS:GROUP; version 2
+ * names no controllers. */
+static long limit_by_quotas(long count)
 {
-    char quota[64], period[64];
-    if (!read_text("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota, sizeof quota)) return 0;
-    if (!read_text("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period, sizeof period)) return 0;
-    return quota_of(quota, period);
+    char text[4096], *line = text, *next, *rest;
+    if (!read_text("/proc/self/cgroup", text, sizeof text)) return count;
+    for (; *line; line = next) {
+        next = line + strcspn(line, "\n");
+        if (*next) *next++ = 0;
+        char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!group) continue;
+        *group++ = 0;
+        if (controllers[1] == 0) count = tightest_quota("/sys/fs/cgroup", group, count);
+        for (char *name = strtok_r(controllers + 1, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
+            if (strcmp(name, "cpu") == 0) count = tightest_quota("/sys/fs/cgroup/cpu", group, count);
+    }
+    return count;
+}
+
+/* Of the affinity mask, which must be at least as large as the kernel's. */
+static long count_allowed(void)
+{
+    for (int most = CPU_SETSIZE; most <= 1 << 20; most *= 2) {
+        cpu_set_t *set = CPU_ALLOC(most);
+        const size_t size = CPU_ALLOC_SIZE(most);
+        long count = set && sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 0;
+        CPU_FREE(set);
+        if (count) return count;
+    }
+    return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 int inception_cpu_count(void)
 {
-    cpu_set_t set;
-    long count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
-    long quotas[] = {quota_v2(), quota_v1()};
-    for (size_t i = 0; i < INC_COUNT(quotas); i++)
-        if (quotas[i] && quotas[i] < count) count = quotas[i];
+    long count = limit_by_quotas(count_allowed());
     return count < 1 ? 1 : count > 1024 ? 1024 : (int)count;
 }

@@ -1,13 +1,19 @@
 /* Another classifier on a network: the last layer's variables, and what the model says of its classes. */
 #include "private.h"
 
+#include <string.h>
+
 inception_status inc_name_classes(inc_model *model, const char *const *labels, inception_error *error)
 {
     const size_t classes = (size_t)model->shape.classes;
     model->labels = inc_arena_alloc(&model->arena, classes, sizeof *model->labels, error);
     model->wnids = inc_arena_alloc(&model->arena, classes, sizeof *model->wnids, error);
     if (!model->labels || !model->wnids) return INCEPTION_MEMORY;
-    for (size_t i = 0; i < classes; i++) model->labels[i] = labels[i], model->wnids[i] = "";
+    for (size_t i = 0; i < classes; i++) {
+        model->labels[i] = inc_arena_string(&model->arena, labels[i], strlen(labels[i]), error);
+        model->wnids[i] = "";
+        if (!model->labels[i]) return INCEPTION_MEMORY;
+    }
     return INCEPTION_OK;
 }
 

@@ -70,7 +70,7 @@ const inc_row inc_inception_resnet_v2[] = {
     HEAD("AuxLogits"),
         AVG("Conv2d_1a_3x3", 5, 3, VALID),
         CONV("Conv2d_1b_1x1", 1, 1, 1, SAME, 128),
-        CONV("Conv2d_2a_5x5", 5, 5, 1, VALID, 768),
+        CONV("Conv2d_2a_5x5", 0, 0, 1, VALID, 768),
         FULL("Logits"),
     END,
     SCOPE("Mixed_7a"),

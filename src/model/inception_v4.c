@@ -90,7 +90,7 @@ const inc_row inc_inception_v4[] = {
     HEAD("AuxLogits"),
         AVG("AvgPool_1a_5x5", 5, 3, VALID),
         CONV("Conv2d_1b_1x1", 1, 1, 1, SAME, 128),
-        CONV("Conv2d_2a", 5, 5, 1, VALID, 768),
+        CONV("Conv2d_2a", 0, 0, 1, VALID, 768),
         FULL("Aux_logits"),
     END,
     SCOPE("Mixed_7a"),

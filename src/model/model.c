@@ -209,6 +209,7 @@ inception_status inc_model_open(inc_model *model, const char *path, const incept
     inception_status status = path ? open_file(model, path, options, error) : open_untrained(model, options, error);
     if (status) goto failed;
     if ((status = build_graph(model, options->layer, error))) goto failed;
+    if ((status = inc_check_logits(&model->graph, model, path ? path : model->shape.network->name, error))) goto failed;
     if ((status = find_gammas(model, path, error))) goto failed;
     if (path) status = bind_all(model, path, options->moving_averages, error);
     else status = inc_fill_untrained(model, error);

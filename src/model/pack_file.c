@@ -40,7 +40,9 @@ inception_status inc_pack_key(inc_pack *pack, const char *path, const inception_
     struct stat info;
     *pack = (inc_pack){0};
     if (!options->cache || stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return INCEPTION_OK;
-    char depth[32];
+    char depth[32], index[4200];
+    snprintf(index, sizeof index, "%s.index", path); /* a checkpoint of that prefix is what would be read */
+    if (access(index, F_OK) == 0) return INCEPTION_OK;
     inc_print_number(depth, sizeof depth, options->depth_multiplier);
     const char *network = options->network ? options->network : "", *layer = options->layer ? options->layer : "";
     const char *final = options->final_layer ? options->final_layer : "";
@@ -221,8 +223,10 @@ static inception_status write_file(const inc_pack *pack, const inc_buffer *front
     if (lstat(pack->path, &info) == 0 && S_ISLNK(info.st_mode)) unlink(pack->path); /* what it leads to is not ours */
     inception_status status = inc_output_open(&output, pack->path, error);
     if (status) return status;
-    status = fchmod(output.fd, 0600) ? inc_fail_errno(error, pack->path, "create")
-                                     : inc_output_write(&output, front->data, front->size, error);
+    status = fchmod(output.fd, 0600) || fstat(output.fd, &info) ? inc_fail_errno(error, pack->path, "create") : INCEPTION_OK;
+    if (!status && info.st_uid != geteuid()) /* NFS may give it to nobody, and then it would not be read */
+        status = inc_fail(error, INCEPTION_IO, "%s: belongs to another user", pack->path);
+    if (!status) status = inc_output_write(&output, front->data, front->size, error);
     if (!status) status = inc_output_write(&output, block, bytes, error);
     if (!status) status = inc_output_commit(&output, false, error); /* a pack cut by a power failure is no pack */
     inc_output_discard(&output);

@@ -12,15 +12,16 @@ typedef struct description {
     char classes[16], depth[32], smallest[16], width[16], height[16], temperature[32], threshold[32];
     inc_metadata *texts;
     size_t count;
+    inc_arena arena; /* of what is made for this file alone */
 } description;
 
 /* The strings, one a line. */
-static char *join_lines(inc_model *model, const char *const *lines, inception_error *error)
+static char *join_lines(description *about, const char *const *lines, int count, inception_error *error)
 {
     size_t size = 1;
-    for (int i = 0; i < model->shape.classes; i++) size += strlen(lines[i]) + 1;
-    char *text = inc_arena_alloc(&model->arena, size, 1, error), *at = text;
-    for (int i = 0; text && i < model->shape.classes; i++) at += sprintf(at, "%s%s", i ? "\n" : "", lines[i]);
+    for (int i = 0; i < count; i++) size += strlen(lines[i]) + 1;
+    char *text = inc_arena_alloc(&about->arena, size, 1, error), *at = text;
+    for (int i = 0; text && i < count; i++) at += sprintf(at, "%s%s", i ? "\n" : "", lines[i]);
     return text;
 }
 
@@ -47,7 +48,8 @@ static inception_status describe(inc_model *model, description *about, inception
     inc_print_number(about->threshold, sizeof about->threshold, model->unknown_threshold);
     const bool decides = isfinite(model->unknown_threshold);
     const char *score = inc_unknown_scores[model->unknown_score];
-    const char *labels = join_lines(model, model->labels, error), *wnids = join_lines(model, model->wnids, error);
+    const char *labels = join_lines(about, model->labels, shape->classes, error);
+    const char *wnids = join_lines(about, model->wnids, shape->classes, error);
     if (!labels || !wnids) return INCEPTION_MEMORY;
     const inc_metadata own[] = {
         {"network", shape->network->name},  {"classes", about->classes},   {"depth_multiplier", about->depth},
@@ -58,7 +60,7 @@ static inception_status describe(inc_model *model, description *about, inception
         {inc_ranges_key(), model->ranges},                           {INC_FINAL_LAYER, shape->final_layer},
         {"unknown_threshold", decides ? about->threshold : NULL}, {"unknown_score", decides ? score : NULL},
     };
-    about->texts = inc_arena_alloc(&model->arena, INC_COUNT(own) + model->text_count + model->weights->metadata_count,
+    about->texts = inc_arena_alloc(&about->arena, INC_COUNT(own) + model->text_count + model->weights->metadata_count,
                                    sizeof *about->texts, error);
     if (!about->texts) return INCEPTION_MEMORY;
     add_texts(about, own, INC_COUNT(own));
@@ -72,10 +74,10 @@ static inception_status describe(inc_model *model, description *about, inception
 }
 
 /* Makes the tensor one of bfloat16, half as large. */
-static inception_status round_tensor(inc_model *model, inception_tensor *tensor, const char *out, inception_error *error)
+static inception_status round_tensor(inc_arena *arena, inception_tensor *tensor, const char *out, inception_error *error)
 {
     const float *values = tensor->data;
-    uint16_t *rounded = inc_arena_alloc(&model->arena, tensor->count, sizeof *rounded, error);
+    uint16_t *rounded = inc_arena_alloc(arena, tensor->count, sizeof *rounded, error);
     if (!rounded) return INCEPTION_MEMORY;
     for (uint64_t i = 0; i < tensor->count; i++) {
         rounded[i] = inc_to_bf16(values[i]);
@@ -87,7 +89,7 @@ static inception_status round_tensor(inc_model *model, inception_tensor *tensor,
     return INCEPTION_OK;
 }
 
-static inception_status write_tensors(inc_model *model, const char *out, const description *about, inception_error *error)
+static inception_status write_tensors(inc_model *model, const char *out, description *about, inception_error *error)
 {
     size_t count = 0;
     inception_tensor *tensors = inc_calloc(model->graph.value_count + model->slot_count + 1, sizeof *tensors, error);
@@ -107,7 +109,7 @@ static inception_status write_tensors(inc_model *model, const char *out, const d
                                               {model->shape.classes, (int64_t)model->mean_values},
                                               (uint64_t)model->shape.classes * model->mean_values, model->class_means};
     for (size_t i = 0; i < count && model->written == INCEPTION_BF16 && !status; i++)
-        if (tensors[i].rank > 1) status = round_tensor(model, &tensors[i], out, error);
+        if (tensors[i].rank > 1) status = round_tensor(&about->arena, &tensors[i], out, error);
     if (!status)
         status = about ? inc_safetensors_write(out, tensors, count, about->texts, about->count, error)
                        : inc_bundle_write(out, tensors, count, error);
@@ -160,7 +162,9 @@ inception_status inc_model_write(inc_model *model, const char *out, inception_fo
         return inc_fail(error, INCEPTION_INVALID,
                         "%s: only model files, TensorFlow V2 checkpoints and ONNX models are written", out);
     inception_status status = describe(model, &about, error);
-    if (status) return status;
-    return format == INCEPTION_FORMAT_ONNX ? write_onnx(model, out, &about, error)
-                                           : write_tensors(model, out, &about, error);
+    if (!status)
+        status = format == INCEPTION_FORMAT_ONNX ? write_onnx(model, out, &about, error)
+                                                 : write_tensors(model, out, &about, error);
+    inc_arena_free(&about.arena);
+    return status;
 }

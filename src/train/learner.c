@@ -188,13 +188,15 @@ static int largest_of(const float *values, int count)
 
 static void count_right(const inc_learner *l, const float *targets, inception_losses *losses)
 {
+    const float *logits = l->logits;
     losses->answered = losses->right = 0;
-    for (int n = 0; n < l->how.batch; n++, targets += l->classes) {
-        const int largest = largest_of(targets, l->classes);
-        bool same = true;
-        for (int c = 1; c < l->classes; c++) same = same && targets[c] == targets[0];
-        losses->answered += !same;
-        losses->right += !same && largest_of(l->logits + n * l->classes, l->classes) == largest;
+    for (int n = 0; n < l->how.batch; n++, targets += l->classes, logits += l->classes) {
+        bool told = l->how.several_labels, right = true;
+        for (int c = 1; c < l->classes; c++) told = told || targets[c] != targets[0];
+        for (int c = 0; c < l->classes; c++) right = right && (logits[c] > 0) == (targets[c] > 0.5f);
+        if (!l->how.several_labels) right = largest_of(logits, l->classes) == largest_of(targets, l->classes);
+        losses->answered += told;
+        losses->right += told && right;
     }
 }
 

@@ -521,6 +521,15 @@ def test_bad_data():
     done = train("bad", "-o", "ok.safetensors")
     check("a link to a folder is a class", done, 0)
     tap.ok("bad: 2 photos are in no folder of a class, left out: a.PNG, ..." in done.err, "photos beside the folders", done.err)
+    os.symlink(".", "bad/self")
+    os.symlink("../..", "bad/up")
+    os.makedirs("bad/begun.run")
+    Path("bad/red/page.png").write_text("<html>")
+    done = train("bad", "-o", "ok.safetensors", "--force", "--json")
+    check("links to what the set is in, and a run that was killed at once, are no classes", done, 0,
+          err="1 file is called like a photo and no photo")
+    tap.ok([c["label"] for c in json.loads(done.out)["classes"]] == ["blue", "red"], "but others are", done.out)
+    os.unlink("bad/red/page.png")
     shutil.copy("bad/red/1.png", "hidden/stray.png")
     shutil.copy("bad/red/1.png", "bad/red/copy.png")
     Path("bad/red/broken.png").write_bytes(picture(COLOURS["red"], 7)[:300])
@@ -535,6 +544,7 @@ def test_bad_data():
         Path(f"bad/red/{photo}.png").write_bytes(picture(COLOURS["red"], photo)[:300])
     refuse("no photo of a class can be read", 65, "class 'red' has no photo that can be read")
     check("no folder for the model", train("colours", "-o", "no/m.safetensors"), 74, err="no/m.safetensors: cannot be written")
+    check("too long a name", train("colours", "-o", "m" * 250), 74, err="a name of more than 223 bytes")
 
 
 def test_bad_csv():
@@ -544,6 +554,8 @@ def test_bad_csv():
 
     refuse("csv: no header", "red/1.png,red\nred/2.png,red\n", "no columns 'file' and 'label' or 'labels'")
     refuse("csv: nothing", "", "no classes; train wants")
+    refuse("csv: a line in front", "\n\nfile,label\nred/1.png,red\n", "one class; train wants")
+    refuse("csv: a header of wrong quotes", 'file,"la"bel\n', "wrong quotes, or too many fields, in the header")
     refuse("csv: a field too few", "file,label\nred/1.png,red\nred/2.png\n", "record 3: ")
     refuse("csv: open quotes", 'file,label\n"red/1.png,red\n', "record 2: ")
     refuse("csv: no label", "file,label\nred/1.png,\n", "record 2: an empty file or label")
@@ -562,6 +574,14 @@ def test_bad_csv():
     done = train("colours/bad.csv", "-o", "csv.safetensors", "--json")
     check("csv: a file that is not there", done, 1, err="colours/red/none.png: cannot open")
     tap.ok(json.loads(done.out)["copies_left_out"] == 1, "csv: a record twice", done.out)
+    rows = [f"{label}/{i}.png,{label}{'|warm' if i % 2 else ''}" for label in ("red", "blue") for i in range(4)]
+    Path("colours/bad.csv").write_text("\n".join(["file,label", *rows, rows[1], "red/1.png,red"]))
+    done = train("colours/bad.csv", "-o", "csv.safetensors", "--json", "--force")
+    tap.ok(json.loads(done.out)["copies_left_out"] == 0, "csv: labels of a photo in several records", done.out)
+    done = subprocess.run([COMMAND, "train", "-m", "../tiny.safetensors", "/dev/stdin"], cwd="colours", env=environment("../cache"),
+                          input=Path("colours/bad.csv").read_bytes().replace(b"\n", b"\n" + os.getcwd().encode() + b"/colours/"),
+                          capture_output=True)
+    tap.ok(done.returncode == 0 and Path("colours/model.safetensors").exists(), "csv: from a pipe", done.stderr)
     os.unlink("colours/bad.csv")
     for label, what in (("ro\u202ese", "turned around"), ("x" * 1001, "too long")):
         Path("bad.csv").write_text(f"file,label\ncolours/red/1.png,{label}\ncolours/blue/1.png,blue\n")
@@ -610,6 +630,12 @@ def test_interrupt():
     tap.ok(not left, "nothing is left half written", left)
     report = json.loads(train("long", "--json", cache="cold5").out)
     tap.ok(0 < report["cached_photos"] < 120, "what was computed is kept", report["cached_photos"])
+    two = [subprocess.Popen([COMMAND, "train", "-q", "-m", "tiny.safetensors", "long", "-o", f"{name}.safetensors"],
+                            stdout=subprocess.DEVNULL, env=environment("cold6")) for name in "ab"]
+    tap.ok([one.wait() for one in two] == [0, 0] and Path("a.safetensors").read_bytes() == Path("b.safetensors").read_bytes(),
+           "two at once")
+    report = json.loads(train("long", "--json", "--force", cache="cold6").out)
+    tap.ok(report["cached_photos"] == 120, "what either computed is kept", report["cached_photos"])
 
 
 with tempfile.TemporaryDirectory() as here:

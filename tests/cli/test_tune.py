@@ -185,6 +185,8 @@ def test_resume():
     Path("colours/red/extra.png").write_bytes(picture(COLOURS["red"], "extra"))
     check("other photos", train(*words, "-o", "long.safetensors", "--resume"), 65, "", "was begun with photos=")
     os.unlink("colours/red/extra.png")
+    for more, word in ((["--seed", 5], "seed=0, not seed=5"), (["--class-weights", "red=2"], "class-weights=")):
+        check(f"another {word}", train(*words, *more, "-o", "long.safetensors", "--resume"), 65, "", "was begun with " + word)
     whole = content(where)
     Path(where).write_bytes(whole[:-100])
     check("a damaged checkpoint", train(*words, "-o", "long.safetensors", "--resume"), 65, "", where)
@@ -199,7 +201,10 @@ def test_resume():
     check("a mistake on the way leaves the checkpoint", train(*words, "-o", "long.safetensors", "--force", "--class-weights",
                                                               "rad=2"), 64, "", "rad")
     tap.ok(content(where) == whole[:-100], "as it is")
-    check("begun anew", train(*NEW, *SHORT, "--epochs", 1, "-o", "long.safetensors", "--force", "-q"), 0)
+    Path("long.run/checkpoint.safetensors.1-0.partial").write_text("of one that was killed")
+    check("begun anew", train("-n", "inception_v2", *NEW[2:], *SHORT, "--epochs", 1, "-o", "long.safetensors", "--force", "-q"), 0)
+    left = os.listdir("long.run")
+    tap.ok(all(name.startswith("events.") for name in left), "and only the logs are left", left)
 
 
 def test_unfreeze(model):
@@ -279,7 +284,10 @@ def test_labels():
     tap.ok({p["label"] for p in answer if p["probability"] > .5} == {"blue", "cold"}, "and told", answer)
     rows = [f"colours/{label}/{i}.png,{'cold' if label == 'blue' else ''}" for label, count in COUNTS.items() for i in range(count)]
     Path("one.csv").write_text("file,labels\n" + "\n".join(rows) + "\n")
-    check("one label", call("train", "one.csv", *NEW, *SHORT, "--epochs", 1, "-q"), 0)
+    done = call("train", "one.csv", *NEW, *SHORT, "--rate", "0.05", "--schedule", "cosine", "--epochs", 8)
+    check("one label", done, 0)
+    told = [float(line) for line in re.findall(r"epoch \d of 8: loss [\d.]+, ([\d.]+) % right", done.err)]
+    tap.ok(len(told) == 8 and told[-1] > 60, "is told while it is learnt", done.err)
 
 
 def test_others():

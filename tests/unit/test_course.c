@@ -383,6 +383,9 @@ static void refused(void **state)
     o = small(), o.model.network = NULL, refuses(&o, NULL, "no network is called ''");
     o = small(), o.model.network = "v1", refuses(&o, NULL, "inception_v1 has no depth multiplier");
     o = small(), o.model.width = o.model.height = 4096, refuses(&o, NULL, "a map of");
+    o = small(), o.optimiser = INCEPTION_ADAM, o.beta1 = 1, refuses(&o, NULL, "beta1: 1 is not 0 to");
+    static const char *const nothing[] = {NULL};
+    o = small(), o.scopes = nothing, o.scope_count = 1, refuses(&o, NULL, "scopes: number 0 is NULL");
     o = small(), o.scopes = nowhere, o.scope_count = 1;
     refuses(&o, NULL, "no variable of inception_v2 begins with 'Mixed_9z'");
     refuses(&o, path_of("absent"), "absent");

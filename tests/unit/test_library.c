@@ -232,6 +232,10 @@ static void untrained(void **state)
     assert_true(first[0] != first[1]);
     free(first);
     free(second);
+    options.width = options.height = 320;
+    assert_null(inception_model_open(NULL, &options, &error));
+    assert_non_null(strstr(error.message, "inception_v2: an input of 320 x 320"));
+    error = (inception_error){0};
     options.network = "v9";
     assert_null(inception_model_open(NULL, &options, &error));
     assert_int_equal(error.status, INCEPTION_NOT_FOUND);
