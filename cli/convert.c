@@ -130,8 +130,8 @@ const cli_command convert_command = {
         "cache) and writes the variables of the network to OUT, which appears whole or not at all. Optimiser slots "
         "are left out. A TensorFlow checkpoint holds variables only: what else a model file says, names of classes and what "
         "'train' found out among it, stays behind. ONNX gets the network itself, without auxiliary classifiers: input "
-        "'input', float32 [batch][height][width][3] as inception prepare writes it; outputs 'logits' and 'probabilities', and "
-        "'likeness' where the model tells what is none of its classes.",
+        "'input', float32 [batch][height][width][3] as inception prepare writes it; outputs 'logits' and 'probabilities', "
+        "and 'likeness' where the model tells what is none of its classes.",
     .examples = examples,
     .groups = groups,
     .options_size = sizeof(convert_options),

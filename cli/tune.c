@@ -177,15 +177,15 @@ static bool hash_of(const tuning *t, void (*print)(const tuning *t, FILE *stream
     return good;
 }
 
-/* All that the variables after so many steps depend on; a run can be resumed with the same only. The seed decides what photos
- * are for, so it comes first. */
+/* All that the variables after so many steps depend on; a run can be resumed with the same only. The seed comes first: it
+ * decides what photos are for. */
 static exit_code describe(tuning *t)
 {
     const tune_task *task = t->task;
     const tune_settings *how = task->how;
     char photos[DIGEST_TEXT], weights[DIGEST_TEXT], scopes[DIGEST_TEXT];
-    if (!hash_of(t, print_photos, photos) || !hash_of(t, print_class_weights, weights) || !hash_of(t, print_scopes, scopes))
-        return complain_memory();
+    bool good = hash_of(t, print_photos, photos) && hash_of(t, print_class_weights, weights);
+    if (!good || !hash_of(t, print_scopes, scopes)) return complain_memory();
     snprintf(t->described, sizeof t->described,
              "seed=%llu photos=%.16s class-weights=%.8s source=%.16s layer=%s network=%s depth=%g/%d input-size=%d "
              "trained=%.80s/%.8s epochs=%d "

@@ -24,7 +24,8 @@ static inception_status check_ranges(const inception_training_options *o, incept
 {
     const struct { const char *name; double value, low, high; } numbers[] = {
         {"batch", o->batch, 1, 65536}, {"accumulate", o->accumulate, 1, 65536}, {"momentum", o->momentum, 0, 1},
-        {"rms_decay", o->rms_decay, 0, 1}, {"beta1", o->beta1, 0, 1 - 0x1p-24}, {"beta2", o->beta2, 0, 1 - 0x1p-24}, /* Adam divides by what is left of 1 */
+        {"rms_decay", o->rms_decay, 0, 1},
+        {"beta1", o->beta1, 0, 1 - 0x1p-24}, {"beta2", o->beta2, 0, 1 - 0x1p-24}, /* Adam divides by the rest */
         {"epsilon", o->epsilon, o->optimiser == INCEPTION_ADAM ? 0x1p-126 : 0, 1e6}, /* Adam may divide by nothing else */
         {"norm_decay", o->norm_decay, 0, 1}, {"keep", o->keep, 0x1p-10, 1},
         {"weight_decay", o->weight_decay, 0, 1e3}, {"label_smoothing", o->label_smoothing, 0, 1},
