@@ -59,6 +59,7 @@ extern const option_row filter_rows[];
 exit_code filter_threshold(const filter_settings *settings, double *threshold);
 
 /* Sets `allowed` of every contestant; complains of words that name no class of any, or several. */
+bool filter_reads_input(const filter_settings *settings); /* are classes named by standard input? */
 exit_code filter_classes(const filter_settings *settings, cli_contestant *contestants, size_t count);
 
 /* ---- append.c: the file of --append ---- */
@@ -102,6 +103,8 @@ typedef struct plot_settings {
     const char *file;
     int theme, scale;
 } plot_settings;
+
+#define PLOT_NETWORKS 8 /* at most on a card, which refuses more */
 
 extern const option_row plot_rows[];
 

@@ -1,10 +1,10 @@
 /* classify --append: the file that a run goes on with.
  *
  * Records are only ever added at the end, those of a photo at once. A process that is killed leaves a part of them at the
- * most, and the last record of a photo can be told from the others: it is an error, or it comes from the last network and
- * is, in a table, the row whose rank is their number. So the file is read once from the start, record by record; photos
- * whose records are whole are known from then on, and what comes after the last whole one is cut off. A file that holds
- * anything else is refused as it is. */
+ * most, and which they are is known: one error, or the answers of all networks in their order, of which the last row is, in a
+ * table, the one whose rank is their number. So the file is read once from the start, record by record; photos whose records
+ * are whole are known from then on, and what comes after the last whole one is cut off. A file that holds anything else is
+ * refused as it is. */
 #include "cli.h"
 
 #include <errno.h>
@@ -28,6 +28,7 @@ typedef struct append_reader {
     size_t line, lines;    /* where it begins; read so far */
     bool ended;            /* by a line end */
     char *photo;           /* whose records are being read; NULL between photos */
+    size_t turn;           /* the network whose answer comes next */
     off_t whole;           /* end of the last photo whose records are whole */
     size_t photos;
 } append_reader;
@@ -116,6 +117,7 @@ static bool is_answer_of(const cli_contestant *contestant, const append_record *
     const json_int_t index = table ? strtol(field_of(record, "index"), NULL, 10)
                                    : json_integer_value(json_object_get(first, "index"));
     if (strcmp(field_of(record, "network"), contestant->info->network->name) != 0) return false;
+    if (contestant->ambiguous && strcmp(field_of(record, "weights"), contestant->path) != 0) return false;
     if (!told || !*told || !contestant->model) return true; /* no model: a test's, which has a name alone */
     const char *label = index < 0 || index > INT_MAX ? NULL : inception_model_label(contestant->model, (int)index);
     json_t *own = label ? text_json(label) : NULL; /* as it would be written */
@@ -124,14 +126,14 @@ static bool is_answer_of(const cli_contestant *contestant, const append_record *
     return same;
 }
 
-/* True if no record of the same photo follows. */
-static bool completes_photo(const append_reader *reader, const append_record *record)
+/* After the record: true if no other of the same photo follows. */
+static bool completes_photo(append_reader *reader, const append_record *record)
 {
-    const cli_contestant *last = &reader->contestants[reader->count - 1];
-    if (*field_of(record, "error")) return true;
-    if (!is_answer_of(last, record)) return false;
-    if (last->ambiguous && strcmp(field_of(record, "weights"), last->path) != 0) return false;
-    return strcmp(field_of(record, "rank"), field_of(record, "of")) == 0;
+    if (*field_of(record, "error")) reader->turn = reader->count;
+    else reader->turn += strcmp(field_of(record, "rank"), field_of(record, "of")) == 0;
+    if (reader->turn < reader->count) return false;
+    reader->turn = 0;
+    return true;
 }
 
 static bool network_is_asked(const append_reader *reader, const append_record *record)
@@ -190,9 +192,12 @@ static bool take_record(append_reader *reader, const append_record *record, name
     } else if (!network_is_asked(reader, record)) {
         fail(error, INCEPTION_MISMATCH, "%s: line %zu is an answer of '%s', which is not asked now or had other "
              "classes", reader->path, reader->line, field_of(record, "network"));
-    } else if (reader->photo && strcmp(photo, reader->photo) != 0) {
+    } else if (reader->photo && (strcmp(photo, reader->photo) != 0 || *field_of(record, "error"))) {
         fail(error, INCEPTION_MISMATCH, "%s: line %zu: the photo before it lacks answers of networks that are asked now",
              reader->path, reader->line);
+    } else if (!*field_of(record, "error") && !is_answer_of(&reader->contestants[reader->turn], record)) {
+        fail(error, INCEPTION_MISMATCH, "%s: line %zu is an answer of '%s', where one of '%s' comes next now", reader->path,
+             reader->line, field_of(record, "network"), reader->contestants[reader->turn].info->network->name);
     } else if (completes_photo(reader, record)) {
         reader->photos += names_add(known, photo, error);
         reader->whole = ftello(reader->file);

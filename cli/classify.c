@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define DEFAULT_TOP 10
 
@@ -230,7 +231,8 @@ static exit_code classify_photos(classify_run *contest, photo_walk *walk)
     pace_close(&contest->pace);
     pipeline_close(&contest->pipeline);
     photos_note(walk, contest->options->common.quiet);
-    if (!code) code = records_end(&contest->records);
+    exit_code end = ferror(contest->records.file) ? code : records_end(&contest->records); /* what was begun is JSON in the end */
+    if (!code) code = end;
     if (!code) code = plot_finish(contest->plot, &contest->options->plot, &contest->options->common);
     return code ? code : tally_exit(&contest->tally, contest->options->common.quiet);
 }
@@ -248,6 +250,15 @@ static exit_code open_all(classify_run *contest, photo_walk *walk)
     if (!code) code = open_outputs(contest, walk);
     if (!code && !first) contest->pipeline = pipeline_open(walk, &options->photos, threads, &error);
     return !code && error.status ? complain_error(&error) : code;
+}
+
+/* Standard input has one reader. */
+static exit_code check_input(const classify_options *options, char **operands, int count)
+{
+    bool photos = options->photos.files_from && strcmp(options->photos.files_from, "-") == 0;
+    for (int i = 0; i < count; i++) photos |= strcmp(operands[i], "-") == 0;
+    if (!photos || !filter_reads_input(&options->filter)) return EXIT_FINE;
+    return complain_usage("classify", "standard input (-) can be read only once: of photos, or of classes (@-)");
 }
 
 static exit_code run(void *given, char **operands, int count)
@@ -274,6 +285,9 @@ static exit_code run(void *given, char **operands, int count)
     }
     if (options->format == FORMAT_TEXT) terminal_start(&contest.terminal, options->common.color, options->picture);
     code = plot_check("classify", &options->plot, walk, NULL);
+    if (!code && options->plot.file && contest.count > PLOT_NETWORKS)
+        code = complain_usage("classify", "option --plot: draws %d networks at most, not %zu", PLOT_NETWORKS, contest.count);
+    if (!code) code = check_input(options, operands, count);
     if (!code) code = plot_open("classify", &options->plot, &contest.plot);
     if (!code) code = open_all(&contest, walk);
     if (!code) code = classify_photos(&contest, walk);

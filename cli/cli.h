@@ -80,6 +80,10 @@ int short_name(const inception_prediction *prediction);
 void catch_interrupts(void);
 bool interrupted(void);
 
+/* What threads that wait for others, a server or a writer, look at: Ctrl-C, or that nobody wants what they wait for. */
+void give_up_waiting(bool now);
+bool waiting_is_over(void);
+
 /* What is refused for its size, a line each; the help and the manual print it. */
 extern const char *const limits[]; /* NULL ends it */
 

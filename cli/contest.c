@@ -75,7 +75,7 @@ static void look_singly(cli_contestant *contestant, const cli_loaded *const *pho
         contestant->places[i] = (int)place;
         inception_prediction *answer = contestant->answers + place++ * (size_t)wanted_classes(contestant);
         if (inception_classify(contestant->session, &image, 1, wanted_classes(contestant), answer, &error))
-            fail(&errors[i], error.status, "%s: %s (%s)", photos[i]->photo.path, error.message, contestant->path);
+            fail(&errors[i], error.status, "%s (%s)", error.message, contestant->path);
         contestant->unknowns[i] = inception_session_unknown(contestant->session, 0);
     }
 }

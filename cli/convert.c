@@ -108,7 +108,7 @@ static exit_code run(void *given, char **operands, int count)
     if (!code) code = check_contents(options, format);
     if (!code) code = model_find(operands[0], NULL, path, sizeof path, &network);
     if (code) return code;
-    if (same_file(path, operands[1]))
+    if (same_file(path, operands[1]) || (options->model.labels && same_file(options->model.labels, operands[1])))
         return complain_usage("convert", "%s: is what is to be converted; name another file", operands[1]);
 
     inception_model_options model = model_options(&options->model, network);

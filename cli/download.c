@@ -119,7 +119,7 @@ static int show_progress(void *owner, curl_off_t total, curl_off_t done, curl_of
     attempt *now = owner;
     (void)total, (void)done, (void)out_total, (void)out;
     if (now->begun) progress_show(&now->progress, now->download->held, now->total);
-    return interrupted();
+    return waiting_is_over();
 }
 
 /* The sentence for a failure that no other sentence was set for. True if trying again may help. */
@@ -211,7 +211,7 @@ static bool attempt_once(cli_download *download, const net_settings *settings, b
     if (result == CURLE_PARTIAL_FILE)
         fail(error, INCEPTION_IO, "%s: the connection broke off after %llu bytes", shown,
              (unsigned long long)download->held);
-    if (interrupted()) fail(error, INCEPTION_IO, "%s: interrupted", shown);
+    if (waiting_is_over()) fail(error, INCEPTION_IO, "%s: interrupted", shown);
     else if (error->status == INCEPTION_OK || result == CURLE_PARTIAL_FILE)
         *again = result != CURLE_OK && explain(&now, result, reason, settings);
     progress_end(&now.progress, error->status == INCEPTION_OK);
@@ -228,7 +228,7 @@ end:
 
 static void sleep_for(int seconds)
 {
-    for (int i = 0; i < 10 * seconds && !interrupted(); i++)
+    for (int i = 0; i < 10 * seconds && !waiting_is_over(); i++)
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
 }
 
@@ -246,7 +246,7 @@ bool download_run(cli_download *download, const net_settings *given, inception_e
         if (!again || --left == 0) return fail(error, own.status, "%s", own.message), false;
         if (download->name) complain("%s; trying again in %d s", own.message, wait);
         sleep_for(wait);
-        if (interrupted()) return fail(error, INCEPTION_IO, "%s", own.message), false;
+        if (waiting_is_over()) return fail(error, INCEPTION_IO, "%s", own.message), false;
     }
 }
 

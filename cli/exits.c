@@ -104,10 +104,15 @@ exit_code complain_usage(const char *command, const char *format, ...)
 void fail(inception_error *error, inception_status status, const char *format, ...)
 {
     if (error->status) return;
+    char whole[4 * INCEPTION_MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    size_t length = (size_t)vsnprintf(whole, sizeof whole, format, arguments), most = sizeof error->message - 1;
     va_end(arguments);
+    if (length >= sizeof whole) length = sizeof whole - 1;
+    if (length <= most) strcpy(error->message, whole);
+    else /* long paths: the reason stands at the end */
+        snprintf(error->message, sizeof error->message, "%.*s...%s", (int)most / 3, whole, whole + length - (most - most / 3 - 3));
     error->status = status;
     error->position = INCEPTION_NO_POSITION;
 }
@@ -145,4 +150,16 @@ void catch_interrupts(void)
 bool interrupted(void)
 {
     return interrupts;
+}
+
+static atomic_bool given_up;
+
+void give_up_waiting(bool now)
+{
+    given_up = now;
+}
+
+bool waiting_is_over(void)
+{
+    return interrupts || given_up;
 }

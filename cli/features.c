@@ -100,9 +100,12 @@ static exit_code check_options(const features_options *options, char **photos, i
     if (records && options->output) return complain_usage("features", "options --output and %s exclude each other", what);
     if (options->top && !options->similar_to) return complain_usage("features", "option --top wants --similar-to");
     if (options->plot.file && !options->similar_to) return complain_usage("features", "option --plot wants --similar-to");
-    for (int i = 0; options->plot.file && i < count; i++) /* the best are read a second time */
-        if (strcmp(photos[i], "-") == 0)
-            return complain_usage("features", "option --plot: standard input can only be the photo of --similar-to");
+    bool input = false, listed = options->photos.files_from && strcmp(options->photos.files_from, "-") == 0;
+    for (int i = 0; i < count; i++) input |= strcmp(photos[i], "-") == 0;
+    if (input && options->plot.file) /* the best are read a second time */
+        return complain_usage("features", "option --plot: standard input can only be the photo of --similar-to");
+    if ((input || listed) && options->similar_to && strcmp(options->similar_to, "-") == 0)
+        return complain_usage("features", "standard input (-) can be read only once");
     if (options->list_layers && count) return complain_usage("features", "option --list-layers takes no photos");
     if (options->format == BY_NAME || records == (options->format < AS_VECTORS)) return EXIT_FINE;
     return complain_usage("features", "option --format: %s %s", choices[options->format],

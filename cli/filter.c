@@ -161,6 +161,15 @@ static exit_code choose_all(const class_choice *choice, const string_list *value
     return code;
 }
 
+bool filter_reads_input(const filter_settings *settings)
+{
+    const string_list *const lists[] = {&settings->allow, &settings->deny};
+    bool reads = false;
+    for (size_t n = 0; n < COUNT(lists); n++)
+        for (size_t i = 0; i < lists[n]->count; i++) reads |= strcmp(lists[n]->items[i], "@-") == 0;
+    return reads;
+}
+
 exit_code filter_classes(const filter_settings *settings, cli_contestant *contestants, size_t count)
 {
     if (!settings->allow.count && !settings->deny.count) return EXIT_FINE;

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,8 +64,16 @@ static exit_code run_command(const cli_command *command, int argc, char **argv)
     return code;
 }
 
+/* One that was closed would be the number of the next file that is opened, and get what is meant for the terminal. */
+static void keep_standard_files(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_files();
     text_start();
     setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* a message is one write */
     signal(SIGPIPE, SIG_IGN);              /* a write that fails tells it, and temporary files are removed; */

@@ -24,10 +24,10 @@ bool read_all(int fd, const char *name, size_t limit, char **data, size_t *size,
             if (!larger) return fail(error, INCEPTION_MEMORY, "out of memory (%zu bytes)", capacity), false;
             *data = larger;
         }
-        /* Ctrl-C must end the wait, whichever thread the signal goes to. */
+        /* Ctrl-C must end the wait, whichever thread the signal goes to, and so must an error elsewhere. */
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         while (poll(&wait, 1, WAIT_MS) <= 0)
-            if (interrupted()) return fail(error, INCEPTION_IO, "%s: interrupted", name), false;
+            if (waiting_is_over()) return fail(error, INCEPTION_IO, "%s: interrupted", name), false;
         ssize_t got = read(fd, *data + *size, capacity - *size);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return fail(error, INCEPTION_IO, "%s: cannot read: %s", name, strerror(errno)), false;

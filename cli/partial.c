@@ -93,7 +93,7 @@ bool partial_open(cli_partial *partial, const char *folder, const char *digest, 
 {
     set_names(partial, folder, digest);
     for (bool told = quiet; !try_lock(partial, error); told = true) {
-        if (interrupted()) fail(error, INCEPTION_IO, "%s: interrupted", partial->path);
+        if (waiting_is_over()) fail(error, INCEPTION_IO, "%s: interrupted", partial->path);
         if (error->status) return false;
         if (!told) complain("another process fetches the same file; waiting for it");
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);

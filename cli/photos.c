@@ -152,6 +152,14 @@ static bool set_path(photo_walk *walk, const char *folder, const char *name)
     return walk->path != NULL;
 }
 
+/* It may be a photo, and cannot be looked at. */
+static bool fail_step(photo_walk *walk, inception_error *error)
+{
+    fail(error, INCEPTION_IO, "%s: %s", walk->path, strerror(errno));
+    walk->found++;
+    return true;
+}
+
 /* One step inside the innermost folder. True: walk->path is a photo, or an error is set. */
 static bool step_inside(photo_walk *walk, inception_error *error)
 {
@@ -171,10 +179,11 @@ static bool step_inside(photo_walk *walk, inception_error *error)
         return true;
     }
     struct stat own, target;
-    if (lstat(walk->path, &own) != 0) return false;
+    if (lstat(walk->path, &own) != 0) return errno != ENOENT && fail_step(walk, error);
     bool left_out = own.st_ino == walk->left_out && own.st_dev == walk->left_out_device;
     if (S_ISDIR(own.st_mode)) return !left_out && !enter_folder(walk, walk->path, error);
-    if (stat(walk->path, &target) != 0 || !S_ISREG(target.st_mode)) return false;
+    if (stat(walk->path, &target) != 0) return errno == EACCES && fail_step(walk, error); /* or a link to nowhere */
+    if (!S_ISREG(target.st_mode)) return false;
     walk->looked_at++;
     if (!looks_like_photo(walk->path)) {
         walk->misnamed += named_like_photo(walk->path);

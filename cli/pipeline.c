@@ -157,7 +157,9 @@ void pipeline_close(photo_pipeline **pipeline)
 {
     photo_pipeline *closed = *pipeline;
     if (!closed) return;
+    give_up_waiting(true); /* for a server, or for who writes to standard input */
     crew_end(&closed->crew);
+    give_up_waiting(false);
     for (int i = 0; i < PLACES; i++) free_place(&closed->places[i]);
     pthread_mutex_destroy(&closed->walking);
     free(closed);

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_COLUMNS 8 /* of a card, which refuses more */
-
 static const char *const theme_choices[] = {
     [INCEPTION_THEME_LIGHT] = "light",
     [INCEPTION_THEME_DARK] = "dark",
@@ -41,12 +39,12 @@ exit_code plot_open(const char *command, const plot_settings *settings, inceptio
 }
 
 /* Would the photo be written over, as the picture or, by the number at the end of its name, as one of its pages? */
-static bool in_the_way(const char *file, const char *photo)
+static bool in_the_way(const char *file, const char *photo, bool pages)
 {
     char page[4096];
     const char *dot = strrchr(file, '.'), *end = strrchr(photo, '.'), *dash = strrchr(photo, '-');
     if (same_file(file, photo)) return true;
-    if (!dot || !end || !dash || dash + 1 >= end) return false;
+    if (!pages || !dot || !end || !dash || dash + 1 >= end || dash[1] == '0') return false;
     if (strspn(dash + 1, "0123456789") != (size_t)(end - dash - 1)) return false;
     snprintf(page, sizeof page, "%.*s%.*s%s", (int)(dot - file), file, (int)(end - dash), dash, dot);
     return same_file(page, photo);
@@ -55,14 +53,14 @@ static bool in_the_way(const char *file, const char *photo)
 /* The pictures of an earlier run are written over, but never a photo of this one. */
 exit_code plot_check(const char *command, const plot_settings *settings, const photo_walk *walk, const char *other)
 {
-    if (settings->file && other && in_the_way(settings->file, other))
+    if (settings->file && other && in_the_way(settings->file, other, true))
         return complain_usage(command, "option --plot: %s is one of the photos", other);
     photo_walk *all = settings->file ? photos_again(walk) : NULL;
     exit_code code = EXIT_FINE;
     cli_photo photo;
     inception_error error = {0};
     for (; !code && all && photos_next(all, &photo, &error); error = (inception_error){0})
-        if (!photo.standard_input && in_the_way(settings->file, photo.path))
+        if (!photo.standard_input && in_the_way(settings->file, photo.path, photos_several(walk) || other))
             code = complain_usage(command, "option --plot: %s is one of the photos", photo.path);
     photos_close(&all);
     return code;
@@ -80,12 +78,12 @@ exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inc
     if (!sheet) return EXIT_FINE;
     inception_card_column *columns = calloc(count, sizeof *columns);
     if (!columns) return complain_memory();
-    inception_prediction closest[MOST_COLUMNS];
-    char labels[MOST_COLUMNS][128];
+    inception_prediction closest[PLOT_NETWORKS];
+    char labels[PLOT_NETWORKS][128];
     for (size_t i = 0; i < count; i++) {
         const cli_contestant *c = &contestants[i];
         columns[i] = (inception_card_column){c->title, c->answer, contestant_shown(c, NULL)};
-        if (columns[i].count || i >= MOST_COLUMNS) continue;
+        if (columns[i].count || i >= PLOT_NETWORKS) continue;
         int length = short_name(c->answer);
         if (c->unknown)
             snprintf(labels[i], sizeof labels[i], "not one of the %d classes, closest: %.*s", c->info->classes, length,

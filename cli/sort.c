@@ -36,7 +36,7 @@ const option_row sort_rows[] = {
     {.name = NULL},
 };
 
-static const char list_name[] = "undo.sh", scratch_name[] = ".partial";
+static const char list_name[] = "undo.sh", scratch_name[] = ".inception.partial";
 static const char list_opening[] =
     "#!/bin/sh\n"
     "# What 'inception classify --sort-into' made here. 'sh undo.sh' removes it again, except what differs by now from\n"

@@ -198,6 +198,7 @@ inception_status inception_calibrator_write(inception_calibrator *c, const char 
     inception_status status = check_added(c, "inception_calibrator_write", error);
     if (status) return status;
     if (!out) return inc_fail(error, INCEPTION_INVALID, "inception_calibrator_write: no path given");
+    if ((status = check_out(&c->model, out, INCEPTION_FORMAT_MODEL_FILE, error))) return status;
     inc_graph graph; /* as it will be when int8 wants the ranges, on whatever machine */
     status = inc_graph_copy(&c->graph, &graph, error);
     if (!status) inc_calibrator_ranges(c->inside, &graph);

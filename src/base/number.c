@@ -41,10 +41,18 @@ void inc_print_number(char *text, size_t size, double number)
 
 double inc_parse_number(const char *text)
 {
-    locale_t before, plain = enter(&before);
-    double number = strtod(text, NULL);
-    leave(plain, before);
+    double number;
+    inc_read_number(text, &number);
     return number;
+}
+
+bool inc_read_number(const char *text, double *number)
+{
+    char *end;
+    locale_t before, plain = enter(&before);
+    *number = strtod(text, &end);
+    leave(plain, before);
+    return end != text && *end == '\0';
 }
 
 uint16_t inc_to_bf16(float value)

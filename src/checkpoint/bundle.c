@@ -20,6 +20,7 @@ typedef struct filed_slice {
     const uint8_t *key;
     size_t key_size;
     entry entry;
+    bool used; /* a slice is of one tensor, and once: or few bytes would make many */
 } filed_slice;
 
 typedef struct bundle {
@@ -150,7 +151,7 @@ static inception_status file_slice(bundle *b, const inc_record *record)
     size_t size = inc_left(&record->key);
     const char *key = inc_arena_string(&b->draft->weights->arena, (const char *)record->key.at, size, b->draft->error);
     if (!key) return INCEPTION_MEMORY;
-    b->slices[b->count++] = (filed_slice){(const uint8_t *)key, size, e};
+    b->slices[b->count++] = (filed_slice){(const uint8_t *)key, size, e, false};
     return INCEPTION_OK;
 }
 
@@ -174,6 +175,8 @@ static inception_status find_part(bundle *b, const entry *whole, const inception
     filed_slice wanted = {.key = key, .key_size = inc_slice_key(&name, &part->slice, key)};
     filed_slice *found = b->count ? bsearch(&wanted, b->slices, b->count, sizeof *b->slices, compare_keys) : NULL;
     if (!found) return INC_DAMAGED(&message, error, "a slice is missing: %s", tensor->name);
+    if (found->used) return INC_DAMAGED(&message, error, "slices overlap: %s", tensor->name);
+    found->used = true;
     status = inc_slice_resolve(b->draft, &message, tensor, &part->slice, &count);
     if (!status && (found->entry.dtype != whole->dtype || found->entry.tensor.count != count || found->entry.slices))
         return INC_DAMAGED(&found->entry.at, error, "a slice of another type or size than its tensor: %s", tensor->name);

@@ -69,10 +69,9 @@ inception_status inc_bundle_write(const char *prefix, const inception_tensor *te
     for (size_t i = 0; i < count && !status; i++) status = write_tensor(sorted[i], &data, &offset, &index, error);
     if (!status) status = inc_table_writer_finish(&index, error);
     if (!status) status = inc_output_write(&list, index.file.data, index.file.size, error);
+    if (!status && fsync(list.fd) != 0) status = inc_fail_errno(error, index_path, "write"); /* so what may fail is behind us */
     if (!status) status = inc_output_commit(&data, true, error);
-    if (status) goto done;
-    status = inc_output_commit(&list, true, error); /* last: a checkpoint exists if its index does */
-    if (status) unlink(data_path);
+    if (!status) status = inc_output_commit(&list, false, error); /* last: a checkpoint exists if its index does */
 
 done:
     inc_output_discard(&list);

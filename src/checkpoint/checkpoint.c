@@ -137,12 +137,31 @@ static const struct {
     {inc_caffe_probe, inc_caffe_read},
 };
 
-/* A ModelProto begins with the version of its format and the name of its producer. It is told from others only to say so. */
-static bool probe_onnx(inc_reader file)
+/* What has weights in another way is told from the rest only to say so. ONNX's ModelProto begins with the version of its
+ * format, 3 or more, and the name of its producer; TensorFlow's SavedModel with its version, 1, and graphs. */
+static inception_status refuse(const inc_reader *file, inception_error *error)
 {
-    inc_field version, producer;
-    return inc_read_field(&file, &version) == 1 && version.number == 1 && version.wire == 0
-        && inc_read_field(&file, &producer) == 1 && producer.wire == 2;
+    inc_field version, next;
+    inc_reader start = *file;
+    if (inc_left(file) == 0) return inc_fail(error, INCEPTION_DATA, "%s: the file is empty", file->name);
+    const bool versioned = inc_read_field(&start, &version) == 1 && version.number == 1 && version.wire == 0
+                        && inc_read_field(&start, &next) == 1 && next.wire == 2;
+    if (versioned && version.value >= 3)
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: an ONNX model, which is written but not read; give the weights "
+                        "that it was made from", file->name);
+    if (versioned && version.value == 1 && next.number == 2)
+        return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: the graphs of a SavedModel; give its weights, the file "
+                        "variables/variables.index beside it", file->name);
+    return inc_fail_at(error, INCEPTION_DATA, file->name, 0,
+                       "not weights in a known format (TensorFlow checkpoint V1 or V2, Caffe model, safetensors)");
+}
+
+/* One of the files that Saver(sharded=True) makes in format V1, each a checkpoint of some of the variables. */
+static bool is_shard(const char *name)
+{
+    const size_t size = strlen(name), tail = strlen("-#####-of-#####");
+    if (size < tail || ends_with(name, "-00000-of-00001")) return false;
+    return matches(name + size - tail, "-#####-of-#####") || matches(name + size - tail, "-\?\?\?\?\?-of-#####");
 }
 
 static inception_status read_file(inc_draft *draft, const char *path)
@@ -150,6 +169,9 @@ static inception_status read_file(inc_draft *draft, const char *path)
     inception_weights *weights = draft->weights;
     const char *name = locate(&weights->arena, path, draft->error);
     if (!name) return draft->error->status;
+    if (is_shard(name))
+        return inc_fail(draft->error, INCEPTION_UNSUPPORTED, "%s: of a checkpoint of format V1 in several files; save it as V2, "
+                        "or in one", name);
     weights->maps = inc_calloc(1, sizeof *weights->maps, draft->error);
     if (!weights->maps) return INCEPTION_MEMORY;
     inception_status status = inc_map_open(name, &weights->maps[0], draft->error);
@@ -158,12 +180,7 @@ static inception_status read_file(inc_draft *draft, const char *path)
     inc_reader file = inc_reader_of(name, weights->maps[0].data, weights->maps[0].size);
     for (size_t i = 0; i < INC_COUNT(formats); i++)
         if (formats[i].probe(file)) return formats[i].read(draft, file);
-    if (inc_left(&file) == 0) return inc_fail(draft->error, INCEPTION_DATA, "%s: the file is empty", name);
-    if (probe_onnx(file))
-        return inc_fail(draft->error, INCEPTION_UNSUPPORTED,
-                        "%s: an ONNX model, which is written but not read; give the weights that it was made from", name);
-    return inc_fail_at(draft->error, INCEPTION_DATA, name, 0,
-                       "not weights in a known format (TensorFlow checkpoint V1 or V2, Caffe model, safetensors)");
+    return refuse(&file, draft->error);
 }
 
 inception_weights *inc_weights_open(const char *path, inception_error *error)

@@ -6,6 +6,7 @@
 
 /* Limits on what a file may ask for. */
 #define INC_MAX_TENSORS 1000000
+#define INC_MAX_HEADER (16 << 20) /* of safetensors; the format allows 100 MB, which a parser turns into gigabytes */
 #define INC_MAX_NAME 4096
 #define INC_MAX_TEXT (64 << 20) /* bytes of all names and keys: those of a table take far less in the file */
 #define INC_MAX_KEY (2 * INC_MAX_NAME + 256) /* of a table: an escaped name and its slice */

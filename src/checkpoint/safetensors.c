@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_HEADER (16 << 20) /* the format allows 100 MB, which a parser turns into gigabytes */
 #define METADATA "__metadata__"
 
 static const struct {
@@ -146,8 +145,10 @@ inception_status inc_safetensors_read(inc_draft *draft, inc_reader file)
     uint64_t size;
     inception_status status = INCEPTION_OK;
     draft->weights->format = INCEPTION_FORMAT_MODEL_FILE;
-    if (!inc_read_u64(&h.data, &size) || size > MAX_HEADER || !inc_read_sub(&h.data, size, &h.at))
-        return INC_DAMAGED(&file, draft->error, "the header is larger than the file or than %d bytes", MAX_HEADER);
+    if (!inc_read_u64(&h.data, &size) || !inc_read_sub(&h.data, size, &h.at))
+        return INC_DAMAGED(&file, draft->error, "the header is larger than the file");
+    if (size > INC_MAX_HEADER)
+        return inc_fail(draft->error, INCEPTION_LIMIT, "%s: the header is larger than %d bytes", file.name, INC_MAX_HEADER);
     json_error_t why;
     root = json_loadb((const char *)h.at.at, size, JSON_REJECT_DUPLICATES, &why);
     if (!root && json_error_code(&why) == json_error_out_of_memory) {

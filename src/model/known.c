@@ -36,14 +36,14 @@ inception_status inc_known_read(inc_model *model, const char *path, inception_er
     const char *text = inc_weights_metadata(model->weights, "unknown_threshold");
     const char *score = inc_weights_metadata(model->weights, "unknown_score");
     if (!text) return INCEPTION_OK;
-    const double threshold = inc_parse_number(text);
+    double threshold;
+    const bool number = inc_read_number(text, &threshold);
     const bool cosine = score && strcmp(score, inc_unknown_scores[INCEPTION_UNKNOWN_COSINE]) == 0;
     const bool product = score && strcmp(score, inc_unknown_scores[INCEPTION_UNKNOWN_PRODUCT]) == 0;
     if (!cosine && !product)
         return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: its unknown_threshold is of '%.40s', not of '%s' or '%s'", path,
                         score ? score : "", inc_unknown_scores[0], inc_unknown_scores[1]);
-    if (!strpbrk(text, "0123456789") || text[strspn(text, "0123456789+-.eE")]
-        || !(fabs(threshold) <= (cosine ? 1 : DBL_MAX)))
+    if (!number || !(fabs(threshold) <= (cosine ? 1 : DBL_MAX)))
         return inc_fail(error, INCEPTION_DATA, "%s: an unknown_threshold of '%.40s' is not %s", path, text,
                         cosine ? "-1 to 1" : "a finite number");
     model->unknown_threshold = threshold;

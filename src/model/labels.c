@@ -8,8 +8,8 @@
 
 #define MAX_LABEL_FILE ((uint64_t)1 << 26) /* bytes */
 
-/* Splits `text` into exactly `count` lines. */
-static inception_status split_lines(inc_model *model, const char *path, const char *text, const char **lines,
+/* Splits `text` into a line for each class; `what` they are. */
+static inception_status split_lines(inc_model *model, const char *path, const char *what, const char *text, const char **lines,
                                     inception_error *error)
 {
     int count = model->shape.classes;
@@ -17,13 +17,13 @@ static inception_status split_lines(inc_model *model, const char *path, const ch
     for (int i = 0; i < count; i++) {
         size_t length = strcspn(text, "\n");
         if (!more)
-            return inc_fail(error, INCEPTION_DATA, "%s: %d class names for %d classes", path, i, count);
+            return inc_fail(error, INCEPTION_DATA, "%s: %d %s for %d classes", path, i, what, count);
         lines[i] = inc_arena_string(&model->arena, text, length, error);
         if (!lines[i]) return INCEPTION_MEMORY;
         more = text[length] == '\n';
         text += length + more;
     }
-    if (*text) return inc_fail(error, INCEPTION_DATA, "%s: more class names than its %d classes", path, count);
+    if (*text) return inc_fail(error, INCEPTION_DATA, "%s: more %s than its %d classes", path, what, count);
     return INCEPTION_OK;
 }
 
@@ -73,9 +73,9 @@ static inception_status label_own(inc_model *model, const char *path, inception_
     model->wnids = inc_arena_alloc(&model->arena, count, sizeof *model->wnids, error);
     if (!model->labels || !model->wnids) return INCEPTION_MEMORY;
     inception_status status = label_by_default(model, error);
-    if (!status && labels) status = split_lines(model, path, labels, model->labels, error);
+    if (!status && labels) status = split_lines(model, path, "class names", labels, model->labels, error);
     for (size_t i = 0; labels && i < count; i++) model->wnids[i] = "";
-    if (!status && wnids) status = split_lines(model, path, wnids, model->wnids, error);
+    if (!status && wnids) status = split_lines(model, path, "WordNet ids", wnids, model->wnids, error);
     return status;
 }
 

@@ -87,23 +87,26 @@ static inception_status bind_all(inc_model *model, const char *path, bool averag
 }
 
 /* TF-Slim can be told to train batch norm with a scale; then the file has a gamma for each beta. */
-static inception_status find_gammas(inc_model *model, const char *path, inception_error *error)
+static inception_status find_gammas(inc_model *model, const char *path, bool averages, inception_error *error)
 {
+    const char *without = NULL;
     for (size_t n = 0; n < model->graph.node_count; n++) {
         if (model->graph.nodes[n].op != INC_OP_NORM) continue;
         const inc_value *beta = &model->graph.values[model->graph.nodes[n].norm.beta];
         char name[512];
         snprintf(name, sizeof name, "%.*sgamma", (int)(strlen(beta->name) - strlen("beta")), beta->name);
-        const inception_tensor *tensor = inc_weights_find(model->weights, name);
+        const inception_tensor *tensor = inc_variable_tensor(model->weights, name, averages);
+        if (!tensor && inc_variable_tensor(model->weights, beta->name, averages)) without = beta->name;
         if (!tensor) continue;
         if (tensor->type == INCEPTION_OTHER || !inc_same_shape(model->weights, tensor, beta))
-            return inc_fail(error, INCEPTION_MISMATCH, "%s: %s has not the shape or type of its beta", path, name);
+            return inc_fail(error, INCEPTION_MISMATCH, "%s: %s has not the shape or type of its beta", path, tensor->name);
         uint32_t gamma = inc_graph_variable(&model->graph, name, 1, beta->dims, error);
         if (gamma == INC_NONE) return INCEPTION_MEMORY;
         model->graph.nodes[n].norm.gamma = gamma;
         model->scaled = true;
     }
-    return INCEPTION_OK;
+    if (!model->scaled || !without) return INCEPTION_OK;
+    return inc_fail(error, INCEPTION_MISMATCH, "%s: has a gamma for some layers, and none beside %s", path, without);
 }
 
 /* The graph; with heads if only they have the layer that is asked for, and without if the input is too small for them. */
@@ -141,8 +144,10 @@ static inception_status find_activation(inc_model *model, const char *path, ince
     if (name && !model->activation && strcmp(name, "softmax") != 0)
         return inc_fail(error, INCEPTION_UNSUPPORTED, "%s: an activation of '%.40s' is neither softmax nor sigmoid", path,
                         name);
-    model->temperature = text ? inc_parse_number(text) : 1;
-    if (model->temperature > 0 && model->temperature <= DBL_MAX) return INCEPTION_OK;
+    model->temperature = 1;
+    if (!text || (inc_read_number(text, &model->temperature) && (float)model->temperature > 0
+                  && model->temperature <= (double)FLT_MAX)) /* so ONNX, which has it in float32, says the same */
+        return INCEPTION_OK;
     return inc_fail(error, INCEPTION_DATA, "%s: a temperature of '%.40s' is no number above 0", path, text);
 }
 
@@ -210,7 +215,7 @@ inception_status inc_model_open(inc_model *model, const char *path, const incept
     if (status) goto failed;
     if ((status = build_graph(model, options->layer, error))) goto failed;
     if ((status = inc_check_logits(&model->graph, model, path ? path : model->shape.network->name, error))) goto failed;
-    if ((status = find_gammas(model, path, error))) goto failed;
+    if ((status = find_gammas(model, path, options->moving_averages, error))) goto failed;
     if (path) status = bind_all(model, path, options->moving_averages, error);
     else status = inc_fill_untrained(model, error);
     if (!status) status = finish(model, path, options, error);

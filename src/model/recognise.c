@@ -117,12 +117,13 @@ static const char *classifier_biases(const inc_graph *graph)
 
 /* A layer of D channels has d = floor(D * m) at depth multiplier m, so every layer that is not at min_depth narrows m
  * to [d/D, (d+1)/D). Of what is left, the number with the fewest decimals is the one a person chose. */
-static double find_multiplier(const inception_weights *weights, const inc_graph *graph, int classes, int min_depth)
+static double find_multiplier(const inception_weights *weights, const inc_graph *graph, const inc_shape *shape, bool averages)
 {
+    const int classes = shape->network->classes, min_depth = shape->min_depth;
     double low = 0, high = INFINITY;
     for (size_t i = 0; i < graph->value_count; i++) {
         const inc_value *value = &graph->values[i];
-        const inception_tensor *tensor = value->variable ? inc_weights_find(weights, value->name) : NULL;
+        const inception_tensor *tensor = value->variable ? inc_variable_tensor(weights, value->name, averages) : NULL;
         if (!tensor || value->rank != 4 || tensor->rank != 4 || value->dims[3] == classes) continue;
         if (strstr(value->name, "depthwise") || tensor->dims[3] <= min_depth) continue;
         double d = (double)tensor->dims[3], full = (double)value->dims[3];
@@ -190,9 +191,9 @@ static inception_status find_sizes(inc_model *model, const char *path, const inc
     }
     shape->min_depth = options->min_depth ? options->min_depth : stated(model->weights, "min_depth", 16);
     if (options->depth_multiplier > 0) shape->depth_multiplier = options->depth_multiplier;
-    else if (depth) shape->depth_multiplier = inc_parse_number(depth);
-    else if (!status && inc_architecture_of(shape->network)->scales)
-        shape->depth_multiplier = find_multiplier(model->weights, &graph, shape->network->classes, shape->min_depth);
+    else if (depth && !inc_read_number(depth, &shape->depth_multiplier)) shape->depth_multiplier = 0;
+    else if (!depth && !status && inc_architecture_of(shape->network)->scales)
+        shape->depth_multiplier = find_multiplier(model->weights, &graph, shape, options->moving_averages);
     inc_graph_free(&graph);
     if (!status && !(shape->depth_multiplier > 0 && shape->depth_multiplier <= 16))
         status = inc_fail(error, INCEPTION_DATA, "%s: a depth multiplier of %g is not above 0 and at most 16", path,

@@ -28,9 +28,10 @@ static char *join_lines(description *about, const char *const *lines, int count,
 /* Those whose keys are not there yet; one without a value keeps an older one out. */
 static void add_texts(description *about, const inc_metadata *texts, size_t count)
 {
+    const size_t before = about->count;
     for (size_t i = 0; i < count; i++) {
         bool known = false;
-        for (size_t k = 0; k < about->count; k++) known |= strcmp(about->texts[k].key, texts[i].key) == 0;
+        for (size_t k = 0; k < before; k++) known |= strcmp(about->texts[k].key, texts[i].key) == 0;
         if (!known) about->texts[about->count++] = texts[i];
     }
 }

@@ -246,7 +246,7 @@ def make_other():
 def tree(folder):
     """Names and contents of all files but the list."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in Path(folder).rglob("*")
-            if p.is_file() and p.name != "undo.sh" and p.name != ".partial"}
+            if p.is_file() and p.name != "undo.sh" and p.name != ".inception.partial"}
 
 
 def size_of(path):
@@ -368,7 +368,7 @@ def test_sort_care():
     tap.ok(made.exists(), "undo keeps the last copy of a photo that is gone")
     unsure = run("--sort-into=unsure", "--threshold=100%", "-j", "photos/img1.png")
     tap.ok(list(tree("unsure")) == ["unknown/img1.png"], "below the threshold: unknown", unsure)
-    os.makedirs("stuck/.partial")
+    os.makedirs("stuck/.inception.partial")
     check("a copy that cannot be begun", run("--sort-into=stuck", "-j", "photos/img1.png"), 74, err="failed")
     check("standard input cannot be sorted", run("--sort-into=unsure", "-j", "-", stdin=png(9, 9)), 64, err="standard input")
     Path("links").mkdir()

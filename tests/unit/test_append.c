@@ -153,7 +153,7 @@ static void refused_files(void **state)
     static const char v4[] = "{\"file\":\"a\",\"network\":\"inception_v4\"}\n";
     char twice[256], other[256], zero[64];
     snprintf(twice, sizeof twice, "%.*s\n{\"file\":\"b\",\"network\":\"inception_v3\"}\n", (int)strlen(v3) - 1, v3);
-    snprintf(other, sizeof other, "%s{\"file\":\"a\",\"network\":\"googlenet\"}\n", v4);
+    snprintf(other, sizeof other, "%s{\"file\":\"a\",\"network\":\"googlenet\"}\n", v3);
     memcpy(zero, "{\"file\":\"a\0\",\"error\":\"b\"}\n", 26);
     const struct {
         const char *bytes, *message;
@@ -170,6 +170,7 @@ static void refused_files(void **state)
         {zero, "line 1 is not", 26, FORMAT_JSONL},
         {twice, "line 2: the photo before it lacks", strlen(twice), FORMAT_JSONL},
         {other, "line 2 is an answer of 'googlenet'", strlen(other), FORMAT_JSONL},
+        {v4, "line 1 is an answer of 'inception_v4', where one of 'inception_v3' comes next", strlen(v4), FORMAT_JSONL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         cli_records records = {.format = rows[i].format};
