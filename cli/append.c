@@ -1,10 +1,10 @@
 /* classify --append: the file that a run goes on with.
  *
  * Records are only ever added at the end, those of a photo at once. A process that is killed leaves a part of them at the
- * most, and which they are is known: one error, or the answers of all networks in their order, of which the last row is, in a
- * table, the one whose rank is their number. So the file is read once from the start, record by record; photos whose records
- * are whole are known from then on, and what comes after the last whole one is cut off. A file that holds anything else is
- * refused as it is. */
+ * most, and which they are is known: one error, or the answers of all networks in their order; in a table the last row of an
+ * answer is the one whose rank is their number. So the file is read once from the start, record by record; photos whose
+ * records are whole are known from then on, and what comes after the last whole one is cut off. A file that holds anything
+ * else is refused as it is. */
 #include "cli.h"
 
 #include <errno.h>

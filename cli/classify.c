@@ -231,7 +231,8 @@ static exit_code classify_photos(classify_run *contest, photo_walk *walk)
     pace_close(&contest->pace);
     pipeline_close(&contest->pipeline);
     photos_note(walk, contest->options->common.quiet);
-    exit_code end = ferror(contest->records.file) ? code : records_end(&contest->records); /* what was begun is JSON in the end */
+    /* Whatever happened, what was begun is JSON in the end. */
+    exit_code end = ferror(contest->records.file) ? code : records_end(&contest->records);
     if (!code) code = end;
     if (!code) code = plot_finish(contest->plot, &contest->options->plot, &contest->options->common);
     return code ? code : tally_exit(&contest->tally, contest->options->common.quiet);

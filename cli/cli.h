@@ -79,10 +79,8 @@ int short_name(const inception_prediction *prediction);
 /* From here on SIGINT only sets what interrupted() tells; a second one ends the process. */
 void catch_interrupts(void);
 bool interrupted(void);
-
-/* What threads that wait for others, a server or a writer, look at: Ctrl-C, or that nobody wants what they wait for. */
-void give_up_waiting(bool now);
-bool waiting_is_over(void);
+void give_up_waiting(bool now); /* threads that wait for a server, or for standard input, need not any more */
+bool waiting_is_over(void);     /* that, or Ctrl-C */
 
 /* What is refused for its size, a line each; the help and the manual print it. */
 extern const char *const limits[]; /* NULL ends it */
@@ -194,9 +192,7 @@ void text_start(void);
 bool is_web_address(const char *text); /* http or https */
 const char *url_name(const char *url, size_t *length); /* the last part of its path, which may be empty */
 
-#define URL_SHOWN 256
-
-/* The URL for messages: without a password, and cut. */
+#define URL_SHOWN 256 /* of the URL for messages: without a password, and cut */
 const char *url_shown(const char *url, char text[URL_SHOWN]);
 
 /* True if the user's locale is in UTF-8. Text that others wrote is printed as UTF-8 anyway; our own decoration is not. */

@@ -47,6 +47,14 @@ static exit_code read_class(cli_dataset *set, char *folder, const char *label, b
     return code;
 }
 
+bool dataset_is_of_run(const char *name)
+{
+    static const char *const beginnings[] = {"checkpoint.safetensors", "best.safetensors", "start.safetensors"};
+    for (size_t i = 0; i < COUNT(beginnings); i++)
+        if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0) return true;
+    return false;
+}
+
 /* What training leaves is no class: a log, a checkpoint, or of a run that was killed at once nothing yet. */
 static bool is_run(const char *folder)
 {
@@ -55,7 +63,7 @@ static bool is_run(const char *folder)
     bool run = count == 0 && ends_in(folder, ".run");
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
-        run |= strncmp(name, "events.out.tfevents.", 20) == 0 || tune_is_left(name);
+        run |= strncmp(name, "events.out.tfevents.", 20) == 0 || dataset_is_of_run(name);
         free(entries[i]);
     }
     if (count >= 0) free(entries);

@@ -72,6 +72,7 @@ static bool begin_body(attempt *now)
     curl_easy_getinfo(now->curl, CURLINFO_CONTENT_TYPE, &type);
     bool rest = code == 206;
     if (rest && !is_rest(now)) {
+        download->validator[0] = '\0'; /* from the beginning, next time */
         fail(now->error, INCEPTION_DATA, "%s: the server sent another part than it was asked for", now->shown);
         return false;
     }
@@ -105,6 +106,7 @@ static size_t take_body(char *data, size_t one, size_t size, void *owner)
     if (!now->begun && !begin_body(now)) return CURL_WRITEFUNC_ERROR;
     uint64_t most = download->bytes ? download->bytes : download->limit;
     if (size > most - download->held) {
+        download->validator[0] = '\0';
         fail(now->error, download->bytes ? INCEPTION_DATA : INCEPTION_LIMIT, "%s: more than the %s %llu bytes",
              now->shown, download->bytes ? "expected" : "allowed", (unsigned long long)most);
         return CURL_WRITEFUNC_ERROR;
@@ -207,7 +209,8 @@ static bool attempt_once(cli_download *download, const net_settings *settings, b
     progress_begin(&now.progress, download->name, rest ? download->held : 0);
     CURLcode result = curl_easy_perform(now.curl);
     if (result == CURLE_OK && !now.begun) begin_body(&now); /* an empty one */
-    if (result == CURLE_OK && download->bytes && download->held < download->bytes) result = CURLE_PARTIAL_FILE;
+    if (result == CURLE_OK && !error->status && download->bytes && download->held < download->bytes)
+        result = CURLE_PARTIAL_FILE;
     if (result == CURLE_PARTIAL_FILE)
         fail(error, INCEPTION_IO, "%s: the connection broke off after %llu bytes", shown,
              (unsigned long long)download->held);
@@ -238,7 +241,7 @@ bool download_run(cli_download *download, const net_settings *given, inception_e
     if (!settings.timeout) settings.timeout = DEFAULT_TIMEOUT;
     if (!settings.tries) settings.tries = DEFAULT_TRIES;
     if (!net_allows(download->url, given, error)) return false;
-    for (int left = settings.tries, pause = 1;; pause *= 2) {
+    for (int left = settings.tries, pause = 1;; pause = pause < LONGEST_PAUSE ? 2 * pause : pause) {
         inception_error own = {0};
         bool again;
         int wait = pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE;

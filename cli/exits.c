@@ -107,12 +107,12 @@ void fail(inception_error *error, inception_status status, const char *format, .
     char whole[4 * INCEPTION_MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    size_t length = (size_t)vsnprintf(whole, sizeof whole, format, arguments), most = sizeof error->message - 1;
+    size_t length = (size_t)vsnprintf(whole, sizeof whole, format, arguments);
+    const size_t most = sizeof error->message - 1, head = most / 3, tail = most - head - strlen("...");
     va_end(arguments);
     if (length >= sizeof whole) length = sizeof whole - 1;
-    if (length <= most) strcpy(error->message, whole);
-    else /* long paths: the reason stands at the end */
-        snprintf(error->message, sizeof error->message, "%.*s...%s", (int)most / 3, whole, whole + length - (most - most / 3 - 3));
+    if (length <= most) strcpy(error->message, whole); /* of what is longer the reason stands at the end */
+    else snprintf(error->message, sizeof error->message, "%.*s...%s", (int)head, whole, whole + length - tail);
     error->status = status;
     error->position = INCEPTION_NO_POSITION;
 }

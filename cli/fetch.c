@@ -86,10 +86,12 @@ static cli_order order_of(const cli_release *release)
 /* The folder to download from; NULL and an error if the mirror's name is none. */
 static const char *base_of(const cli_release *release, const net_settings *net, inception_error *error)
 {
+    char shown[URL_SHOWN];
     const char *mirror = net->mirror ? net->mirror : getenv("INCEPTION_MIRROR");
     if (!mirror || !*mirror) return release->base;
     if (is_web_address(mirror) || strncasecmp(mirror, "file://", 7) == 0) return mirror;
-    fail(error, INCEPTION_INVALID, "mirror '%s': begins neither with http:// nor with https:// or file://", mirror);
+    fail(error, INCEPTION_INVALID, "mirror '%s': begins neither with http:// nor with https:// or file://",
+         url_shown(mirror, shown));
     return NULL;
 }
 
@@ -180,7 +182,7 @@ static bool fetch_operand(const fetch_options *options, const char *operand, cha
     bool is_url = strstr(operand, "://") != NULL;
     const inception_network *network = inception_network_find(operand);
     *news = false;
-    if (builtin_find(operand, path, size)) return true;
+    if (!options->sha256 && builtin_find(operand, path, size)) return true;
     if (is_url || (!network && access(operand, F_OK) == 0))
         return fetch_other(options, operand, is_url, path, size, news, error);
     const cli_release *release = network ? release_of(network) : NULL;
@@ -197,13 +199,14 @@ static bool fetch_operand(const fetch_options *options, const char *operand, cha
 static exit_code check_usage(const fetch_options *options, char **operands, int count)
 {
     const char *sha256 = options->sha256;
+    char shown[URL_SHOWN];
     if (sha256 && (strlen(sha256) != SHA256_DIGITS || strspn(sha256, "0123456789abcdefABCDEF") != SHA256_DIGITS))
         return complain_usage("fetch", "option --sha256: '%s' is not 64 hexadecimal digits", sha256);
     if (sha256 && (count > 1 || inception_network_find(operands[0])))
         return complain_usage("fetch", "option --sha256 goes with one URL or one file");
     for (int i = 0; i < count; i++)
         if (strstr(operands[i], "://") && !sha256)
-            return complain_usage("fetch", "'%s' needs its checksum, --sha256=HEX", operands[i]);
+            return complain_usage("fetch", "'%s' needs its checksum, --sha256=HEX", url_shown(operands[i], shown));
     return EXIT_FINE;
 }
 

@@ -51,10 +51,13 @@ static bool download(cli_partial *partial, const cli_order *order, const net_set
     if (!down->resumed && !download_run(down, net, error)) return false;
     inception_error wrong = {0};
     if (digest_agrees(partial->fd, PARTIAL_HEAD, order, down->resumed ? &wrong : error)) return true;
+    down->validator[0] = '\0'; /* nothing goes on from here */
     if (!down->resumed) return false;
     down->held = 0; /* the older part may be what is wrong: once more from the beginning */
+    if (!download_run(down, net, error)) return false;
+    if (digest_agrees(partial->fd, PARTIAL_HEAD, order, error)) return true;
     down->validator[0] = '\0';
-    return download_run(down, net, error) && digest_agrees(partial->fd, PARTIAL_HEAD, order, error);
+    return false;
 }
 
 /* So that the new name survives a power cut; where a file system cannot do that, nothing is lost but the name. */
@@ -105,7 +108,7 @@ bool install_weights(const cli_order *order, const net_settings *net, char *path
     }
     if (order->file) fd = bring_file(order, error);
     else if (download(&partial, order, net, error)) fd = partial.fd;
-    else keep = error->status == INCEPTION_IO || error->status == INCEPTION_NOT_FOUND;
+    else keep = true; /* what came of it; what is known to be wrong has no validator */
     if (fd >= 0) done = *news = put_in_place(fd, &partial, order, folder, path, error);
     keep |= order->file && !done; /* which says nothing of what was downloaded */
     if (*news && order->url && !net->quiet)

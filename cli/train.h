@@ -50,6 +50,9 @@ exit_code dataset_walk(cli_dataset *set, bool quiet);
 bool dataset_parse(cli_dataset *set, char *text, inception_error *error);
 bool dataset_classify(cli_dataset *set, inception_error *error);
 
+/* Is a file of that name what a training in this folder needs, or what one that was killed has left of it? */
+bool dataset_is_of_run(const char *name);
+
 /* Takes path and name, which are allocated, or NULL for want of memory; copies label, "" for none. */
 bool dataset_add(cli_dataset *set, char *path, char *name, const char *label, inception_error *error);
 
@@ -164,7 +167,6 @@ typedef struct tune_task {
  * by tune_clean(). */
 exit_code tune(const tune_task *task, char *best, size_t size);
 void tune_clean(const char *folder);
-bool tune_is_left(const char *name); /* is a file of that name what a run needs, or what one that was killed left of it? */
 bool tune_begun(const char *folder); /* is there something to resume? */
 
 /* ---- train_report.c ---- */

@@ -423,18 +423,10 @@ bool tune_begun(const char *folder)
     return path_exists(path);
 }
 
-bool tune_is_left(const char *name)
-{
-    static const char *const beginnings[] = {"checkpoint.safetensors", "best.safetensors", "start.safetensors"};
-    for (size_t i = 0; i < COUNT(beginnings); i++)
-        if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0) return true;
-    return false;
-}
-
 void tune_clean(const char *folder)
 {
     DIR *listing = opendir(folder);
     for (struct dirent *entry; listing && (entry = readdir(listing));)
-        if (tune_is_left(entry->d_name)) unlinkat(dirfd(listing), entry->d_name, 0);
+        if (dataset_is_of_run(entry->d_name)) unlinkat(dirfd(listing), entry->d_name, 0);
     if (listing) closedir(listing);
 }

@@ -11,6 +11,7 @@ check() { # name, findings
     printf '%s\n' "$2" | head -20 | sed 's/^/# /'
 }
 sources=$(git ls-files --cached --others --exclude-standard '*.c' '*.h' | sort)
+check 'files to look at' "$([ "$sources" ] || echo 'git lists none')"
 
 # folder: the folders whose door it may include (docs/architecture.md)
 directions='base:

@@ -10,13 +10,15 @@
 # command finds them by an RPATH (not a RUNPATH, which would not count for what the libraries need themselves). The C library
 # is left out: it belongs to the dynamic linker and the name services of the machine.
 set -e
+build=build-release
+out=${1:+$(realpath -m "$1")}
+out=${out:-$build}
+quietly() { said=$("$@" 2>&1) || { echo "$said" >&2; exit 1; }; }
 cd "$(dirname "$0")/.."
 sh tools/install.sh
-build=build-release
-out=${1:-$build}
-[ -f "$build/build.ninja" ] || meson setup "$build" --prefix=/ --libdir=lib -Dtests=false -Dprefer_static=true \
-    -Ddefault_library=static -Dstrip=true >/dev/null
-meson compile -C "$build" >/dev/null
+[ -f "$build/build.ninja" ] || quietly meson setup "$build" --prefix=/ --libdir=lib -Dtests=false -Dprefer_static=true \
+    -Ddefault_library=static -Dstrip=true
+quietly meson compile -C "$build"
 rm -rf "$build/all" "$build/stage"
 meson install -C "$build" --destdir all >/dev/null
 
@@ -36,7 +38,7 @@ while read -r library; do
     cp -L "$library" "$top/lib/inception/"
     cp "/usr/share/doc/$package/copyright" "$top/share/doc/inception/copyright/$package"
 done <"$build/needed"
-time=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+time=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)} # of a source archive without history: now
 tar -C "$build/stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$time" -c "$name" |
     gzip -n >"$out/$name.tar.gz"
 echo "$out/$name.tar.gz"

@@ -8,7 +8,8 @@ oracles=${INCEPTION_ORACLES:-$cache/inception-oracles}
 INCEPTION_TEST_DATA=$(realpath -m "${INCEPTION_TEST_DATA:-../shared}")
 export INCEPTION_TEST_DATA CMOCKA_MESSAGE_OUTPUT=TAP
 export INCEPTION_REFUSED="$PWD/tests/refused" ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
-export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 LSAN_OPTIONS=suppressions=$PWD/tests/leaks.txt:print_suppressions=0
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 LSAN_OPTIONS="suppressions='$PWD/tests/leaks.txt':print_suppressions=0"
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' # a checkout may belong to another user
 logs=$(mktemp -d)
 passed=0 failed=0 skipped=0
 

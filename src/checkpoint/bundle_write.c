@@ -69,7 +69,7 @@ inception_status inc_bundle_write(const char *prefix, const inception_tensor *te
     for (size_t i = 0; i < count && !status; i++) status = write_tensor(sorted[i], &data, &offset, &index, error);
     if (!status) status = inc_table_writer_finish(&index, error);
     if (!status) status = inc_output_write(&list, index.file.data, index.file.size, error);
-    if (!status && fsync(list.fd) != 0) status = inc_fail_errno(error, index_path, "write"); /* so what may fail is behind us */
+    if (!status && fsync(list.fd) != 0) status = inc_fail_errno(error, index_path, "write"); /* what may fail is behind us */
     if (!status) status = inc_output_commit(&data, true, error);
     if (!status) status = inc_output_commit(&list, false, error); /* last: a checkpoint exists if its index does */
 

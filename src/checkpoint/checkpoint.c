@@ -170,8 +170,8 @@ static inception_status read_file(inc_draft *draft, const char *path)
     const char *name = locate(&weights->arena, path, draft->error);
     if (!name) return draft->error->status;
     if (is_shard(name))
-        return inc_fail(draft->error, INCEPTION_UNSUPPORTED, "%s: of a checkpoint of format V1 in several files; save it as V2, "
-                        "or in one", name);
+        return inc_fail(draft->error, INCEPTION_UNSUPPORTED,
+                        "%s: of a checkpoint of format V1 in several files; save it as V2, or in one", name);
     weights->maps = inc_calloc(1, sizeof *weights->maps, draft->error);
     if (!weights->maps) return INCEPTION_MEMORY;
     inception_status status = inc_map_open(name, &weights->maps[0], draft->error);

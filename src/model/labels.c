@@ -9,8 +9,8 @@
 #define MAX_LABEL_FILE ((uint64_t)1 << 26) /* bytes */
 
 /* Splits `text` into a line for each class; `what` they are. */
-static inception_status split_lines(inc_model *model, const char *path, const char *what, const char *text, const char **lines,
-                                    inception_error *error)
+static inception_status split_lines(inc_model *model, const char *path, const char *what, const char *text,
+                                    const char **lines, inception_error *error)
 {
     int count = model->shape.classes;
     bool more = true; /* a last line may be empty, but not missing */

@@ -117,7 +117,8 @@ static const char *classifier_biases(const inc_graph *graph)
 
 /* A layer of D channels has d = floor(D * m) at depth multiplier m, so every layer that is not at min_depth narrows m
  * to [d/D, (d+1)/D). Of what is left, the number with the fewest decimals is the one a person chose. */
-static double find_multiplier(const inception_weights *weights, const inc_graph *graph, const inc_shape *shape, bool averages)
+static double find_multiplier(const inception_weights *weights, const inc_graph *graph, const inc_shape *shape,
+                              bool averages)
 {
     const int classes = shape->network->classes, min_depth = shape->min_depth;
     double low = 0, high = INFINITY;
