@@ -24,7 +24,9 @@ typedef struct bar_layout {
 /* Columns that the longest name wants. */
 static int widest_name(const cli_contestant *contestant)
 {
-    int widest = text_width(contestant->title) - SCORE - 1, shown = contestant_shown(contestant, NULL);
+    char note[NOTE_SIZE];
+    int widest = text_width(contestant->title) - SCORE - 1, shown = contestant_shown(contestant, note);
+    if (!shown && text_width(note) - SCORE - 1 > widest) widest = text_width(note) - SCORE - 1;
     for (int row = 0; row < shown; row++) {
         int name = text_width(contestant->answer[row].label);
         if (name > widest) widest = name;

@@ -302,6 +302,7 @@ typedef struct name_set {
 
 /* False if the set has the name already. True with an error: out of memory. */
 bool names_add(name_set *set, const char *name, inception_error *error);
+bool names_have(const name_set *set, const char *name);
 void names_clear(name_set *set);
 
 /* Everything that can be read from `fd`, which belongs to the file called `name`: free() *data, after a failure too. */

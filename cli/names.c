@@ -115,6 +115,11 @@ bool names_add(name_set *set, const char *name, inception_error *error)
     return true;
 }
 
+bool names_have(const name_set *set, const char *name)
+{
+    return tfind(name, &set->root, compare_names) != NULL;
+}
+
 void names_clear(name_set *set)
 {
     tdestroy(set->root, free);

@@ -89,7 +89,8 @@ exit_code plot_answers(inception_sheet *sheet, const cli_photo *photo, const inc
             snprintf(labels[i], sizeof labels[i], "not one of the %d classes, closest: %.*s", c->info->classes, length,
                      c->answer->label);
         else snprintf(labels[i], sizeof labels[i], "%.*s, below %g%%", length, c->answer->label, 100 * c->threshold);
-        closest[i] = (inception_prediction){.label = labels[i], .probability = c->unknown ? -1 : c->answer->probability};
+        closest[i] = (inception_prediction){.label = labels[i], .wnid = c->answer->wnid,
+                                            .probability = c->unknown ? -1 : c->answer->probability};
         columns[i].top = &closest[i];
         columns[i].count = 1;
     }

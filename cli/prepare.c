@@ -72,6 +72,7 @@ typedef struct prepare_run {
     float *prepared;
     bool several, to_folder, png;
     name_set written; /* files */
+    name_set photos;  /* device and number of those that must not be written over */
     cli_records records;
     cli_tally tally;
 } prepare_run;
@@ -111,6 +112,33 @@ static bool make_folders(char *path, inception_error *error)
     return true;
 }
 
+#define FILE_KEY 48
+
+/* What tells a file from all others; "" of one that is not there. */
+static const char *file_key(const char *path, char key[FILE_KEY])
+{
+    struct stat info;
+    *key = '\0';
+    if (stat(path, &info) == 0)
+        snprintf(key, FILE_KEY, "%llx:%llx", (unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
+    return key;
+}
+
+/* In the folder that is written to photos may be that come later. */
+static exit_code note_photos(prepare_run *preparation, const photo_walk *walk)
+{
+    char key[FILE_KEY];
+    cli_photo photo;
+    inception_error error = {0}, memory = {0};
+    if (!preparation->options->output) return EXIT_FINE;
+    photo_walk *all = photos_again(walk);
+    if (!all) return complain_memory();
+    for (; photos_next(all, &photo, &error) && !memory.status; error = (inception_error){0})
+        names_add(&preparation->photos, file_key(photo.path, key), &memory);
+    photos_close(&all);
+    return memory.status ? complain_error(&memory) : EXIT_FINE;
+}
+
 /* The file for a photo; two photos of one name must not share it. NULL and an error if that fails. */
 static char *output_path(prepare_run *preparation, const cli_photo *photo, inception_error *error)
 {
@@ -119,8 +147,10 @@ static char *output_path(prepare_run *preparation, const cli_photo *photo, incep
     int length =
         preparation->to_folder ? asprintf(&path, "%s/%s.%s", out, photo->name, ending) : asprintf(&path, "%s", out);
     if (length < 0) return fail(error, INCEPTION_MEMORY, "out of memory"), NULL;
-    if (same_file(path, photo->path)) {
-        fail(error, INCEPTION_IO, "%s: would be written over the photo itself", path);
+    char key[FILE_KEY];
+    if (*file_key(path, key) && names_have(&preparation->photos, key)) {
+        fail(error, INCEPTION_IO, "%s: would be written over %s", path,
+             same_file(path, photo->path) ? "the photo itself" : "a photo of this run");
         free(path);
         return NULL;
     }
@@ -164,7 +194,7 @@ static exit_code print_shapes(prepare_run *preparation, const cli_photo *photo, 
         return code ? code : records_flush(&preparation->records);
     }
     if (preparation->several) {
-        text_write(stdout, photo->path);
+        text_write_name(stdout, photo->path);
         fputs(": ", stdout);
     }
     printf("(%d, %d, 3) (1, %d, %d, 3)", height, width, input->height, input->width);
@@ -269,6 +299,8 @@ static exit_code run(void *given, char **operands, int count)
     preparation.several = photos_several(walk);
     exit_code code = check_distortion(options);
     if (!code) code = choose_output(&preparation);
+    if (!code && preparation.to_folder) photos_leave_out(walk, options->output); /* what an earlier run has made */
+    if (!code) code = note_photos(&preparation, walk);
     if (!code) code = choose_input(&preparation);
     if (code) goto end;
 
@@ -283,6 +315,7 @@ static exit_code run(void *given, char **operands, int count)
 end:
     photos_close(&walk);
     names_clear(&preparation.written);
+    names_clear(&preparation.photos);
     free(preparation.prepared);
     return code;
 }

@@ -87,8 +87,8 @@ inception_status inc_safetensors_write(const char *path, const inception_tensor 
             status = inc_fail(error, INCEPTION_INVALID, "a tensor may not be called __metadata__");
     if (!status) status = make_header(sorted, count, metadata, metadata_count, &header, error);
     if (!status && header.size > INC_MAX_HEADER)
-        status = inc_fail(error, INCEPTION_LIMIT,
-                          "%s: names and texts of more than %d bytes: no model file is read with so many", path, INC_MAX_HEADER);
+        status = inc_fail(error, INCEPTION_LIMIT, "%s: names and texts of more than %d bytes, which would not be read again",
+                          path, INC_MAX_HEADER);
     if (!status) status = inc_output_open(&output, path, error);
     const uint64_t size = header.size;
     if (!status) status = inc_output_write(&output, &size, sizeof size, error);

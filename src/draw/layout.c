@@ -111,6 +111,14 @@ static double bars_height(const pen *p, const inception_card_column *column, boo
     return (heading ? l->small * LINE + heading_gap : 0) + (row_count(p, column) - 1) * l->row + last;
 }
 
+/* Bytes of a label before what is written quietly: ImageNet's names are lists of synonyms, and our own sentence has a reason
+ * behind it; other names are one name, commas or not. */
+static size_t plain_part(const inception_prediction *prediction)
+{
+    bool parts = prediction->probability < 0 || (prediction->wnid && *prediction->wnid);
+    return parts ? strcspn(prediction->label, ",") : strlen(prediction->label);
+}
+
 static void add_row(pen *p, const inception_prediction *prediction, bool first, double x, double y, double width)
 {
     const look *l = p->look;
@@ -119,7 +127,7 @@ static void add_row(pen *p, const inception_prediction *prediction, bool first, 
     char percent[16];
     if (prediction->probability < 0) { /* what is none of the classes has no share of them */
         add(p, (inc_item){INC_TEXT, INC_INK_TEXT, x, y, width, line, .font = font, .text = prediction->label,
-                          .plain = strcspn(prediction->label, ",")});
+                          .plain = plain_part(prediction)});
         return;
     }
     int length = snprintf(percent, sizeof percent, "%.2f%%", 100 * share);
@@ -129,9 +137,8 @@ static void add_row(pen *p, const inception_prediction *prediction, bool first, 
         return;
     }
     double taken = text_width(p, text, font), room = width - taken - percent_gap;
-    const char *label = prediction->label;
-    add(p, (inc_item){INC_TEXT, INC_INK_TEXT, x, y, room, line, .font = font, .text = label,
-                      .plain = strcspn(label, ",")}); /* ImageNet's names are lists of synonyms */
+    add(p, (inc_item){INC_TEXT, INC_INK_TEXT, x, y, room, line, .font = font, .text = prediction->label,
+                      .plain = plain_part(prediction)});
     add(p, (inc_item){INC_TEXT, first ? INC_INK_TEXT : INC_INK_QUIET, x + width - taken, y, taken, line, .font = font,
                       .text = text, .plain = (size_t)length});
     add_box(p, INC_INK_TRACK, x, y + line + l->bar, width, l->bar, radius);
@@ -226,7 +233,7 @@ size_t inc_layout_capacity(int column_count)
 static void add_cell(pen *p, const inc_subject *subject, size_t index, double x, double y, double bars)
 {
     double across = width_of_cell(subject->column_count), down = cell_width * 3 / 4, width, height;
-    fit(subject->width, subject->height, across, down, PHOTO_AREA, &width, &height);
+    fit(subject->width, subject->height, fmin(across, PHOTO_WIDEST), down, PHOTO_AREA, &width, &height);
     add_box(p, INC_INK_MAT, x, y, across, down, 0);
     add_photo(p, subject, index, x + floor((across - width) / 2), y + floor((down - height) / 2), width, height);
     y += down + cell.before_bars;

@@ -212,9 +212,11 @@ static inception_status copy_columns(held *h, const inception_card *card, incept
         columns[i] = (inception_card_column){copy_text(&h->texts, from->title, error), top, rows};
         if (!top || !columns[i].title) return INCEPTION_MEMORY;
         for (int row = 0; row < rows; row++) {
+            const char *wnid = from->top[row].wnid ? from->top[row].wnid : "";
             top[row] = (inception_prediction){.probability = from->top[row].probability,
-                                              .label = copy_text(&h->texts, from->top[row].label, error)};
-            if (!top[row].label) return INCEPTION_MEMORY;
+                                              .label = copy_text(&h->texts, from->top[row].label, error),
+                                              .wnid = copy_text(&h->texts, wnid, error)};
+            if (!top[row].label || !top[row].wnid) return INCEPTION_MEMORY;
         }
     }
     h->subject.columns = columns;

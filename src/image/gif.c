@@ -2,8 +2,8 @@
  *
  * The records are read one by one, because giflib's own DGifSlurp() takes memory for all frames before anybody can look
  * at their sizes. The picture is the screen, made larger where the first frame does not fit on it (as browsers do).
- * Pixels are white where the frame does not reach, where they are transparent (unless options.strip_alpha) and where
- * their number is not in the colour map. With options.recover the rows before the damage are kept. */
+ * Pixels are white where the frame does not reach, where they are transparent and where their number is not in the colour
+ * map; with options.strip_alpha black, as TensorFlow has them. With options.recover the rows before the damage are kept. */
 #include "private.h"
 
 #include <stdlib.h>
@@ -85,7 +85,7 @@ static void paint(decoder *d, const GifPixelType *line, int y)
     size_t start = (size_t)(frame->Top + y) * (size_t)d->image->width + (size_t)frame->Left;
     uint8_t *rgb = d->image->pixels + start * 3;
     for (int x = 0; x < frame->Width; x++, rgb += 3) {
-        if (line[x] >= map->ColorCount || (line[x] == d->transparent && !d->photo->options->strip_alpha)) continue;
+        if (line[x] >= map->ColorCount || line[x] == d->transparent) continue;
         const GifColorType *colour = &map->Colors[line[x]];
         rgb[0] = colour->Red;
         rgb[1] = colour->Green;
@@ -119,7 +119,7 @@ static bool make_image(decoder *d)
     if (width < d->gif->SWidth) width = d->gif->SWidth;
     if (height < d->gif->SHeight) height = d->gif->SHeight;
     d->image = inc_photo_image(photo, (uint64_t)width, (uint64_t)height);
-    if (d->image) memset(d->image->pixels, 255, (size_t)width * (size_t)height * 3);
+    if (d->image && !photo->options->strip_alpha) memset(d->image->pixels, 255, (size_t)width * (size_t)height * 3);
     return d->image != NULL;
 }
 

@@ -5,7 +5,7 @@
  * ends a file: wrong checksums of critical chunks do, of others do not. With options.recover an error after the header
  * leaves the rows read so far; of an interlaced picture, the coarse passes filled up.
  *
- * Chunks that are kept in memory are limited, so that no small file of compressed text unpacks into gigabytes. */
+ * Texts and profiles are passed over, and other chunks limited, so that no small file unpacks into gigabytes. */
 #include "private.h"
 
 #include <setjmp.h>
@@ -106,6 +106,8 @@ static bool begin(decoder *d)
     png_set_user_limits(d->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* max_pixels decides, below */
     png_set_chunk_cache_max(d->png, MAX_CHUNKS);
     png_set_chunk_malloc_max(d->png, MAX_CHUNK);
+    static const png_byte unread[] = "tEXt\0zTXt\0iTXt\0sPLT\0iCCP"; /* which may be a thousand times as large unpacked */
+    png_set_keep_unknown_chunks(d->png, PNG_HANDLE_CHUNK_NEVER, unread, 5);
     if (d->photo->options->recover) png_set_compression_buffer_size(d->png, SMALL_READ);
     png_read_info(d->png, d->info);
     d->width = png_get_image_width(d->png, d->info);
@@ -116,8 +118,11 @@ static bool begin(decoder *d)
     set_transformations(d);
     size_t channels = d->alpha ? 4 : 3;
     if (png_get_rowbytes(d->png, d->info) != d->width * channels) png_error(d->png, "an impossible kind of pixel");
-    if (d->alpha) d->rgba = inc_calloc(d->width * (d->interlaced ? d->height : 1), channels, d->photo->error);
-    return !d->alpha || d->rgba;
+    if (!d->alpha) return true;
+    const size_t pixels = d->width * (d->interlaced ? d->height : 1);
+    d->rgba = inc_calloc(pixels, channels, d->photo->error);
+    for (size_t i = 0; d->rgba && i < pixels; i++) d->rgba[4 * i + 3] = 255; /* what is missing in the end is black */
+    return d->rgba != NULL;
 }
 
 static uint8_t *row_of(decoder *d, size_t y)

@@ -134,6 +134,7 @@ static bool decode(decoder *d)
     uint8_t *rgb = d->image->pixels + (size_t)d->top * stride + 3 * (size_t)d->left, *rgba = NULL;
     bool alpha = config.input.has_alpha && !d->photo->options->strip_alpha;
     if (alpha && !(rgba = inc_calloc(width * height, 4, d->photo->error))) return false;
+    for (size_t i = 0; alpha && i < width * height; i++) rgba[4 * i + 3] = 255; /* what is missing in the end is black */
     WebPRGBABuffer *buffer = &config.output.u.RGBA;
     config.output.colorspace = alpha ? MODE_RGBA : MODE_RGB;
     config.output.is_external_memory = 1;
