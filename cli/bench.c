@@ -261,7 +261,7 @@ static exit_code measure(const bench_options *options, const char *path, const i
                          char **photos, int photo_count, cli_records *records)
 {
     inception_error error = {0};
-    inception_model_options wanted = model_options(&options->model, network);
+    inception_model_options wanted = model_options(&options->model, network, options->common.quiet);
     bench_result result = {0};
     exit_code code = EXIT_FINE;
     wanted.threads = options->threads;

@@ -110,7 +110,7 @@ static void mark_ambiguous(classify_run *contest)
 static exit_code open_networks(classify_run *contest)
 {
     const model_settings *settings = &contest->options->model;
-    inception_model_options options = model_options(settings, NULL);
+    inception_model_options options = model_options(settings, NULL, contest->options->common.quiet);
     options.threads = contest->options->threads;
     options.crop = (inception_crop)contest->options->crop;
     for (size_t i = 0; i < contest->count; i++) {

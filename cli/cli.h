@@ -479,7 +479,7 @@ const char *nearest_network(const char *word);
 
 /* The library's options; `network`, where there is one, stands in for a --network that is not set. Says so where the CPU
  * cannot compute with the precision that was asked for, and takes f32. */
-inception_model_options model_options(const model_settings *settings, const inception_network *network);
+inception_model_options model_options(const model_settings *settings, const inception_network *network, bool quiet);
 
 /* The network that the value of --network names; complains if there is none (NULL: not set, which is fine). */
 exit_code network_check(const char *command, const char *name, const inception_network **network);

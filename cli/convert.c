@@ -111,7 +111,7 @@ static exit_code run(void *given, char **operands, int count)
     if (same_file(path, operands[1]) || (options->model.labels && same_file(options->model.labels, operands[1])))
         return complain_usage("convert", "%s: is what is to be converted; name another file", operands[1]);
 
-    inception_model_options model = model_options(&options->model, network);
+    inception_model_options model = model_options(&options->model, network, options->common.quiet);
     if (options->weights) model.written = INCEPTION_BF16;
     inception_error error = {0};
     if (options->calibration.int8)

@@ -166,7 +166,7 @@ static exit_code open_model(features_run *features)
     const char *name = settings->models.count ? settings->models.items[0] : settings->network;
     if (!code) code = model_find(name, &options->photos.net, path, sizeof path, &network);
     if (code) return code;
-    inception_model_options wanted = model_options(settings, network);
+    inception_model_options wanted = model_options(settings, network, features->options->common.quiet);
     wanted.threads = options->threads;
     wanted.crop = (inception_crop)options->crop;
     wanted.layer = options->layer ? options->layer : INCEPTION_FEATURES;

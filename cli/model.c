@@ -157,7 +157,7 @@ exit_code model_find(const char *name, const net_settings *net, char *path, size
     return EXIT_NO_INPUT;
 }
 
-inception_model_options model_options(const model_settings *settings, const inception_network *network)
+inception_model_options model_options(const model_settings *settings, const inception_network *network, bool quiet)
 {
     inception_model_options options;
     inception_model_options_default(&options);
@@ -169,7 +169,7 @@ inception_model_options model_options(const model_settings *settings, const ince
     options.cache = cache_packs();
     options.precision = (inception_precision)settings->precision;
     if (inception_precision_supported(options.precision)) return options;
-    complain("this CPU has no instructions for %s; f32 is used", precision_choices[settings->precision]);
+    if (!quiet) complain("this CPU has no instructions for %s; f32 is used", precision_choices[settings->precision]);
     options.precision = INCEPTION_PRECISION_F32;
     return options;
 }

@@ -270,7 +270,7 @@ static exit_code choose_input(prepare_run *preparation)
         const net_settings *net = &preparation->options->photos.net;
         code = model_find(settings->models.items[0], net, path, sizeof path, &found);
         if (code) return code;
-        inception_model_options options = model_options(settings, found);
+        inception_model_options options = model_options(settings, found, preparation->options->common.quiet);
         inception_model *model = inception_model_open(path, &options, &error);
         if (!model) return complain_error(&error);
         preparation->input = inception_model_get_info(model)->input;

@@ -166,7 +166,7 @@ static exit_code choose_network(train_run *train, const inception_network *netwo
     if (train->options->model.models.count)
         return complain_usage("train", "options --from-scratch and --model exclude each other; --network names a network");
     if (!network) return complain_usage("train", "--from-scratch wants a network: --network v2, say");
-    train->model_options = model_options(&train->options->model, network);
+    train->model_options = model_options(&train->options->model, network, train->options->common.quiet);
     set_sizes(train);
     train->report.network = network->name;
     return EXIT_FINE;
@@ -183,7 +183,7 @@ static exit_code find_model(train_run *train)
     if (!code) code = model_find(name, &train->options->net, train->source, sizeof train->source, &network);
     if (!code) code = digest_source(train);
     if (code) return code;
-    train->model_options = model_options(settings, network);
+    train->model_options = model_options(settings, network, train->options->common.quiet);
     set_sizes(train);
     train->model_options.final_layer = train->options->layer;
     return EXIT_FINE;
