@@ -31,8 +31,9 @@
  * is returned as a const pointer belongs to its object and lives as long.
  *
  * Threads: no function keeps state outside the objects it is given. A model, an image and weights are never changed
- * once made: any number of threads may use one at once. A session belongs to one thread at a time, and to the process that
- * opened it: it has threads of its own, which fork() does not copy. A model goes through fork().
+ * once made: any number of threads may use one at once. A session, a calibrator and a training belong to one thread at a
+ * time, and to the process that opened them: they have threads of their own, which take no signals, and which fork() does
+ * not copy; a child must neither use nor close them. Models go through fork().
  *
  * The library never prints and never ends the process. What results hold after a failure is undefined.
  */

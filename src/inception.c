@@ -80,6 +80,13 @@ inception_status inc_check_labels(const char *const *labels, int count, inceptio
     return INCEPTION_OK;
 }
 
+inception_status inc_check_texts(const inception_text *texts, size_t count, inception_error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!texts[i].key) return inc_fail(error, INCEPTION_INVALID, "text %zu has no key", i);
+    return INCEPTION_OK;
+}
+
 inception_status inc_check_options(const inception_model_options *options, inception_error *error)
 {
     if (options->threads < 0 || options->threads > 1024)

@@ -95,7 +95,7 @@ inception_head *inception_head_open(const char *path, const inception_model_opti
     const inc_node *last = &model.graph.nodes[model.graph.node_count - 1];
     const inc_value *kernel = &model.graph.values[last->conv.weights], *bias = &model.graph.values[last->conv.bias];
     const uint64_t weights = examples->values * (uint64_t)model.shape.classes;
-    if (model.shape.classes != examples->class_count || inc_value_count(kernel) != weights)
+    if (model.shape.classes != examples->class_count || inc_value_count(kernel) != weights || !kernel->data || !bias->data)
         inc_fail(error, INCEPTION_MISMATCH, "%s: its classifier is not one of %d classes and %zu values", path,
                  examples->class_count, examples->values);
     else head = inc_head_measure(examples, kernel->data, bias->data, error);
@@ -130,6 +130,7 @@ inception_status inception_head_write(const inception_head *head, const char *pa
     if (!whole.final_layer) whole.final_layer = INCEPTION_FEATURES; /* the file need not have a classifier */
     inc_model model = {0};
     inception_status status = inc_check_labels(labels, head->classes, error);
+    if (!status) status = inc_check_texts(texts, text_count, error);
     if (!status) status = inc_model_open(&model, path, &whole, false, error);
     if (!status)
         status = inc_classifier_replace(&model, head->values, head->classes, head->weights, head->biases, labels, error);

@@ -26,7 +26,7 @@ static inception_status check_ranges(const inception_training_options *o, incept
         {"batch", o->batch, 1, 65536}, {"accumulate", o->accumulate, 1, 65536}, {"momentum", o->momentum, 0, 1},
         {"rms_decay", o->rms_decay, 0, 1},
         {"beta1", o->beta1, 0, 1 - 0x1p-24}, {"beta2", o->beta2, 0, 1 - 0x1p-24}, /* Adam divides by the rest */
-        {"epsilon", o->epsilon, o->optimiser == INCEPTION_ADAM ? 0x1p-126 : 0, 1e6}, /* Adam may divide by nothing else */
+        {"epsilon", o->epsilon, o->optimiser == INCEPTION_MOMENTUM ? 0 : 0x1p-126, 1e6}, /* or 0 by 0 */
         {"norm_decay", o->norm_decay, 0, 1}, {"keep", o->keep, 0x1p-10, 1},
         {"weight_decay", o->weight_decay, 0, 1e3}, {"label_smoothing", o->label_smoothing, 0, 1},
         {"average_decay", o->average_decay, 0, 1}, {"optimiser", o->optimiser, 0, INCEPTION_ADAM},
@@ -38,6 +38,8 @@ static inception_status check_ranges(const inception_training_options *o, incept
                             numbers[i].low, numbers[i].high);
     if (o->model.precision != INCEPTION_PRECISION_F32 && o->model.precision != INCEPTION_PRECISION_BF16)
         return inc_fail(error, INCEPTION_UNSUPPORTED, "precision: training wants F32 or BF16");
+    if (o->model.final_layer)
+        return inc_fail(error, INCEPTION_INVALID, "final_layer: what is trained is the network of the file, whole");
     if (o->scope_count && !o->scopes) return inc_fail(error, INCEPTION_INVALID, "scopes: none given");
     for (int i = 0; i < o->scope_count; i++)
         if (!o->scopes[i]) return inc_fail(error, INCEPTION_INVALID, "scopes: number %d is NULL", i);
@@ -121,7 +123,8 @@ inception_status inception_training_write(inception_training *training, const ch
 {
     if (!training || !out || (text_count && !texts))
         return inc_fail(error, INCEPTION_INVALID, "inception_training_write: no training or path given");
-    return inc_course_write(training, out, texts, text_count, error);
+    inception_status status = inc_check_texts(texts, text_count, error);
+    return status ? status : inc_course_write(training, out, texts, text_count, error);
 }
 
 inception_status inception_training_resume(inception_training *training, const char *path, inception_error *error)

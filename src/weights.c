@@ -178,11 +178,13 @@ static inception_status check_added(const inception_calibrator *c, const char *f
 inception_status inception_calibrator_compare(inception_calibrator *c, const float *input, inception_error *error)
 {
     inception_status status = check_added(c, "inception_calibrator_compare", error);
+    if (!status && !input) status = inc_fail(error, INCEPTION_INVALID, "inception_calibrator_compare: no photo given");
     if (status) return status;
     if (!inc_engine_supports(INCEPTION_PRECISION_INT8))
         return inc_fail(error, INCEPTION_UNSUPPORTED, "int8: this CPU has no instructions for it");
-    c->compared++;
-    return inc_calibrator_compare(c->inside, input, error);
+    status = inc_calibrator_compare(c->inside, input, error);
+    c->compared += !status;
+    return status;
 }
 
 const inception_layer_loss *inception_calibrator_losses(inception_calibrator *c, size_t *count)

@@ -96,6 +96,7 @@ void inc_pool_meet(inc_pool *pool);
 uint64_t inc_count_not_finite(const float *values, uint64_t count); /* NaN and infinities */
 void inc_print_number(char *text, size_t size, double number); /* at least nine digits, and no more than bring it back */
 double inc_parse_number(const char *text); /* what it begins with; 0 where that is no number */
+bool inc_same_word(const char *a, const char *b); /* but for the case of ASCII's letters */
 bool inc_read_number(const char *text, double *number); /* false: it is more than a number, or none */
 
 /* bfloat16, the upper half of a float32: the nearest one to a number (NaN is none), ties to even; and back. */

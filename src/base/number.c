@@ -1,4 +1,4 @@
-/* Numbers in files have a decimal point, whatever the program that uses the library has made its locale. */
+/* Numbers in files have a decimal point, and an I is an i, whatever locale the program has that uses the library. */
 #include "base.h"
 
 #include <float.h>
@@ -53,6 +53,18 @@ bool inc_read_number(const char *text, double *number)
     *number = strtod(text, &end);
     leave(plain, before);
     return end != text && *end == '\0';
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool inc_same_word(const char *a, const char *b)
+{
+    for (; lower(*a) == lower(*b); a++, b++)
+        if (!*a) return true;
+    return false;
 }
 
 uint16_t inc_to_bf16(float value)

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -101,6 +102,9 @@ inc_pool *inc_pool_new(int threads, inception_error *error)
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pool->helpers = inc_calloc((size_t)threads, sizeof *pool->helpers, error);
+    sigset_t all, before; /* signals are for the program's own threads */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (pool->helpers && pool->helper_count < threads - 1) {
         if (pthread_create(&pool->helpers[pool->helper_count], NULL, help, pool) != 0) {
             inc_fail(error, INCEPTION_MEMORY, "cannot start a thread");
@@ -108,6 +112,7 @@ inc_pool *inc_pool_new(int threads, inception_error *error)
         }
         pool->helper_count++;
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (pool->helpers && pool->helper_count == threads - 1) return pool;
     inc_pool_free(pool);
     return NULL;

@@ -243,7 +243,7 @@ static format format_of(const char *path)
     size_t length = strlen(path);
     for (int i = 0; i < FORMAT_COUNT; i++) {
         size_t tail = strlen(endings[i]);
-        if (length > tail && strcasecmp(path + length - tail, endings[i]) == 0) return (format)i;
+        if (length > tail && inc_same_word(path + length - tail, endings[i])) return (format)i;
     }
     return FORMAT_COUNT;
 }

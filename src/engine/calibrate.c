@@ -143,16 +143,24 @@ void inc_calibrator_free(inc_calibrator *c)
     free(c);
 }
 
+static inception_status check_values(const inc_calibrator *c, uint32_t v, const float *values, inception_error *error)
+{
+    const inc_value *value = &c->graph.values[v];
+    if (!inc_count_not_finite(values, inc_value_count(value))) return INCEPTION_OK;
+    return inc_fail(error, INCEPTION_DATA, "calibration: a value of '%s' is not finite", value->name);
+}
+
 inception_status inc_calibrator_add(inc_calibrator *c, const float *input, inception_error *error)
 {
     inception_status status = inc_run_execute(c->run, input, 1, error);
-    for (uint32_t v = 0; v < c->graph.value_count && !status; v++) {
-        if (!c->histograms[v]) continue;
-        if (v != c->graph.input) inc_run_read(c->run, 0, v, c->values);
-        const inc_value *value = &c->graph.values[v];
-        if (!count_values(c->histograms[v], v == c->graph.input ? input : c->values, inc_value_count(value)))
-            status = inc_fail(error, INCEPTION_DATA, "calibration: a value of '%s' is not finite", value->name);
-    }
+    for (int counting = 0; counting < 2; counting++) /* a photo counts as a whole or not at all */
+        for (uint32_t v = 0; v < c->graph.value_count && !status; v++) {
+            if (!c->histograms[v]) continue;
+            if (v != c->graph.input) inc_run_read(c->run, 0, v, c->values);
+            const float *values = v == c->graph.input ? input : c->values;
+            if (counting) count_values(c->histograms[v], values, inc_value_count(&c->graph.values[v]));
+            else status = check_values(c, v, values, error);
+        }
     return status;
 }
 
@@ -176,8 +184,14 @@ static inception_status make_bytes(inc_calibrator *c, inception_error *error)
     if (status) return status;
     inc_calibrator_ranges(c, &c->bytes);
     status = inc_graph_quantize(&c->bytes, error);
-    if (status) return status;
-    return make_engine(&c->bytes, INCEPTION_PRECISION_INT8, c->engine->threads, &c->byte_engine, &c->byte_run, error);
+    if (!status)
+        status = make_engine(&c->bytes, INCEPTION_PRECISION_INT8, c->engine->threads, &c->byte_engine, &c->byte_run, error);
+    if (status) { /* to be tried again */
+        inc_engine_free(c->byte_engine);
+        c->byte_engine = NULL;
+        inc_graph_free(&c->bytes);
+    }
+    return status;
 }
 
 inception_status inc_calibrator_compare(inc_calibrator *c, const float *input, inception_error *error)
@@ -190,6 +204,7 @@ inception_status inc_calibrator_compare(inc_calibrator *c, const float *input, i
         if (!h || v == c->graph.input) continue;
         inc_run_read(c->run, 0, v, c->values);
         inc_run_read(c->byte_run, 0, v, c->byte_values);
+        if ((status = check_values(c, v, c->values, error))) break;
         for (uint64_t i = 0; i < inc_value_count(&c->graph.values[v]); i++) {
             double difference = (double)c->values[i] - (double)c->byte_values[i];
             h->signal += (double)c->values[i] * (double)c->values[i];

@@ -286,8 +286,8 @@ void inc_run_read(const inc_run *run, int photo, uint32_t value, float *out)
 bool inc_run_timed(inc_run *run, bool timed)
 {
     const inc_engine *e = run->engine;
-    free(run->times);
-    run->times = timed ? calloc(e->step_count, sizeof *run->times) : NULL;
+    if (!timed) free(run->times), run->times = NULL;
+    else if (!run->times) run->times = calloc(e->step_count, sizeof *run->times);
     for (size_t s = 0; run->times && s < e->step_count; s++)
         run->times[s] = (inception_step){e->steps[s].name, e->steps[s].kind, e->steps[s].multiply_adds, 0};
     return run->times || !timed;

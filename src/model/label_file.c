@@ -128,7 +128,7 @@ static bool read_header(const parser *p, columns *where)
     if (split(&probe, fields, &count)) return false;
     for (int i = 0; i < count; i++)
         for (size_t k = 0; k < INC_COUNT(known); k++)
-            if (strcasecmp(fields[i], known[k].name) == 0) found[known[k].column] = i;
+            if (inc_same_word(fields[i], known[k].name)) found[known[k].column] = i;
     if (found[2] < 0 || (found[0] < 0 && found[1] < 0)) return false;
     *where = (columns){found[0], found[1], found[2], count};
     return true;

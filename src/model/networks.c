@@ -46,9 +46,9 @@ const inception_network *inception_networks(size_t *count)
 const inception_network *inception_network_find(const char *name)
 {
     for (size_t i = 0; name && i < INC_COUNT(aliases); i++)
-        if (strcasecmp(name, aliases[i].alias) == 0) name = aliases[i].name;
+        if (inc_same_word(name, aliases[i].alias)) name = aliases[i].name;
     for (size_t i = 0; name && i < INC_COUNT(networks); i++)
-        if (strcasecmp(name, networks[i].name) == 0 || strcasecmp(name, networks[i].alias) == 0) return &networks[i];
+        if (inc_same_word(name, networks[i].name) || inc_same_word(name, networks[i].alias)) return &networks[i];
     return NULL;
 }
 

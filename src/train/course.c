@@ -241,10 +241,12 @@ inception_status inc_course_write(inc_course *c, const char *out, const inceptio
     inception_status status = slots && all ? INCEPTION_OK : INCEPTION_MEMORY;
     if (!status) {
         snprintf(steps, sizeof steps, "%llu", (unsigned long long)c->steps);
-        all[0] = (inception_text){"global_step", steps};
-        if (text_count) memcpy(all + 1, texts, text_count * sizeof *all);
+        size_t count = 0;
+        all[count++] = (inception_text){"global_step", steps};
+        for (size_t i = 0; i < text_count; i++) /* of an earlier file, perhaps: its step is another one */
+            if (strcmp(texts[i].key, "global_step") != 0) all[count++] = texts[i];
         for (size_t s = 0; s < c->slot_count; s++) slots[s] = c->slots[s].tensor;
-        c->model.texts = all, c->model.text_count = text_count + 1;
+        c->model.texts = all, c->model.text_count = count;
         c->model.slots = slots, c->model.slot_count = c->slot_count;
         status = inc_model_write(&c->model, out, INCEPTION_FORMAT_MODEL_FILE, error);
         c->model.texts = NULL, c->model.text_count = 0;
@@ -255,40 +257,44 @@ inception_status inc_course_write(inc_course *c, const char *out, const inceptio
     return status;
 }
 
+/* Only checks where it is to be copied to nowhere. */
 static inception_status copy_tensor(const inception_weights *weights, const inception_tensor *like, float *to,
                                     const char *path, inception_error *error)
 {
     const inception_tensor *tensor = inc_weights_find(weights, like->name);
     if (!tensor || tensor->type != INCEPTION_F32 || tensor->count != like->count)
         return inc_fail(error, INCEPTION_MISMATCH, "%s: %s is missing or not as this training wants it", path, like->name);
-    memcpy(to, tensor->data, tensor->count * sizeof *to);
+    if (to) memcpy(to, tensor->data, tensor->count * sizeof *to);
     return INCEPTION_OK;
 }
 
-static inception_status copy_all(inc_course *c, const inception_weights *weights, const char *path, inception_error *error)
+static inception_status copy_all(inc_course *c, const inception_weights *weights, bool copy, const char *path,
+                                 inception_error *error)
 {
     inception_status status = INCEPTION_OK;
     const inc_graph *graph = &c->model.graph;
     for (uint32_t v = 0; v < graph->value_count && !status; v++) {
         const inc_value *value = &graph->values[v];
         const inception_tensor like = {.name = value->name, .count = inc_value_count(value)};
-        if (c->changing[v]) status = copy_tensor(weights, &like, c->changing[v], path, error);
+        if (c->changing[v]) status = copy_tensor(weights, &like, copy ? c->changing[v] : NULL, path, error);
     }
     for (size_t s = 0; s < c->slot_count && !status; s++)
-        status = copy_tensor(weights, &c->slots[s].tensor, c->slots[s].values, path, error);
+        status = copy_tensor(weights, &c->slots[s].tensor, copy ? c->slots[s].values : NULL, path, error);
     return status;
 }
 
 inception_status inc_course_resume(inc_course *c, const char *path, inception_error *error)
 {
-    inception_weights *weights = inc_weights_open(path, error);
-    if (!weights) return INCEPTION_DATA;
+    inception_error own = {0};
+    inception_weights *weights = inc_weights_open(path, &own);
+    if (!weights) return inc_pass(error, &own);
     const char *steps = inc_weights_metadata(weights, "global_step");
     inception_status status =
         steps ? INCEPTION_OK : inc_fail(error, INCEPTION_MISMATCH, "%s: no training can go on from here", path);
-    if (!status) status = copy_all(c, weights, path, error);
+    if (!status) status = copy_all(c, weights, false, path, error); /* what is refused changes nothing */
     if (!status && (!*steps || steps[strspn(steps, "0123456789")] || strlen(steps) > 18))
         status = inc_fail(error, INCEPTION_DATA, "%s: a global_step of '%.40s' is no number of steps", path, steps);
+    if (!status) status = copy_all(c, weights, true, path, error);
     if (!status) c->steps = inc_learner_optimiser(c->learner)->steps = strtoull(steps, NULL, 10);
     inc_weights_close(weights);
     return status;

@@ -46,7 +46,7 @@ double inc_sigmoid_cross_entropy(const inc_targets *targets, const float *logits
     double loss = 0;
     for (int n = 0; n < targets->batch; n++)
         for (int c = 0; c < targets->classes; c++) {
-            int i = n * targets->classes + c;
+            const size_t i = (size_t)n * (size_t)targets->classes + (size_t)c;
             double x = logits[i], target = targets->values[i] * keep + targets->smoothing / 2;
             double scale = each * weight_of(targets, n);
             loss += scale * (fmax(x, 0) - x * target + log1p(exp(-fabs(x)))); /* no exponential overflows */

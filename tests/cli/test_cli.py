@@ -53,9 +53,10 @@ def run(*words, stdin=b"", limit=None, **more):
 
 
 def check(name, result, code, out=None, err=None):
-    """Exit code, and text that must occur on standard output and standard error."""
+    """Exit code, and text that must occur on standard output and standard error; "": there must be none."""
     good = result.code == code
-    good = good and (out is None or out in result.out) and (err is None or err in result.err)
+    for text, said in (out, result.out), (err, result.err):
+        good = good and (text is None or text in said) and (text != "" or said == "")
     return tap.ok(good, name, f"expected exit {code}, {out!r}, {err!r}\n{result}")
 
 

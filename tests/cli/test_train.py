@@ -101,10 +101,12 @@ def test_default():
 
 def test_same_bits(model):
     for words, cache in ((["-t1"], "cold1"), (["-t3"], "cold3"), ([], "cache")):
-        train("colours", "-o", "same.safetensors", "--force", *words, cache=cache)
+        Path("same.safetensors").unlink(missing_ok=True)
+        train("colours", "-o", "same.safetensors", *words, cache=cache)
         tap.ok(Path("same.safetensors").read_bytes() == model, f"the same file again: {words}, {cache}")
     shutil.copytree("colours", "elsewhere/colours")
-    train("elsewhere/colours", "-o", "same.safetensors", "--force", cache="cold4")
+    Path("same.safetensors").unlink()
+    train("elsewhere/colours", "-o", "same.safetensors", cache="cold4")
     tap.ok(Path("same.safetensors").read_bytes() == model, "the same file from photos in another place")
     lines = ["file,label,more", *(f'"{label}/{i}.png",{label},x' for label, n in COUNTS.items() for i in range(n))]
     Path("colours/list.csv").write_text("\ufeff" + "\r\n".join(reversed(lines[1:] + lines[:1])) + "\r\n")
@@ -259,10 +261,13 @@ def test_labels():
     check("calibrate for int8", done, 0)
     tap.ok(metadata("mixed8.safetensors")["activation"] == "sigmoid", "that stays")
     for precision in ("f32", "bf16", "int8"):
-        out = call("classify", "-m", "mixed8.safetensors", "--precision", precision, "-f", "jsonl", "mixed/photos/5.png").out
+        done = call("classify", "-m", "mixed8.safetensors", "--precision", precision, "-f", "jsonl", "mixed/photos/5.png")
         worst = max(abs(1 / (1 + math.exp(-p["logit"] / report["temperature"])) - p["probability"])
-                    for p in json.loads(out)["predictions"])
-        tap.ok(worst < 1e-6, f"{precision}: sigmoid(logit / temperature)", worst)
+                    for p in json.loads(done.out)["predictions"])
+        if "f32 is used" in done.err:
+            tap.skip(f"{precision}: sigmoid(logit / temperature)", "this CPU has no instructions for it")
+        else:
+            tap.ok(worst < 1e-6, f"{precision}: sigmoid(logit / temperature)", worst)
     out = call("features", "-m", "mixed.safetensors", "--layer", "Predictions", "mixed/photos/5.png").out
     worst = max(abs(float(value) - answers[names.index("photos/5.png")][c]["probability"])
                 for value, c in zip(out.splitlines()[-1].split(",")[1:], ("blue", "green", "red")))
@@ -327,7 +332,10 @@ def test_layer():
             logits[path, precision] = [p["logit"] for r in records for p in sorted(r["predictions"], key=lambda p: p["index"])]
     exact, bytes_ = logits["cut.safetensors", "f32"], logits["int8.safetensors", "auto"]
     lost = math.dist(exact, bytes_) / math.hypot(*exact)
-    tap.ok(lost < .1, "the features, which are looked at, keep their range in int8", lost)
+    if not lost:
+        tap.skip("the features, which are looked at, keep their range in int8", "auto is f32 on this CPU")
+    else:
+        tap.ok(lost < .1, "the features, which are looked at, keep their range in int8", lost)
     for out in ("cut.onnx", "cut.ckpt"):
         check(f"convert to {out}", call("convert", "cut.safetensors", out), 0)
     check("a TensorFlow checkpoint does not say so", call("classify", "-m", "cut.ckpt", "colours/red/1.png"), 65,

@@ -70,7 +70,7 @@ def check_resize():
                 for out_w, out_h in OUTS:
                     right = resized(pixels, box, method, out_w, out_h).numpy()
                     got = ours(pixels, (out_h, out_w), "resize", method, width, height, *box, out_w, out_h)
-                    worst = max(worst, np.abs(got - right).max())
+                    worst = np.maximum(worst, np.abs(got - right).max())
         tap.ok(worst == 0, f"{name}: the same bits in {len(SIZES) * 2 * len(OUTS)} sizes", worst)
 
 
@@ -129,7 +129,7 @@ def check_whole():
                 pixels, worst = photo(width, height), 0.0
                 for seed, row in enumerate(draws(width, height, seeds, mode)):
                     got = ours(pixels, (side, side), "whole", levels, mode, seed, width, height, side, side)
-                    worst = max(worst, np.abs(got - distorted(pixels, row, mode, side, levels)).max())
+                    worst = np.maximum(worst, np.abs(got - distorted(pixels, row, mode, side, levels)).max())
                 tap.ok(worst <= limit, f"{levels}, {mode}, {width}x{height}, {seeds} seeds ({worst:.1e})")
 
 

@@ -59,13 +59,20 @@ def check_losses(net, kind, got, wanted):
     for step, (ours, row) in enumerate(zip(got, wanted)):
         theirs = float(row[1])
         limit = (1e-5 if kind == "moving" else 1e-3) if step == 0 else min(10 * differ, 3 * most)
-        off = abs(ours[0] - theirs) / theirs
+        off, moved = abs(ours[0] - theirs) / theirs, abs(float(wanted[0][1]) - theirs) / theirs
+        if step and limit >= moved:
+            tap.skip(f"{net}, {kind} statistics: loss after {step} steps ({off:.1e})", f"it moves by {moved:.1e} only, and two "
+                     "builds of TensorFlow differ by as much")
+            continue
         tap.ok(off <= limit, f"{net}, {kind} statistics: loss after {step} steps ({off:.1e}, at most {limit:.1e})")
 
 
 def check_quantiles(title, off, limits, factor=3):
-    for (name, quantile), limit in zip([("median", 0.5), ("90 %", 0.9), ("largest", 1)], limits):
+    for (name, quantile, nothing), limit in zip([("median", 0.5, 0.5), ("90 %", 0.9, 1), ("largest", 1, 1)], limits):
         value = np.quantile(off, quantile)
+        if factor * limit >= nothing:  # what comes out where nothing was computed
+            tap.skip(f"{title}, {name} ({value:.1e})", f"two builds of TensorFlow differ by {limit:.1e}")
+            continue
         tap.ok(value <= factor * limit, f"{title}, {name} ({value:.1e}, at most {factor * limit:.1e})")
 
 

@@ -105,7 +105,7 @@ def check_network(name, network, model, photos, classes, size, golden=None):
             whole = infer(inputs)
             single = np.concatenate([infer(inputs[i:i + 1])["logits"] for i in range(len(photos))])
             off = [np.abs(one - logits).max() / np.abs(logits).max() for one in (whole["logits"], single)]
-            tap.ok(max(off) <= 1e-4, f"{name}: {runtime}, 3 photos at once and 1, gives our logits ({max(off):.1e})")
+            tap.ok(np.max(off) <= 1e-4, f"{name}: {runtime}, 3 photos at once and 1, gives our logits ({np.max(off):.1e})")
             off = np.abs(whole["probabilities"] - probabilities).max()
             tap.ok(off <= 1e-4, f"{name}: {runtime} gives our probabilities ({off:.1e})")
             if golden is not None:

@@ -111,7 +111,7 @@ def check_net(what, own, words):
         names.add(name)
         right = (net.moving[name] if name in net.moving else wanted[name]).numpy().ravel()
         largest = max(np.abs(right).max(), 1)
-        worst = max(worst, np.abs(got - right).max() / largest * (10 if name in net.moving else 1))
+        worst = np.maximum(worst, np.abs(got - right).max() / largest * (10 if name in net.moving else 1))
     same = names == set(net.variables) | set(net.moving)
     tap.ok(same and worst <= 1e-5, f"{what}, {'batch' if own else 'moving'} statistics: {' '.join(words)} ({worst:.1e})")
 
@@ -162,7 +162,7 @@ def check_losses():
             else:
                 loss = losses.sigmoid_cross_entropy(several, logits, weights[:, None], label_smoothing=smoothing)
         got = dict(ours("loss", kind, smoothing, weighting))
-        off = max(abs(got["loss"][0] - float(loss)), np.abs(got["gradient"] - tape.gradient(loss, logits).numpy().ravel()).max())
+        off = np.maximum(abs(got["loss"][0] - float(loss)), np.abs(got["gradient"] - tape.gradient(loss, logits).numpy().ravel()).max())
         tap.ok(off <= 1e-6, f"{kind} cross entropy, smoothing {smoothing}, {weighting} weights ({off:.1e})")
 
 
@@ -186,7 +186,7 @@ def check_optimisers():
                 loss += sum(4e-5 * tf.nn.l2_loss(v) for n, v in net.variables.items() if n.endswith("weights"))
             optimiser.apply_gradients(zip(tape.gradient(loss, list(net.variables.values())), net.variables.values()))
             for variable in net.variables.values():
-                worst = max(worst, np.abs(got.pop(0)[1] - variable.numpy().ravel()).max())
+                worst = np.maximum(worst, np.abs(got.pop(0)[1] - variable.numpy().ravel()).max())
         tap.ok(worst <= 1e-6, f"{name}, rate {rate}, epsilon {epsilon}: 20 steps ({worst:.1e})")
 
 

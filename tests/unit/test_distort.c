@@ -140,7 +140,7 @@ static void levels_of_caffe(void **state)
 static void check(const float *got, const double *wanted, int count)
 {
     for (int i = 0; i < count; i++)
-        if (fabs(got[i] - wanted[i]) > 1e-6) fail_msg("value %d is %.9g, not %.9g", i, (double)got[i], wanted[i]);
+        if (!(fabs(got[i] - wanted[i]) <= 1e-6)) fail_msg("value %d is %.9g, not %.9g", i, (double)got[i], wanted[i]);
 }
 
 static void adjustments_by_hand(void **state)
@@ -186,7 +186,7 @@ static void sizes_by_hand(void **state)
     for (int m = 0; m <= INC_AREA; m++) {
         assert_int_equal(inc_resample(image, (inc_rect){0, 0, 4, 1}, (inc_method)m, out, 8, 1, NULL), INCEPTION_OK);
         for (int i = 0; i < 24; i++)
-            if (fabs(out[i] - wanted[m][i / 3]) > 1e-6) fail_msg("method %d, value %d: %.9g", m, i, (double)out[i]);
+            if (!(fabs(out[i] - wanted[m][i / 3]) <= 1e-6)) fail_msg("method %d, value %d: %.9g", m, i, (double)out[i]);
     }
     /* Of pixels 1 to 3: each half one and a half of them. */
     assert_int_equal(inc_resample(image, (inc_rect){1, 0, 3, 1}, INC_AREA, out, 2, 1, NULL), INCEPTION_OK);

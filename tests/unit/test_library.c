@@ -313,7 +313,12 @@ static void calibration(void **state)
     inception_calibrator_losses(calibrator, &count);
     assert_int_equal(count, 0); /* nothing was compared */
     assert_int_equal(inception_calibrator_write(calibrator, "/dev/null/x", NULL), INCEPTION_IO);
-    assert_int_equal(inception_calibrator_write(calibrator, out, NULL), INCEPTION_OK);
+    assert_int_equal(inception_calibrator_write(calibrator, path, NULL), INCEPTION_INVALID); /* over itself */
+    const float kept = prepared[7];
+    prepared[7] = 3e38f; /* finite, what is made of it is not */
+    assert_int_equal(inception_calibrator_add(calibrator, prepared, NULL), INCEPTION_DATA);
+    prepared[7] = kept;
+    assert_int_equal(inception_calibrator_write(calibrator, out, NULL), INCEPTION_OK); /* as if that photo had not been */
     char state_file[80];
     snprintf(state_file, sizeof state_file, "%s/checkpoint", folder);
     FILE *names = fopen(state_file, "w");
@@ -321,6 +326,7 @@ static void calibration(void **state)
     fclose(names);
     if (inception_precision_supported(INCEPTION_PRECISION_INT8)) {
         float first[CLASSES], again[CLASSES];
+        assert_int_equal(inception_calibrator_compare(calibrator, NULL, NULL), INCEPTION_INVALID);
         assert_int_equal(inception_calibrator_compare(calibrator, prepared, NULL), INCEPTION_OK);
         assert_int_equal(inception_calibrator_add(calibrator, prepared, NULL), INCEPTION_INVALID); /* too late */
         const inception_layer_loss *losses = inception_calibrator_losses(calibrator, &count);

@@ -172,7 +172,7 @@ static void refused(void **state)
         count++;
     }
     closedir(directory);
-    assert_true(count > 20);
+    assert_true(count >= 124); /* all there are; their names say what is wrong with them */
 }
 
 int main(void)
