@@ -7,10 +7,7 @@ colours of the flowers, and corners of their photos. A network that has to tell 
 
 OUT/second has the flowers, those for training also turned, and more that is nothing: the photos below OTHERS, at most 500
 pixels wide and high, and Tux Paint's stamps before parts of them. Half of what is nothing is as smooth as SMALL, half as sharp
-as REAL.
-
-OUT/last is the same with three quarters of the photos that chose (validation) among those that are learnt from: what there was to
-choose is chosen. Wants numpy and Pillow.
+as REAL. Wants numpy and Pillow.
 """
 import pathlib
 import random
@@ -30,10 +27,10 @@ def part(label, name):
     return part_of(hash_of(f"{label}/{name}"))
 
 
-def twin_of(label, name, kind="twin", of=None):
-    """A name for the same photo in another way, of the same part, or of another."""
+def twin_of(label, name, kind="twin"):
+    """A name for the same photo in another way, of the same part."""
     names = (f"{name.removesuffix('.jpg')}-{kind}{i}.jpg" for i in range(1000))
-    return next(twin for twin in names if part(label, twin) == (part(label, name) if of is None else of))
+    return next(twin for twin in names if part(label, twin) == part(label, name))
 
 
 def copy_flowers(small, real, out):
@@ -44,14 +41,6 @@ def copy_flowers(small, real, out):
         twin = real / photo.parent.name / photo.name
         if twin.exists():
             shutil.copy(twin, folder / twin_of(folder.name, photo.name))
-
-
-def learn_more(folder):
-    """Three of four photos for validation become photos for training; one in two sizes stays one photo."""
-    for photo in sorted(folder.glob("*/*.jpg")):
-        label, name = photo.parent.name, photo.name
-        if part(label, name) == 1 and random.Random(name.removesuffix(".jpg").split("-")[0]).random() < .75:
-            photo.rename(photo.parent / twin_of(label, name, "learnt", of=0))
 
 
 def turn_flowers(folder):
@@ -224,11 +213,8 @@ def main():
     small, real, others, out = (pathlib.Path(path) for path in sys.argv[1:5])
     copy_flowers(small, real, out / "first")
     photos = sorted(p for p in (out / "first").glob("*/*.jpg") if part(p.parent.name, p.name) == 0)
-    for folder in (out / "second", out / "last"):
-        shutil.copytree(out / "first", folder)
-    learn_more(out / "last")
-    for folder in (out / "second", out / "last"):
-        turn_flowers(folder)
+    shutil.copytree(out / "first", out / "second")
+    turn_flowers(out / "second")
     folder = out / "first" / "nothing"
     folder.mkdir()
     for number in range(NOTHINGS):
@@ -236,7 +222,6 @@ def main():
         painter.paint().save(folder / f"{number:04}.jpg", quality=painter.draw.randint(70, 95))
     shutil.copytree(folder, out / "second" / "nothing")
     copy_others(others, out / "second" / "nothing")
-    shutil.copytree(out / "second" / "nothing", out / "last" / "nothing")
 
 
 main()
