@@ -40,10 +40,9 @@ static void widen(histogram *h)
     h->limit *= 2;
 }
 
-/* Zeros are left out: they are exact in any range. False: not all are finite. */
-static bool count_values(histogram *h, const float *values, uint64_t count)
+/* Of values that are finite. Zeros are left out: they are exact in any range. */
+static void count_values(histogram *h, const float *values, uint64_t count)
 {
-    if (inc_count_not_finite(values, count)) return false;
     for (uint64_t i = 0; i < count; i++) {
         float value = values[i];
         if (value < h->low) h->low = value;
@@ -58,7 +57,6 @@ static bool count_values(histogram *h, const float *values, uint64_t count)
         int bin = (int)(values[i] * scale + BINS / 2);
         h->count[bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin]++;
     }
-    return true;
 }
 
 static double expected_error(const histogram *h, double low, double high)
